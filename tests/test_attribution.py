@@ -1,0 +1,184 @@
+"""Layer conductance against Captum, against numbers worked out on paper, and against its own promises."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import toy
+from captum.attr import LayerConductance
+from torch import nn
+
+from tlx import attribution, structure
+from tlx.errors import ModelError, SelectionError
+
+
+def captum(
+    model: nn.Module, module: nn.Module, images: torch.Tensor, targets: torch.Tensor, n_steps: int
+) -> torch.Tensor:
+    """Captum's sum at our path points, which for "riemann_trapezoid" are n_steps + 1 at equal steps, both ends included."""
+    found = LayerConductance(model, module).attribute(
+        images, baselines=torch.zeros_like(images), target=targets, n_steps=n_steps, method="riemann_trapezoid"
+    )
+    return found.detach()
+
+
+def relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+    return float((ours - theirs).abs().max() / theirs.abs().max())
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize(("layer", "read"), [("0", "1"), ("3", "4"), ("7", "8")])
+def test_equals_captum_at_the_same_path_points(layer: str, read: str, inplace: bool) -> None:
+    """The maps of every layer are Captum's within 1e-5, in-place activations or not."""
+    model = toy.seeded(lambda: toy.plain(inplace=inplace))
+    images, targets = torch.randn(5, 3, 12, 12), torch.tensor([0, 1, 2, 3, 0])
+    ours = attribution.layer_conductance(model, ["0", "3", "7"], images, targets, n_steps=8, reduce=None)
+    plain = toy.seeded(lambda: toy.plain(inplace=False))
+    theirs = captum(plain, plain.get_submodule(read), images, targets, n_steps=8)
+    assert relative(ours[layer], theirs) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("build", "layer", "read"),
+    [(toy.grouped, "0", "2"), (toy.grouped, "3", "5"), (toy.residual, "2", "2"), (toy.Transformer, "block", "block")],
+)
+def test_equals_captum_on_awkward_networks(build: object, layer: str, read: str) -> None:
+    """Grouped and depthwise convolutions, residual blocks and transformer blocks agree with Captum too."""
+    model = toy.seeded(build)
+    for module in model.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = False  # Captum's hooks need that; ours do not
+    images, targets = torch.randn(3, 3, 12, 12), torch.tensor([0, 1, 3])
+    ours = attribution.layer_conductance(model, [layer], images, targets, n_steps=6, reduce=None)[layer]
+    assert relative(ours, captum(model, model.get_submodule(read), images, targets, n_steps=6)) < 1e-5
+
+
+def test_hand_set_network() -> None:
+    """(2a, b, 0) towards score 0 and (0, 3b, 0) towards score 1, as worked out in `toy.hand_set`."""
+    images = torch.tensor([[3.0, 4.0], [3.0, 4.0]]).view(2, 1, 1, 2)
+    found = attribution.layer_conductance(toy.hand_set(), ["1"], images, torch.tensor([0, 1]), n_steps=4)
+    assert torch.allclose(found["1"], torch.tensor([[6.0, 4.0, 0.0], [0.0, 12.0, 0.0]]))
+
+
+def test_a_baseline_moves_the_path() -> None:
+    """From (1, 1) to (3, 4) the first score gains 2 * 2 through the first neuron and 3 through the second."""
+    found = attribution.layer_conductance(
+        toy.hand_set(),
+        ["1"],
+        torch.tensor([3.0, 4.0]).view(1, 1, 1, 2),
+        torch.tensor([0]),
+        baselines=torch.ones(1, 1, 1, 2),
+    )
+    assert torch.allclose(found["1"], torch.tensor([[4.0, 3.0, 0.0]]))
+
+
+def test_equal_input_and_baseline_give_zero() -> None:
+    model = toy.seeded(toy.plain)
+    found = attribution.layer_conductance(model, ["0"], torch.zeros(1, 3, 12, 12), torch.tensor([1]))
+    assert (found["0"] == 0).all()
+
+
+def test_completeness() -> None:
+    """With many steps the conductance of a layer adds up to the score's difference between input and baseline."""
+    model = toy.seeded(toy.plain)
+    images, targets = torch.randn(4, 3, 12, 12), torch.tensor([0, 1, 2, 3])
+    maps = attribution.layer_conductance(model, ["0", "3", "7"], images, targets, n_steps=300, reduce=None)
+    with torch.no_grad():
+        scores = model(images) - model(torch.zeros_like(images))
+    delta = scores.gather(1, targets[:, None]).squeeze(1)
+    for found in maps.values():
+        assert torch.allclose(found.flatten(1).sum(1), delta, rtol=1e-2, atol=1e-2)
+
+
+def test_batches_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, images, targets = toy.seeded(toy.plain), torch.randn(7, 3, 12, 12), torch.arange(7) % 4
+    whole = attribution.layer_conductance(model, ["3"], images, targets)["3"]
+    monkeypatch.setattr(attribution, "BATCH_MOST", 2)
+    assert torch.allclose(attribution.layer_conductance(model, ["3"], images, targets)["3"], whole, atol=1e-6)
+
+
+def test_reduction_takes_the_largest_position() -> None:
+    model, images, targets = toy.seeded(toy.plain), torch.randn(2, 3, 12, 12), torch.tensor([0, 3])
+    maps = attribution.layer_conductance(model, ["3"], images, targets, reduce=None)["3"]
+    assert torch.equal(attribution.layer_conductance(model, ["3"], images, targets)["3"], maps.amax((2, 3)))
+
+
+def facts(model: nn.Module) -> tuple[list[bool], list[bool], int, bool]:
+    hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in model.modules())
+    return (
+        [module.training for module in model.modules()],
+        [parameter.requires_grad for parameter in model.parameters()],
+        hooks,
+        all(parameter.grad is None for parameter in model.parameters()),
+    )
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_model_comes_back_as_it_was(fails: bool) -> None:
+    """Mode, requires_grad, hooks, gradients and tensors are untouched, also after an exception."""
+    model = toy.seeded(toy.plain).train()
+    model[3].requires_grad_(False)
+    model[5].eval()
+    before, tensors = facts(model), copy.deepcopy(model.state_dict())
+    targets = torch.tensor([9 if fails else 1])
+    try:
+        attribution.layer_conductance(model, ["0", "7"], torch.randn(1, 3, 12, 12), targets)
+    except (IndexError, RuntimeError):
+        assert fails
+    assert facts(model) == before
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in model.state_dict().items())
+
+
+def test_activations_that_are_not_finite_name_their_layer() -> None:
+    model = toy.seeded(toy.plain)
+    with torch.no_grad():
+        model[3].weight[0, 0, 0, 0] = torch.nan
+    with pytest.raises(ModelError, match=r"layer '3' .* not finite"):
+        attribution.layer_conductance(model, ["0", "3"], torch.randn(1, 3, 12, 12), torch.tensor([0]))
+
+
+def test_an_unknown_layer_is_named_with_the_nearest() -> None:
+    with pytest.raises(SelectionError, match="layer 'convv' is unknown"):
+        attribution.layer_conductance(toy.seeded(toy.plain), ["convv"], torch.zeros(1, 3, 12, 12), torch.tensor([0]))
+
+
+def test_one_channel_images() -> None:
+    model = toy.seeded(lambda: toy.plain(channels=1))
+    found = attribution.layer_conductance(model, ["0"], torch.randn(2, 1, 12, 12), torch.tensor([0, 1]))
+    assert found["0"].shape == (2, 6)
+
+
+def test_blocks_stand_for_layers_beside_a_skip_connection() -> None:
+    """Inside a residual block completeness fails, so the automatic choice takes the blocks."""
+    example = torch.randn(1, 3, 12, 12)
+    model = toy.seeded(toy.residual)
+    chosen = structure.network(model, example, (), "residual")
+    assert chosen.names == ("0", "2", "3")
+    assert all(layer.complete for layer in chosen.layers)
+    inside = structure.network(model, example, ("2.conv_a",), "residual")
+    assert not inside.layers[0].complete
+    assert "block of several modules" in chosen.apart["0", "2"]
+
+
+def test_transformer_units_are_embedding_channels() -> None:
+    model = toy.seeded(toy.Transformer)
+    layer = structure.network(model, torch.randn(1, 3, 12, 12), ("block",), "transformer").layer("block")
+    assert (layer.units, layer.positions) == (8, (9, 1))
+
+
+def test_receptive_fields_are_measured() -> None:
+    """A 3 x 3 convolution with stride 2, then pooling by 2, then 3 x 3: fields of 3 and of 13 pixels, steps 2 and 4."""
+    start = list(toy.seeded(toy.plain))[:5]
+    model = nn.Sequential(*start, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)).eval()
+    found = structure.network(model, torch.zeros(1, 3, 48, 48), (), "plain")
+    assert [layer.field for layer in found.layers] == [(3, 2, -1), (13, 4, -5)]
+
+
+def test_joins_are_found_through_pooling_dropout_and_flatten() -> None:
+    found = structure.network(toy.seeded(toy.plain), torch.randn(1, 3, 12, 12), (), "plain")
+    assert found.joins == {("0", "3"): "3", ("3", "7"): "7"}
+    assert found.embedding_units == 72
+    assert np.isclose(found.parameters, sum(p.numel() for p in toy.plain().parameters()))

@@ -1,0 +1,56 @@
+"""Similarity against scikit-learn, matches and inheritance by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from sklearn.metrics.pairwise import cosine_similarity
+
+from tlx import comparison
+
+WHOLE = st.integers(-4, 4)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    arrays.arrays(np.float32, st.tuples(st.just(5), st.integers(1, 7)), elements=WHOLE),
+    arrays.arrays(np.float32, st.tuples(st.just(5), st.integers(1, 7)), elements=WHOLE),
+)
+def test_similarity_is_scikit_learns_cosine_and_undefined_for_inactive_neurons(
+    source: np.ndarray, target: np.ndarray
+) -> None:
+    found = comparison.similarity(source, target)
+    defined = (source != 0).any(0)[:, None] & (target != 0).any(0)[None, :]
+    assert (np.isnan(found) == ~defined).all()
+    assert np.allclose(found[defined], cosine_similarity(source.T, target.T)[defined], atol=1e-6)
+
+
+def test_a_model_compared_with_itself_matches_every_active_neuron_with_itself() -> None:
+    values = np.random.default_rng(0).normal(size=(9, 6))
+    values[:, 2] = 0
+    assert comparison.best_match(comparison.similarity(values, values)).tolist() == [0, 1, -1, 3, 4, 5]
+
+
+def test_the_most_similar_source_neuron_is_the_match() -> None:
+    """Target neuron 0 behaves as source neuron 1 and the other way round; a negative multiple is not similar."""
+    source = np.array([[1.0, 0.0], [0.0, 1.0]])
+    target = np.array([[0.0, 2.0, -1.0], [3.0, 0.0, 0.0]])
+    likeness = comparison.similarity(source, target)
+    assert likeness.tolist() == [[0.0, 1.0, -1.0], [1.0, 0.0, 0.0]]
+    assert comparison.best_match(likeness).tolist() == [1, 0, 1]
+
+
+def test_an_edge_is_inherited_through_the_matches_of_both_its_neurons() -> None:
+    """Target edge (0, 1) has the counterpart (match 2, match 0); only that one is important in the source model."""
+    match, match_next = np.array([2, 1, -1]), np.array([5, 0])
+    important = np.array([[0, 1], [1, 1], [0, 0], [2, 1]])
+    in_source = np.array([[2, 0], [0, 1]])
+    assert comparison.inherited(important, in_source, match, match_next).tolist() == [True, False, False, False]
+
+
+def test_an_undefined_match_inherits_nothing() -> None:
+    """-1 must not wrap around to the last neuron."""
+    found = comparison.inherited(np.array([[0, 0]]), np.array([[3, 3]]), np.array([-1]), np.array([3]))
+    assert found.tolist() == [False]

@@ -1,0 +1,87 @@
+"""What is computed once stays computed once, whoever asks, and never outlives what it came from."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tlx.cases import Case, load_case
+from tlx.memory import memoized
+
+
+@memoized()
+def slow_square(case: Case, number: int, log: str, power: int = 2) -> np.ndarray:
+    with Path(log).open("a") as file:
+        file.write("computed\n")
+    time.sleep(0.3)
+    return np.arange(4.0) ** 0 * number**power
+
+
+@pytest.fixture(autouse=True)
+def own_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TLX_CACHE", str(tmp_path / "store"))
+
+
+def computed(log: Path) -> int:
+    return log.read_text().count("computed")
+
+
+def test_a_result_is_computed_once_and_read_afterwards(tmp_path: Path) -> None:
+    case, log = load_case("digits"), tmp_path / "log"
+    assert not slow_square.is_stored(case, 3, str(log))
+    assert slow_square(case, 3, str(log))[0] == slow_square(case, number=3, log=str(log), power=2)[0] == 9
+    assert slow_square.is_stored(case, 3, str(log))
+    assert computed(log) == 1
+
+
+def test_arguments_and_the_part_of_the_case_are_the_key(tmp_path: Path) -> None:
+    """Another argument or path step is another result; another title is not."""
+    case, log = load_case("digits"), tmp_path / "log"
+    slow_square(case, 3, str(log))
+    slow_square(replace(case, title="renamed", about="…"), 3, str(log))
+    assert computed(log) == 1
+    slow_square(case, 4, str(log))
+    slow_square(replace(case, n_steps=5), 3, str(log))
+    assert computed(log) == 3
+
+
+def test_threads_that_ask_at_once_compute_once(tmp_path: Path) -> None:
+    case, log = load_case("digits"), tmp_path / "log"
+    threads = [threading.Thread(target=slow_square, args=(case, 5, str(log))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert computed(log) == 1
+
+
+def test_processes_that_ask_at_once_compute_once(tmp_path: Path) -> None:
+    case, log = load_case("digits"), tmp_path / "log"
+    fork = multiprocessing.get_context("spawn")
+    processes = [fork.Process(target=_ask, args=(case, str(log), str(tmp_path / "store"))) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert computed(log) == 1
+
+
+def _ask(case: Case, log: str, store: str) -> None:
+    import os
+
+    os.environ["TLX_CACHE"] = store
+    slow_square(case, 6, log)
+
+
+def test_an_error_is_not_stored(tmp_path: Path) -> None:
+    case = load_case("digits")
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            slow_square(case, 1, str(tmp_path / "missing" / "log"))

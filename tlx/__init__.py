@@ -1,0 +1,27 @@
+"""tlx explains and diagnoses transfer learning between two neural networks.
+
+    import tlx
+    case = tlx.load_case("digits")
+    print(tlx.pipeline.transferability(case))
+
+`tlx.pipeline` computes everything, memoized; `tlx.attribution.layer_conductance` is the engine alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from tlx import pipeline
+from tlx.cases import Case, load_case
+from tlx.errors import UserError
+
+__version__ = "0.1.0"
+__all__ = ["Case", "UserError", "attribution", "load_case", "pipeline"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`tlx.attribution` on first use: it needs torch, which most users of stored results do not."""
+    if name == "attribution":
+        return importlib.import_module("tlx.attribution")
+    raise AttributeError(f"module 'tlx' has no attribute {name!r}")

@@ -1,0 +1,188 @@
+"""`python -m tlx`: the same pipeline without a browser.
+
+    cases               the cases at hand and what each still needs
+    run CASE            computes everything a case's pages show, with progress; stopped and started again it goes on
+    train CASE          trains the source and target models and the control anew and writes them as files
+    check FILE          says whether a case file will work, and if not, why
+
+CASE is a built-in name or the path of a case file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tlx import cases, pipeline, progress
+from tlx.cases import DOMAINS, MODELS, Case
+from tlx.errors import EmptyError, UserError
+
+Step = tuple[str, Callable[[], object]]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; 0 when all went well, 1 after one sentence on what the user can mend."""
+    given = _parser().parse_args(arguments)
+    try:
+        with _bars():
+            given.command(given)
+    except UserError as error:
+        print(f"tlx: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("tlx: stopped; what is finished is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tlx", description="Explains and diagnoses transfer learning.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("cases", help="list the cases and what each still needs").set_defaults(command=_cases)
+    run = commands.add_parser("run", help="compute everything a case's pages show")
+    run.add_argument("case", metavar="CASE", help="a built-in name or the path of a case file")
+    run.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes (default: all)")
+    run.add_argument("--no-features", action="store_true", help="leave out the feature visualisations")
+    run.set_defaults(command=_run)
+    train = commands.add_parser("train", help="train a case's models anew")
+    train.add_argument("case", metavar="CASE", help="a built-in name or the path of a case file")
+    train.add_argument("--out", type=Path, help="folder for the files (default: where the case's checkpoints are)")
+    train.set_defaults(command=_train)
+    check = commands.add_parser("check", help="say whether a case file will work")
+    check.add_argument("case", metavar="FILE", help="the path of a case file, or a built-in name")
+    check.set_defaults(command=_check)
+    return parser
+
+
+def _cases(_: argparse.Namespace) -> None:
+    for name in cases.built_in():
+        case = cases.load_case(name)
+        missing = [label for label, done in _state(case) if not done]
+        print(f"{name:12} {case.title}: {'still to compute: ' + ', '.join(missing) if missing else 'ready'}")
+
+
+def _state(case: Case) -> Iterator[tuple[str, bool]]:
+    yield "images", all(pipeline.images.is_stored(case, domain) for domain in DOMAINS)
+    yield "models", all(pipeline.trained.is_stored(case, model) for model in MODELS)
+    for model in MODELS:
+        yield f"conductance of the {model} model", pipeline.conductance.is_stored(case, model, "target")
+
+
+def _run(given: argparse.Namespace) -> None:
+    case, began = cases.load_case(given.case), time.perf_counter()
+    spent: dict[str, float] = {}
+    for stage, step in _steps(case, given.classes, features=not given.no_features):
+        at = time.perf_counter()
+        step()
+        spent[stage] = spent.get(stage, 0.0) + time.perf_counter() - at
+    for stage, seconds in spent.items():
+        print(f"{stage:24} {seconds:8.1f} s")
+    print(f"{'everything':24} {time.perf_counter() - began:8.1f} s")
+
+
+def _steps(case: Case, class_names: list[str] | None, *, features: bool) -> Iterator[Step]:
+    """Every stage in the order in which pages would ask for it."""
+    for domain in DOMAINS:
+        yield "images", partial(pipeline.images, case, domain)
+    for model in MODELS:
+        yield "models", partial(pipeline.trained, case, model)
+    yield "network", partial(pipeline.network, case)
+    for model in MODELS:
+        for domain in DOMAINS:
+            yield "predictions", partial(pipeline.predictions, case, model, domain)
+    for model in MODELS:
+        for domain in reversed(DOMAINS):
+            yield "conductance", partial(pipeline.conductance, case, model, domain)
+            yield "activations", partial(pipeline.activations, case, model, domain)
+    for name in progress.track(class_names or pipeline.classes(case), "classes"):
+        yield from _class_steps(case, name, features)
+
+
+def _class_steps(case: Case, name: str, features: bool) -> Iterator[Step]:
+    def unless_empty(step: Callable[[], object]) -> Callable[[], object]:
+        def run() -> None:
+            try:
+                step()
+            except EmptyError as error:  # one domain lacks the class: said, and no reason to stop
+                tqdm.write(f"tlx: {error}", file=sys.stderr)
+
+        return run
+
+    for model in MODELS:
+        yield "abstraction", unless_empty(partial(pipeline.abstraction, case, model, name))
+    yield "comparison", unless_empty(partial(pipeline.comparison, case, name))
+    for model in MODELS:
+        yield "discriminability", unless_empty(partial(pipeline.discriminability, case, name, model))
+
+
+def _train(given: argparse.Namespace) -> None:
+    from tlx import training
+
+    case = cases.load_case(given.case)
+    checkpoint = case.plan("target").checkpoint
+    if given.out is None and not checkpoint:
+        raise UserError(f"case {case.name!r} names no checkpoint to write to; give a folder with --out")
+    folder = given.out or Path(checkpoint).parent
+    for name, accuracy in training.train_all(case, {d: pipeline.images(case, d) for d in DOMAINS}, folder).items():
+        print(f"{name:8} best accuracy on its own validation split {accuracy:.3f}")
+    print(f"written to {folder}")
+
+
+def _check(given: argparse.Namespace) -> None:
+    case = cases.load_case(given.case)
+    for domain in DOMAINS:
+        found = pipeline.images(case, domain)
+        print(f"{domain} domain: {len(found)} images, {len(found.classes)} classes")
+        for sentence in found.skipped:
+            print(f"  {sentence}")
+    layers = pipeline.network(case).layers
+    print(f"network: {case.architecture}, {len(layers)} analysed layers: {', '.join(layer.name for layer in layers)}")
+    for model in MODELS:
+        plan = case.plan(model)
+        if plan.checkpoint:
+            pipeline.trained(case, model)
+        print(f"{model} model: {'checkpoint fits' if plan.checkpoint else 'will be trained'}")
+    print("the case will work")
+
+
+class _Bars:
+    """One progress bar for each kind of work, as reports name it."""
+
+    def __init__(self) -> None:
+        self._bars: dict[str, tqdm] = {}  # type: ignore[type-arg]
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        bar = self._bars.get(label)
+        if bar is None or bar.n > done:
+            if bar is not None:
+                bar.close()
+            bar = self._bars[label] = tqdm(total=total, desc=label, leave=False, file=sys.stderr)
+        bar.update(done - bar.n)
+        if done >= total:
+            bar.close()
+            del self._bars[label]
+
+    def close(self) -> None:
+        for bar in self._bars.values():
+            bar.close()
+
+
+@contextmanager
+def _bars() -> Iterator[None]:
+    bars = _Bars()
+    with progress.listening(bars):
+        try:
+            yield
+        finally:
+            bars.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

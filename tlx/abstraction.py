@@ -1,0 +1,137 @@
+"""The important structure of one model for one class: neurons and edges (5.3.1, Figure 3 A and B, method 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tlx import models, structure
+from tlx.cases import Case
+from tlx.results import Abstraction, DomainImages, Edges, Network, Pair
+
+TOP = 0.1  # the share of neurons, of an instance's edges and of edges that counts as important
+BATCH_BYTES = 128 * 2**20  # of kernel responses held at once
+
+
+def top_count(count: int) -> int:
+    """How many of `count` are the top 10 %: rounded half up, at least 1."""
+    return max(1, int(count * TOP + 0.5))
+
+
+def rank_score(values: np.ndarray) -> np.ndarray:
+    """(N, U) conductance to (U,) summed ranks: per instance ascending, ties share their average (Figure 3 A 3-4)."""
+    summed: np.ndarray = rankdata(values, method="average", axis=1).sum(axis=0)
+    return summed
+
+
+def important_neurons(values: np.ndarray) -> np.ndarray:
+    """Top 10 % of the neurons by rank score, best first, the lower index first where tied; never an inactive one."""
+    order = np.argsort(-rank_score(values), kind="stable")[: top_count(values.shape[1])]
+    found: np.ndarray = order[(values != 0).any(axis=0)[order]]
+    return found
+
+
+def abstraction(
+    values: Mapping[str, np.ndarray], edges: Mapping[Pair, Edges], *, model: str, class_name: str
+) -> Abstraction:
+    """Puts together a class's important structure from its (N, U) conductance per layer and its edges per pair."""
+    return Abstraction(
+        model=model,
+        class_name=class_name,
+        n=len(next(iter(values.values()))),
+        rank_score={name: rank_score(found) for name, found in values.items()},
+        important={name: important_neurons(found) for name, found in values.items()},
+        active={name: (found != 0).any(axis=0) for name, found in values.items()},
+        edges=dict(edges),
+    )
+
+
+def edges(
+    model: nn.Module, network: Network, pair: Pair, images: DomainImages, chosen: np.ndarray, *, case: Case
+) -> Edges:
+    """Counts, mean values and the important ones of all edges between two joined layers (Figure 3 B).
+
+    The value of edge (i, j) on an instance is the largest response of kernel (j, i) alone to channel i; for a linear
+    module, weight times activation, summed over the channel's positions. On each instance the top 10 % are kept, all
+    that tie with the last of them included, but none that is not positive: such an edge carries nothing.
+    """
+    units = network.layer(pair[0]).units, network.layer(pair[1]).units
+    counts = torch.zeros(units, dtype=torch.int32)
+    total = torch.zeros(units, dtype=torch.float64)
+    with torch.inference_mode():
+        for values in _responses(model, network.joins[pair], units, images, chosen, case):
+            total += values.sum(0)
+            counts += kept(values).sum(0, dtype=torch.int32)
+    mean = (total / max(len(chosen), 1)).float().numpy()
+    return Edges(counts.numpy(), mean, important_edges(counts.numpy(), mean))
+
+
+def kept(values: Tensor) -> Tensor:
+    """(n, U_l, U_m) bool: which edges are among their instance's top 10 % and positive."""
+    flat = values.flatten(1)
+    count = flat.shape[1]
+    threshold = flat.kthvalue(count - top_count(count) + 1, dim=1).values[:, None, None]
+    return (values >= threshold) & (values > 0)
+
+
+def important_edges(counts: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """(K, 2) pairs (i, j): the top 10 % by count, of equal counts the larger mean value, then the lower index.
+
+    An edge that no instance kept is never important.
+    """
+    flat_counts, flat_value = counts.ravel(), value.ravel()
+    top = top_count(flat_counts.size)
+    least = np.partition(flat_counts, -top)[-top]
+    candidates = np.flatnonzero((flat_counts >= least) & (flat_counts > 0))
+    order = np.lexsort((candidates, -flat_value[candidates], -flat_counts[candidates].astype(np.int64)))
+    return np.stack(np.unravel_index(candidates[order[:top]], counts.shape), axis=1).astype(np.int32)
+
+
+def _responses(
+    model: nn.Module, join: str, units: tuple[int, int], images: DomainImages, chosen: np.ndarray, case: Case
+) -> Iterator[Tensor]:
+    """(n, U_l, U_m) edge values, few instances at a time: a whole class of 4096 x 4096 edges would not fit."""
+    module = model.get_submodule(join)
+    response = _of_convolution if isinstance(module, nn.Conv2d) else _of_linear
+    with structure.entering(model, join) as entered:
+        for at in range(0, len(chosen), 64):
+            model(models.normalised(images.pixels[chosen[at : at + 64]], case))
+            inputs = entered[-1]
+            positions = inputs[0].numel() // units[0] if isinstance(module, nn.Conv2d) else 1
+            size = max(1, int(BATCH_BYTES // (4 * units[0] * units[1] * positions)))
+            for first in range(0, len(inputs), size):
+                yield response(inputs[first : first + size], module, units)
+
+
+def _of_linear(inputs: Tensor, module: nn.Module, units: tuple[int, int]) -> Tensor:
+    assert isinstance(module, nn.Linear)
+    weight = module.weight.view(units[1], units[0], -1)
+    return torch.einsum("nip,jip->nij", inputs.reshape(len(inputs), units[0], -1), weight)
+
+
+def _of_convolution(inputs: Tensor, module: nn.Module, units: tuple[int, int]) -> Tensor:
+    """Each channel's windows times each of its kernels, then the largest over positions; 0 where no kernel joins."""
+    assert isinstance(module, nn.Conv2d)
+    size, groups = module.kernel_size, module.groups
+    windows = functional.unfold(_padded(inputs, module), size, module.dilation, 0, module.stride)
+    windows = windows.view(len(inputs), groups, units[0] // groups, size[0] * size[1], -1)
+    kernels = module.weight.view(groups, units[1] // groups, units[0] // groups, -1)
+    found = torch.zeros(len(inputs), *units, dtype=inputs.dtype)
+    for group in range(groups):
+        rows = slice(group * units[0] // groups, (group + 1) * units[0] // groups)
+        columns = slice(group * units[1] // groups, (group + 1) * units[1] // groups)
+        found[:, rows, columns] = torch.matmul(kernels[group].transpose(0, 1), windows[:, group]).amax(-1)
+    return found
+
+
+def _padded(inputs: Tensor, module: nn.Conv2d) -> Tensor:
+    if module.padding == "valid":
+        return inputs
+    if module.padding_mode != "zeros":
+        return functional.pad(inputs, module._reversed_padding_repeated_twice, mode=module.padding_mode)
+    return functional.pad(inputs, module._reversed_padding_repeated_twice)

@@ -1,0 +1,227 @@
+"""Domain discriminability: the linear classifier that tells the two domains apart by neurons' conductance.
+
+Paper section 5.4.1 and Algorithm 1, made precise in method 5. The idea of measuring the gap between two domains by how
+well a linear classifier separates them is the A-distance (Ben-David et al. 2007).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold
+from sklearn.svm import LinearSVC
+
+from tlx.cases import DOMAINS
+from tlx.errors import EmptyError
+from tlx.progress import track
+from tlx.results import Discriminability, LayerGap
+
+FOLDS = 10
+GRID = (1e-4, 1e-3, 1e-2, 1e-1)
+"""Values of C. The loss is a sum over instances of standardised columns: beyond 0.1 the fit hardly changes any more."""
+
+Z = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
+SAME = 1e-6  # a column whose range is below this share of its size varies by float32 rounding only
+
+
+class Classifier(NamedTuple):
+    """A linear classifier on standardised columns; decision value 0 is its boundary, positive means target."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    weights: np.ndarray
+    intercept: float
+
+    def distance(self, columns: np.ndarray) -> np.ndarray:
+        """(N,) signed distance of each row from the boundary, in the standardised space; positive = target-like."""
+        length = np.linalg.norm(self.weights)
+        decision = (columns - self.mean) / self.scale @ self.weights + self.intercept
+        return decision / length if length > 0 else decision
+
+
+def discriminability(
+    values: Mapping[str, Mapping[str, np.ndarray]],
+    chosen: Mapping[str, np.ndarray],
+    important: Mapping[str, np.ndarray],
+    *,
+    model: str,
+    class_name: str,
+) -> Discriminability:
+    """Trains the domain classifier on the important neurons of one class (Algorithm 1).
+
+    Args:
+        values: conductance of the class's instances, `values[domain][layer]` of shape (instances, U).
+        chosen: the instances' indices in their domain, in the order of those rows.
+        important: indices of the important neurons of each layer.
+        model: the model the conductance was taken under.
+        class_name: the class.
+
+    The accuracy is *balanced* (mean of the two domains' recalls), so that 0.5 is chance whatever the domains' sizes.
+    Scaling and the choice of C happen inside each fold, so that the held-out rows flatter nothing.
+    Raises EmptyError where a domain has under two instances, or no neuron's conductance varies.
+    """
+    rows = np.array([len(chosen[domain]) for domain in DOMAINS])
+    _check(rows, class_name)
+    neurons = [(layer, int(index)) for layer, indices in important.items() for index in indices]
+    columns = np.concatenate([_side_by_side(values[domain], important) for domain in DOMAINS])
+    varies = varying(columns)
+    if not varies.any():
+        raise EmptyError(
+            f"no important neuron of class {class_name!r} varies over its instances, so nothing tells the domains apart"
+        )
+    columns, label = columns[:, varies], np.repeat([0, 1], rows)
+    folds = held_out(columns, label)
+    low, high = wilson(folds.accuracy, effective_size(*rows))
+    strength = choose_strength(columns, label)
+    projection = _project(columns, fit(columns, label, strength))
+    return Discriminability(
+        class_name=class_name,
+        model=model,
+        neurons=tuple(neuron for neuron, kept in zip(neurons, varies, strict=True) if kept),
+        constant=tuple(neuron for neuron, kept in zip(neurons, varies, strict=True) if not kept),
+        accuracy=folds.accuracy,
+        low=low,
+        high=high,
+        fold_accuracy=folds.per_fold,
+        a_distance=2 * (1 - 2 * (1 - folds.accuracy)),
+        domain=np.array(DOMAINS, dtype=object)[label],
+        instances=np.concatenate([chosen[domain] for domain in DOMAINS]),
+        decision=folds.distance,
+        values=columns,
+        regularisation=strength,
+        **projection,
+    )
+
+
+def layer_gap(values: Mapping[str, np.ndarray], *, model: str, layer: str, class_name: str) -> LayerGap:
+    """How well one layer alone tells the domains apart: all its neurons, held out like `discriminability`.
+
+    values: conductance of the class's instances by domain, (instances, U). All neurons, not the important ones: those
+    are another set in each model, and a comparison before and after transfer would mix the two changes. Five folds, and
+    five within each to choose C, since this runs for every layer of both models.
+    """
+    rows = np.array([len(values[domain]) for domain in DOMAINS])
+    _check(rows, class_name)
+    columns, label = np.concatenate([values[domain] for domain in DOMAINS]), np.repeat([0, 1], rows)
+    columns = columns[:, varying(columns)]
+    accuracy = held_out(columns, label, most=5).accuracy if columns.shape[1] else 0.5
+    low, high = wilson(accuracy, effective_size(*rows))
+    return LayerGap(model=model, layer=layer, neurons=columns.shape[1], accuracy=accuracy, low=low, high=high)
+
+
+def _check(rows: np.ndarray, class_name: str) -> None:
+    for domain, count in zip(DOMAINS, rows, strict=True):
+        if count < 2:
+            found = "no instance" if count == 0 else "only one instance"
+            raise EmptyError(
+                f"class {class_name!r} has {found} in the {domain} domain; telling the domains apart needs at least "
+                "two in each"
+            )
+
+
+def _side_by_side(values: Mapping[str, np.ndarray], important: Mapping[str, np.ndarray]) -> np.ndarray:
+    parts = [values[layer][:, indices] for layer, indices in important.items()]
+    return np.concatenate(parts, axis=1).astype(np.float64)
+
+
+def varying(columns: np.ndarray) -> np.ndarray:
+    """(P,) bool: whether a column says anything; standardising the others would blow rounding errors up."""
+    return np.ptp(columns, axis=0) > SAME * np.abs(columns).max(axis=0, initial=0)
+
+
+class HeldOut(NamedTuple):
+    """What classifiers say about instances they were not trained on.
+
+    distance: (N,) signed, from the boundary of the classifier trained without the row's fold; accuracy: balanced, over
+    all rows; per_fold: the same within each fold.
+    """
+
+    distance: np.ndarray
+    accuracy: float
+    per_fold: np.ndarray
+
+
+def held_out(columns: np.ndarray, label: np.ndarray, *, most: int = FOLDS) -> HeldOut:
+    """Cross-validates the whole procedure: in each fold anew the scaling, the choice of C and the classifier."""
+    distance = np.empty(len(label))
+    per_fold = []
+    for train, test in track(_folds(label, most), "telling the domains apart"):
+        strength = choose_strength(columns[train], label[train], most=most)
+        distance[test] = fit(columns[train], label[train], strength).distance(columns[test])
+        per_fold.append(balanced_accuracy(distance[test] > 0, label[test]))
+    return HeldOut(distance, balanced_accuracy(distance > 0, label), np.array(per_fold))
+
+
+def choose_strength(columns: np.ndarray, label: np.ndarray, *, most: int = FOLDS) -> float:
+    """The C of the grid with the best cross-validated balanced accuracy; the smallest where several tie."""
+    smallest = np.bincount(label).min()
+    if smallest < 2:  # one instance of a domain cannot be both trained on and tested
+        return GRID[len(GRID) // 2]
+    scores = np.zeros(len(GRID))
+    for train, test in _folds(label, most):
+        for at, strength in enumerate(GRID):
+            distance = fit(columns[train], label[train], strength).distance(columns[test])
+            scores[at] += balanced_accuracy(distance > 0, label[test])
+    return GRID[int(np.argmax(np.round(scores, 12)))]
+
+
+def _folds(label: np.ndarray, most: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Stratified folds, seeded; fewer where a domain has fewer instances, so that every fold holds both."""
+    split = StratifiedKFold(min(most, int(np.bincount(label).min())), shuffle=True, random_state=0)
+    return list(split.split(np.zeros(len(label)), label))
+
+
+def fit(columns: np.ndarray, label: np.ndarray, strength: float) -> Classifier:
+    """Standardises the columns and trains a linear support vector machine with balanced domains.
+
+    With more columns than rows it works in the rows' span: a rotation leaves the margin and its penalty as they are,
+    and the best weights lie in that span.
+    """
+    mean, scale = columns.mean(axis=0), columns.std(axis=0)
+    scale = np.where(scale > 0, scale, 1)  # constant within this fold only
+    standard = (columns - mean) / scale
+    span = np.linalg.qr(standard.T)[0] if standard.shape[1] > len(standard) else None
+    reduced = standard if span is None else standard @ span
+    # The primal problem is solved without random numbers and, for so few columns, in a handful of Newton steps.
+    machine = LinearSVC(C=strength, dual=False, class_weight="balanced", max_iter=100_000).fit(reduced, label)
+    weights = machine.coef_[0] if span is None else span @ machine.coef_[0]
+    return Classifier(mean, scale, weights, float(machine.intercept_[0]))
+
+
+def _project(columns: np.ndarray, classifier: Classifier) -> dict[str, np.ndarray | float]:
+    """The plane of the discriminability plot (5.4.2): A [u/|u|, g], its axes and the boundary's place."""
+    standard = (columns - classifier.mean) / classifier.scale
+    length = np.linalg.norm(classifier.weights) or 1.0
+    axes = np.stack([classifier.weights / length, principal(standard)], axis=1)
+    return {
+        "weights": classifier.weights,
+        "ranking": np.argsort(-np.abs(classifier.weights), kind="stable"),
+        "coordinates": standard @ axes,
+        "axes": axes,
+        "boundary": -classifier.intercept / length,
+    }
+
+
+def principal(standard: np.ndarray) -> np.ndarray:
+    """(P,) first principal component of centred columns; its largest entry is positive, so that it does not flip."""
+    component: np.ndarray = np.linalg.svd(standard, full_matrices=False)[2][0]
+    return component * (np.sign(component[np.argmax(np.abs(component))]) or 1)
+
+
+def balanced_accuracy(says_target: np.ndarray, label: np.ndarray) -> float:
+    """Mean of the two domains' shares of rightly told rows: 0.5 is chance, however unequal the domains are."""
+    return float(np.mean([np.mean(says_target[label == side] == bool(side)) for side in np.unique(label)]))
+
+
+def effective_size(n_source: int, n_target: int) -> float:
+    """The number of equally split instances whose accuracy varies as much as the balanced accuracy of these."""
+    return 4 * n_source * n_target / (n_source + n_target)
+
+
+def wilson(share: float, n: float) -> tuple[float, float]:
+    """95 % Wilson score interval of a share seen on n instances."""
+    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))

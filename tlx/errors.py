@@ -1,0 +1,43 @@
+"""The one family of errors that are the user's to mend.
+
+Every message is one sentence or two that a page or the command line shows as it is: what was given,
+what was expected, what to do. Anything that is not a `UserError` is a defect of tlx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(ValueError):
+    """Something the user gave does not work; the message says what to do about it."""
+
+
+class CaseError(UserError):
+    """A case or its file cannot be used."""
+
+
+class DataError(UserError):
+    """A domain's images cannot be read."""
+
+
+class ModelError(UserError):
+    """A network or its checkpoint cannot be used."""
+
+
+class SelectionError(UserError):
+    """A class, layer, neuron or instance that does not exist was asked for."""
+
+
+class EmptyError(UserError):
+    """The question is sound, but there is nothing to answer it with (a class without instances, say)."""
+
+
+def unknown(kind: str, given: object, valid: Iterable[object], shown: int = 8) -> str:
+    """Says `kind 'given' is unknown; did you mean …; one of a, b, c, …` for any choice from a list."""
+    names = [str(name) for name in valid]
+    near = get_close_matches(str(given), names, n=3)
+    hint = f"; did you mean {' or '.join(near)}?" if near and len(names) > shown else ""
+    rest = ", …" if len(names) > shown else ""
+    return f"{kind} {str(given)!r} is unknown{hint or ';'} one of {', '.join(names[:shown])}{rest}"

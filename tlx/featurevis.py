@@ -1,0 +1,219 @@
+"""Feature visualisation: images that activate a neuron strongly, found by gradient ascent (method 7).
+
+Activation maximisation after Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017: the image is
+written as Fourier coefficients weighted by 1/frequency and in decorrelated colours, so that a step of the optimiser
+changes every frequency and colour about as much as natural images vary in them; small random shifts, scalings and
+rotations at every step leave only what the neuron sees robustly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tlx import structure
+from tlx.cases import Case
+from tlx.errors import SelectionError
+from tlx.progress import track
+from tlx.results import Layer, Network
+
+STEPS = 96
+RATE = 0.06
+BATCH = 32  # neurons optimised together; more saves little time and costs memory
+CONTRAST = 1.2  # spread of a painted image before the sigmoid: enough for black and white, not for garish colours
+DECAY = 1.5  # amplitude falls with frequency like this power; 1 leaves noise in deep layers, seen on digits
+SHOWN = 96  # least edge of a returned image in pixels: a patch of 5 x 5 pixels is enlarged to be seen
+
+# Principal axes of the colours of natural images and the variance along each, as published for ImageNet's training
+# images and used since Krizhevsky et al. 2012 for colour augmentation (rows: red, green, blue).
+_AXES = torch.tensor([[0.5675, 0.7192, 0.4009], [0.5808, -0.0045, -0.8140], [0.5836, -0.6948, 0.4203]])
+_VARIANCES = torch.tensor([0.2175, 0.0188, 0.0045])
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Where an image is optimised: `edge` pixels wide, of which [start, start + size) are shown.
+
+    position: the place (both directions) in the neuron's map whose activation is raised; None: the mean over the map.
+    """
+
+    edge: int
+    start: int
+    size: int
+    position: int | None
+
+
+def feature_images(
+    model: nn.Module, network: Network, layer: str, neurons: Sequence[int], *, case: Case
+) -> dict[int, np.ndarray]:
+    """For each neuron an image (H, W, 3) uint8 that activates it strongly.
+
+    A neuron that sees part of the image is shown its receptive field only, enlarged. Every neuron starts from its own
+    random numbers and all meet the same shifts, so an image does not depend on which others are asked for with it.
+    Raises SelectionError for a neuron the layer lacks.
+    """
+    known = network.layer(layer)
+    for neuron in neurons:
+        if not 0 <= neuron < known.units:
+            raise SelectionError(f"neuron {neuron} is not in {known.title}; its neurons are 0 to {known.units - 1}")
+    found: dict[int, np.ndarray] = {}
+    with reading(model, layer, case) as probe:
+        canvas = choose_canvas(probe, known, case)
+        batches = [list(neurons)[at : at + BATCH] for at in range(0, len(neurons), BATCH)]
+        steps = track(range(STEPS * len(batches)), f"feature images of {known.title}")
+        for batch in batches:
+            images = optimise(probe, canvas, batch, layer=layer, case=case, steps=steps)
+            found |= dict(zip(batch, shown(images, canvas), strict=True))
+    return found
+
+
+class _Reached(Exception):  # noqa: N818  # no error: the neuron's layer has answered, the rest need not run
+    def __init__(self, output: Tensor) -> None:
+        self.output = output
+
+
+class Probe:
+    """Runs a network up to one layer and answers with its neurons' maps before the activation function.
+
+    Before it, because a rectified neuron that is silent would tell no direction to go; where the layer is a block of
+    several modules its output is taken.
+    """
+
+    def __init__(self, model: nn.Module, axis: int) -> None:
+        self.model = model
+        self.axis = axis
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(n, channels, H, W) in the network's input space to (n, U, h, w)."""
+        try:
+            self.model(images)
+        except _Reached as reached:
+            maps = reached.output.movedim(self.axis, 1)
+            return maps.reshape(*maps.shape[:2], *(maps.shape[2:] if maps.ndim == 4 else (-1, 1)))
+        raise RuntimeError("the layer was not reached")
+
+
+@contextmanager
+def reading(model: nn.Module, layer: str, case: Case) -> Iterator[Probe]:
+    """Within the block the model stops at this layer; afterwards no hook is left on it."""
+    example = torch.zeros(1, case.channels, case.image_size, case.image_size)
+    (readout,) = structure.readouts(model, [layer], example)
+    module = model.get_submodule(readout.module)
+    calls = 0
+
+    def stop(output: Tensor) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > readout.call:
+            calls = 0
+            raise _Reached(output)
+
+    # Capturing nothing still keeps other threads' hooks and runs off this model.
+    with structure.captured(model, ()), structure.evaluated(model):
+        if isinstance(module, structure.ACTIVATIONS):
+            handle = module.register_forward_pre_hook(lambda _, inputs: stop(inputs[0]))
+        else:
+            handle = module.register_forward_hook(lambda _m, _i, output: stop(output))
+        try:
+            yield Probe(model, readout.axis)
+        finally:
+            handle.remove()
+
+
+def choose_canvas(probe: Probe, layer: Layer, case: Case) -> Canvas:
+    """The smallest square on which a neuron in the map's middle sees nothing but the image, with room to move it.
+
+    The whole image where the neuron sees all of it, or where the network refuses other sizes.
+    """
+    whole = Canvas(case.image_size, 0, case.image_size, None)
+    if layer.field is None:
+        return whole
+    size, stride, offset = layer.field
+    room = max(2, size // 8)
+    position = math.ceil((room - offset) / stride)
+    start = offset + stride * position
+    edge = start + size + room
+    if edge >= case.image_size:
+        middle = layer.positions[0] // 2
+        return Canvas(case.image_size, max(0, offset + stride * middle), size, middle)
+    try:
+        with torch.no_grad():
+            probe(torch.zeros(1, case.channels, edge, edge))
+    except (AssertionError, RuntimeError):  # vision transformers take their own size only
+        return whole
+    return Canvas(edge, start, size, position)
+
+
+def optimise(
+    probe: Probe, canvas: Canvas, neurons: Sequence[int], *, layer: str, case: Case, steps: Iterator[int]
+) -> Tensor:
+    """(n, channels, edge, edge) in [0, 1]: gradient ascent on each neuron's activation."""
+    spectra = torch.stack([_start(case, layer, neuron, canvas.edge) for neuron in neurons]).requires_grad_()
+    adam = torch.optim.Adam([spectra], lr=RATE)
+    moves = torch.Generator().manual_seed(case.seed)
+    at = torch.arange(len(neurons)), torch.tensor(list(neurons))
+    for _ in range(STEPS):
+        with torch.enable_grad():
+            images = _normalise(moved(painted(spectra, canvas.edge), moves), case)
+            maps = probe(images)[at]
+            reached = maps.mean(dim=(1, 2)) if canvas.position is None else maps[:, canvas.position, canvas.position]
+            adam.zero_grad()
+            (-reached.sum()).backward()
+        adam.step()
+        next(steps, None)
+    with torch.no_grad():
+        return painted(spectra, canvas.edge)
+
+
+def _start(case: Case, layer: str, neuron: int, edge: int) -> Tensor:
+    """(channels, edge, edge // 2 + 1, 2) Fourier coefficients, small and random by the neuron's own seed."""
+    name = f"{case.seed} {layer} {neuron}".encode()
+    seed = int.from_bytes(hashlib.sha256(name).digest()[:8], "big", signed=True)
+    return 0.01 * torch.randn(case.channels, edge, edge // 2 + 1, 2, generator=torch.Generator().manual_seed(seed))
+
+
+def painted(spectra: Tensor, edge: int) -> Tensor:
+    """Fourier coefficients (n, channels, edge, edge // 2 + 1, 2) to images (n, channels, edge, edge) in [0, 1]."""
+    frequency = torch.hypot(torch.fft.fftfreq(edge)[:, None], torch.fft.rfftfreq(edge)[None])
+    weights = 1 / frequency.clamp(min=1 / edge) ** DECAY
+    pixels = torch.fft.irfft2(torch.view_as_complex(spectra) * weights, s=(edge, edge), norm="ortho")
+    if pixels.shape[1] == 3:
+        mixing = _AXES * _VARIANCES.sqrt() / _VARIANCES[0].sqrt()
+        pixels = torch.einsum("rc,nchw->nrhw", mixing, pixels)
+    strength = pixels.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+    return torch.sigmoid(CONTRAST * pixels / strength)
+
+
+def moved(images: Tensor, generator: torch.Generator) -> Tensor:
+    """The images shifted, scaled and turned a little, all alike, mirrored beyond their edges."""
+    edge = images.shape[-1]
+    draw = torch.rand(4, generator=generator) * 2 - 1
+    turn, scale = math.radians(8) * draw[0], 1 + 0.08 * draw[1]
+    shift = draw[2:] * 2 * max(1.0, edge / 24) / edge
+    cos, sin = torch.cos(turn) * scale, torch.sin(turn) * scale
+    theta = torch.stack([torch.stack([cos, -sin, shift[0]]), torch.stack([sin, cos, shift[1]])])
+    grid = F.affine_grid(theta[None], [1, 1, edge, edge], align_corners=False).expand(len(images), -1, -1, -1)
+    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+
+
+def _normalise(images: Tensor, case: Case) -> Tensor:
+    mean, std = (torch.tensor(numbers).view(1, -1, 1, 1) for numbers in (case.mean, case.std))
+    return (images - mean) / std
+
+
+def shown(images: Tensor, canvas: Canvas) -> list[np.ndarray]:
+    """The part the neuron sees as (H, W, 3) uint8, enlarged to at least SHOWN pixels; grey images in three channels."""
+    part = images[..., canvas.start : canvas.start + canvas.size, canvas.start : canvas.start + canvas.size]
+    factor = math.ceil(SHOWN / part.shape[-1])
+    if factor > 1:
+        part = F.interpolate(part, scale_factor=factor, mode="bicubic").clamp(0, 1)
+    pixels = (part.expand(-1, 3, -1, -1).permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
+    return list(pixels.contiguous().numpy())

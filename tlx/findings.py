@@ -1,0 +1,143 @@
+"""What is most worth a look in a case: a few sentences with their numbers, each leading to its view.
+
+Every function takes results and answers with one `Finding`, or None where there is nothing to find. Texts are plain:
+who shows them escapes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tlx.results import Discriminability, Network, Pair
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing worth a look.
+
+    title: a few words; text: one or two sentences with the numbers; page: the view that shows it ("Statistics",
+    "Instances", "Network" or "Features"); class_name, layers, neuron (model, layer, index): what to select there,
+    None for what stays as it is.
+    """
+
+    title: str
+    text: str
+    page: str
+    class_name: str | None = None
+    layers: tuple[str, ...] | None = None
+    neuron: tuple[str, str, int] | None = None
+
+
+def most_changed(table: pd.DataFrame) -> Finding | None:
+    """The class whose accuracy differs most between the two models; the first of several.
+
+    table: `class_table` (5.1). None where no class has validation images.
+    """
+    known = table[(table["n"] > 0) & table["difference"].notna()]
+    if known.empty:
+        return None
+    row = known.iloc[int(known["difference"].abs().to_numpy().argmax())]
+    change = float(row["difference"])
+    title = (
+        "No class gains or loses"
+        if change == 0
+        else f"Class {row['class_name']} {'gains' if change > 0 else 'loses'} most"
+    )
+    text = (
+        f"{percent(row['source_accuracy'])} under the source model, {percent(row['target_accuracy'])} under the target "
+        f"model, on {int(row['n']):,} target validation images: {points(change)}."
+    )
+    return Finding(title, text, "Statistics", class_name=str(row["class_name"]))
+
+
+def worst_class(table: pd.DataFrame) -> str | None:
+    """The class on which the target model is right least often; the first of several; None where none is known."""
+    known = table[(table["n"] > 0) & table["target_accuracy"].notna()]
+    if known.empty:
+        return None
+    return str(known["class_name"].iloc[int(known["target_accuracy"].to_numpy().argmin())])
+
+
+def most_confused(table: pd.DataFrame) -> Finding | None:
+    """The class that the target model most often takes for one certain other; None where it is never wrong.
+
+    table: `class_table` (5.1). By count, not by share: one image of a class of two is no pattern.
+    """
+    columns = (table[name] for name in ("class_name", "n", "misclassified_as"))
+    pairs = [(*mistakes[0], str(name), int(n)) for name, n, mistakes in zip(*columns, strict=True) if mistakes]
+    if not pairs:
+        return None
+    said, wrong, true, n = max(pairs, key=lambda pair: pair[1])
+    text = (
+        f"The target model says {said} for {wrong:,} of {n:,} validation images of class {true} ({percent(wrong / n)})."
+    )
+    return Finding(f"Class {true} is most often taken for {said}", text, "Instances", class_name=true)
+
+
+def rewiring(network: Network, inherited: Mapping[Pair, np.ndarray], class_name: str) -> Finding | None:
+    """The first pair of layers whose share of inherited edges is below half of the first pair's share (5.3.2).
+
+    inherited: per pair of consecutive layers, for each important target edge whether it is inherited. Where no pair
+    falls so low, the finding says that the wiring is kept. None without any important edge.
+    """
+    shares = {pair: float(np.mean(inherited[pair])) for pair in network.pairs if len(inherited.get(pair, ())) > 0}
+    if not shares:
+        return None
+    (first, before), *_ = shares.items()
+    begins = next((pair for pair, share in shares.items() if share < before / 2), None)
+    shown = begins or min(shares, key=lambda pair: shares[pair])
+    where = f"between {network.layer(shown[0]).title} and {network.layer(shown[1]).title}"
+    start = f"in the first pair, {network.layer(first[0]).title} and {network.layer(first[1]).title}, {percent(before)}"
+    if before == 0:
+        title = f"Class {class_name} is re-wired from the start"
+        text = f"None of its important edges is inherited {where}."
+    elif begins:
+        title = f"Re-wiring of class {class_name} begins at {network.layer(begins[1]).title}"
+        text = f"{percent(shares[begins])} of its important edges are inherited {where}, {start}."
+    else:
+        title = f"The wiring of class {class_name} is kept"
+        text = f"The lowest share of inherited important edges is {percent(shares[shown])}, {where}; {start}."
+    return Finding(title, text, "Network", class_name=class_name, layers=shown)
+
+
+def most_domain_specific(found: Discriminability, network: Network) -> Finding | None:
+    """The neuron with the largest discriminability (5.4.1) of a class; none stands out where the classifier guesses."""
+    if len(found.ranking) == 0:
+        return None
+    held_out = (
+        f"held-out accuracy {percent(found.accuracy)}, 95 % interval {percent(found.low)} to {percent(found.high)}"
+    )
+    if found.chance:
+        title = f"No neuron of class {found.class_name} tells the domains apart"
+        text = f"A linear classifier on its important neurons cannot ({held_out})."
+        return Finding(title, text, "Features", class_name=found.class_name)
+    column = int(found.ranking[0])
+    layer, index = found.neurons[column]
+    weight = float(found.weights[column])
+    side = "target" if weight > 0 else "source"
+    title = f"Neuron {index} of {network.layer(layer).title} is the most domain-specific of class {found.class_name}"
+    text = (
+        f"Its weight towards the {side} domain is {abs(weight):.2f}, the largest of the class's {len(found.neurons)} "
+        f"important neurons ({held_out})."
+    )
+    return Finding(title, text, "Features", class_name=found.class_name, neuron=(found.model, layer, index))
+
+
+def percent(share: float) -> str:
+    """A share as "93.4 %"; a whole number without the zero."""
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
+def points(difference: float) -> str:
+    """A difference of accuracies in percentage points, signed: "+22.5 points", "−1 point"."""
+    said = _signed(difference)
+    return f"{said} point{'' if said.strip('+−') == '1' else 's'}"
+
+
+def _signed(difference: float) -> str:
+    said = f"{abs(100 * difference):.1f}".removesuffix(".0")
+    return said if said == "0" else f"{'+' if difference > 0 else '−'}{said}"

@@ -1,0 +1,117 @@
+"""Where results are kept: the only joblib store, keyed by names and a case's fingerprint, computed once.
+
+`memoized` makes a function of (case, names…) remember its results on disk. The key is the fingerprint of the part of
+the case the function depends on, and its other arguments; arrays and modules never enter it. A lock file for each
+result keeps threads and processes that ask for the same one from computing it twice.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import joblib
+from filelock import FileLock
+
+from tlx.cases import Case
+
+CACHE_VERSION = 1  # raise it when a result's meaning or shape changes: older entries are then never read
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+_reading_only: ContextVar[bool] = ContextVar("tlx_reading_only", default=False)
+
+
+class NotStoredError(Exception):
+    """A result that would have to be computed was asked for within `reading_only`."""
+
+
+@contextmanager
+def reading_only() -> Iterator[None]:
+    """Within the block a result that is not stored raises NotStoredError instead of being computed."""
+    token = _reading_only.set(True)
+    try:
+        yield
+    finally:
+        _reading_only.reset(token)
+
+
+def location() -> Path:
+    """The folder of results: `$TLX_CACHE`, or `cache/` beside the package."""
+    return Path(os.environ.get("TLX_CACHE") or Path(__file__).parent.parent / "cache") / f"v{CACHE_VERSION}"
+
+
+class Memoized(Generic[P, R]):
+    """A function that remembers; called like the plain one, whose first argument is the case."""
+
+    def __init__(self, function: Callable[P, R], part: str) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._part = part
+        self._signature = inspect.signature(function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        key, case, rest = self._key(args, kwargs)
+        store = self._store()
+        if not store.check_call_in_cache(key, case, **rest):
+            if _reading_only.get():
+                raise NotStoredError(self._function.__qualname__)
+            with self._lock(key, rest):  # another thread or process may have finished it meanwhile
+                result: R = store(key, case, **rest)
+                return result
+        stored: R = store(key, case, **rest)
+        return stored
+
+    def is_stored(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Whether the result is at hand, so that the call returns at once."""
+        key, case, rest = self._key(args, kwargs)
+        return bool(self._store().check_call_in_cache(key, case, **rest))
+
+    def _key(self, args: Any, kwargs: Any) -> tuple[str, Case, dict[str, Any]]:
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        case, *_ = bound.args
+        rest = dict(list(bound.arguments.items())[1:])
+        return case.fingerprint(self._part), case, rest
+
+    def _store(self) -> Any:
+        return _stored(self._function, str(location()))
+
+    def _lock(self, key: str, rest: dict[str, Any]) -> AbstractContextManager[Any]:
+        name = f"{self._function.__module__}.{self._function.__qualname__}"
+        digest = hashlib.sha256(repr((name, key, sorted(rest.items()))).encode()).hexdigest()[:24]
+        folder = location() / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / f"{digest}.lock")
+
+
+@functools.cache
+def _stored(function: Callable[..., Any], where: str) -> Any:
+    """The joblib-memoized form (fingerprint, case, …) of a function (case, …)."""
+
+    @functools.wraps(function)
+    def keyed(fingerprint: str, case: Case, **rest: Any) -> Any:
+        return function(case, **rest)
+
+    keyed.__signature__ = _keyed_signature(function)  # type: ignore[attr-defined]
+    return joblib.Memory(where, mmap_mode="r", verbose=0).cache(keyed, ignore=["case"])
+
+
+def _keyed_signature(function: Callable[..., Any]) -> inspect.Signature:
+    first = inspect.Parameter("fingerprint", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    signature = inspect.signature(function)
+    return signature.replace(parameters=[first, *signature.parameters.values()])
+
+
+def memoized(part: str = "analysis") -> Callable[[Callable[P, R]], Memoized[P, R]]:
+    """Decorates a pipeline function whose results depend on this part of its case (see `Case.fingerprint`)."""
+    return lambda function: Memoized(function, part)

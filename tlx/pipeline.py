@@ -1,0 +1,437 @@
+"""The face of tlx: case in, result out, every function memoized by names and the case's fingerprint.
+
+Each function asks the ones above it and hands arrays and modules to one pure stage. Stages are imported where they are
+called: a page that shows stored results starts without torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+
+import numpy as np
+import pandas as pd
+
+from tlx import errors
+from tlx.cases import DOMAINS, MODELS, Case
+from tlx.crops import Crop
+from tlx.memory import memoized
+from tlx.results import (
+    Abstraction,
+    Activations,
+    Comparison,
+    Conductance,
+    Discriminability,
+    DomainImages,
+    Edges,
+    Embedding,
+    KernelResponse,
+    LayerGap,
+    Network,
+    Pair,
+    Reuse,
+    Silenced,
+    Thumbnails,
+    TrainedModel,
+    Transferability,
+)
+
+SHARD = 256  # instances whose conductance is computed and stored together; what a killed run loses at most
+
+
+@memoized("data")
+def images(case: Case, domain: str) -> DomainImages:
+    """The labelled images of one domain, read or rendered, resized to the case's size (method 2)."""
+    from tlx import domains
+
+    return domains.load(case.domain(domain), case.image_size, case.channels)
+
+
+@memoized("models")
+def trained(case: Case, model: str) -> TrainedModel:
+    """The source or target model: read from its checkpoint, or trained with its history (method 2)."""
+    from tlx import training
+
+    plan, classes = case.plan(model), images(case, model).classes
+    if plan.checkpoint:
+        return training.read(case, model, classes)
+    start = trained(case, "source").tensors if model == "target" else None
+    both = {name: images(case, name) for name in DOMAINS}
+    return training.train(case, model, both, start=start)
+
+
+@memoized("models")
+def scratch(case: Case) -> TrainedModel:
+    """The control: the target model's training from random weights on the same target images."""
+    from tlx import training
+
+    both = {name: images(case, name) for name in DOMAINS}
+    return training.train(case, "target", both, start=None, called="scratch")
+
+
+@memoized()
+def network(case: Case) -> Network:
+    """The analysed layers and what joins them (method 1 and 4)."""
+    from tlx import models
+
+    return models.network(case, len(images(case, "source").classes))
+
+
+@memoized("models")
+def history(case: Case) -> pd.DataFrame:
+    """Accuracy by model ("source", "target", and "scratch" where the control was run), domain, split and epoch.
+
+    Columns model, domain, split ("training" | "validation"), epoch (0 = before training), accuracy, n. Empty where a
+    case brings checkpoints without a history.
+    """
+    parts = [trained(case, model).history for model in MODELS]
+    return pd.concat(parts).drop_duplicates(["model", "domain", "split", "epoch"]).reset_index(drop=True)
+
+
+@memoized("models")
+def predictions(case: Case, model: str, domain: str) -> pd.DataFrame:
+    """What a model says about every instance: columns instance, split, label, prediction (class names), confidence."""
+    from tlx import activations
+
+    ours = images(case, domain)
+    answers = activations.predict(load_model(case, model), ours, case)
+    return pd.DataFrame(
+        {
+            "instance": np.arange(len(ours)),
+            "split": np.where(ours.validation, "validation", "training"),
+            "label": np.array(ours.classes, dtype=object)[ours.labels],
+            "prediction": np.array(trained(case, model).classes, dtype=object)[answers.argmax(axis=1)],
+            "confidence": answers.max(axis=1),
+        }
+    )
+
+
+def transferability(case: Case) -> Transferability:
+    """Best target-model minus best source-model accuracy on target validation, with a paired interval (5.1)."""
+    from tlx import statistics
+
+    return statistics.transferability(
+        predictions(case, "source", "target"),
+        predictions(case, "target", "target"),
+        history(case),
+        epochs=(trained(case, "source").epoch, trained(case, "target").epoch),
+    )
+
+
+def class_table(case: Case) -> pd.DataFrame:
+    """Per class on target validation: n, source_accuracy, target_accuracy, difference, misclassified_as (5.1).
+
+    Column class_name first; `misclassified_as` is a tuple of (class name, count), largest count first. Classes that
+    only one domain has are listed too, with NaN for what cannot be known; see `statistics.class_table`.
+    """
+    from tlx import statistics
+
+    of_domain = {domain: images(case, domain).classes for domain in DOMAINS}
+    both = {model: predictions(case, model, "target") for model in MODELS}
+    return statistics.class_table(both["source"], both["target"], of_domain)
+
+
+def confusion(case: Case, model: str, domain: str = "target") -> pd.DataFrame:
+    """(C, C) counts on a domain's validation split: rows true classes, columns what the model said."""
+    from tlx import statistics
+
+    return statistics.confusion(predictions(case, model, domain), classes(case))
+
+
+def instances(case: Case) -> pd.DataFrame:
+    """Every instance of both domains: domain, instance, name, split, label, the two models' predictions (5.2)."""
+    from tlx import statistics
+
+    told = {(model, domain): predictions(case, model, domain) for model in MODELS for domain in DOMAINS}
+    return statistics.instance_table(told, {domain: images(case, domain).names for domain in DOMAINS})
+
+
+@memoized("data")
+def thumbnails(case: Case, domain: str) -> Thumbnails:
+    """Small pictures of all instances of a domain, for tooltips and galleries."""
+    from tlx import thumbnails as stage
+
+    return stage.thumbnails(images(case, domain))
+
+
+def load_model(case: Case, model: str):  # type: ignore[no-untyped-def]  # a torch module; torch stays unimported here
+    """The network with its weights, in evaluation mode, shared by this process: leave it as you found it."""
+    from tlx import models
+
+    return models.loaded(case, model, trained)
+
+
+@memoized()
+def _conductance_shard(case: Case, model: str, domain: str, shard: int) -> Conductance:
+    from tlx import attribution
+
+    ours = images(case, domain)
+    chosen = np.arange(shard * SHARD, min((shard + 1) * SHARD, len(ours)))
+    return attribution.of_instances(
+        load_model(case, model), network(case), ours, chosen, case=case, outputs=trained(case, model).classes
+    )
+
+
+@memoized()
+def conductance(case: Case, model: str, domain: str) -> Conductance:
+    """Layer conductance of all analysed layers on all instances of a domain, in one pass (method 3)."""
+    from tlx import attribution
+    from tlx.progress import track
+
+    count = -(-len(images(case, domain)) // SHARD)
+    shards = track(range(count), f"conductance of the {model} model on the {domain} domain")
+    return attribution.join([_conductance_shard(case, model, domain, shard) for shard in shards])
+
+
+@memoized()
+def activations(case: Case, model: str, domain: str) -> Activations:
+    """Largest activation and its place, of every neuron on every instance of a domain."""
+    from tlx import activations as stage
+
+    return stage.of_domain(load_model(case, model), network(case), images(case, domain), case)
+
+
+def classes(case: Case) -> tuple[str, ...]:
+    """The class names of both domains, the target's first, matched by name (method 2)."""
+    return tuple(dict.fromkeys([*images(case, "target").classes, *images(case, "source").classes]))
+
+
+def instances_of(case: Case, domain: str, class_name: str) -> np.ndarray:
+    """Indices of a class's instances in a domain. Raises SelectionError for a class neither domain has."""
+    everywhere = classes(case)
+    if class_name not in everywhere:
+        raise errors.SelectionError(errors.unknown("class", class_name, everywhere))
+    return images(case, domain).of_class(class_name)
+
+
+@memoized()
+def _edges(case: Case, model: str, class_name: str, first: str, second: str) -> Edges:
+    from tlx import abstraction as stage
+
+    chosen = _chosen(case, class_name)
+    return stage.edges(
+        load_model(case, model), network(case), (first, second), images(case, "target"), chosen, case=case
+    )
+
+
+@memoized()
+def abstraction(case: Case, model: str, class_name: str) -> Abstraction:
+    """Important neurons and edges of a model for a class, on the target instances of the class (5.3.1).
+
+    Raises EmptyError when the target domain has no instance of the class.
+    """
+    from tlx import abstraction as stage
+    from tlx.progress import track
+
+    chosen = _chosen(case, class_name)
+    values = conductance(case, model, "target")
+    pairs = [pair for pair in network(case).pairs if pair in network(case).joins]
+    found: dict[Pair, Edges] = {
+        pair: _edges(case, model, class_name, *pair)
+        for pair in track(pairs, f"edges of the {model} model for class {class_name}")
+    }
+    return stage.abstraction(
+        {name: values.layer(name)[chosen] for name in values.layers}, found, model=model, class_name=class_name
+    )
+
+
+def _chosen(case: Case, class_name: str) -> np.ndarray:
+    chosen = instances_of(case, "target", class_name)
+    if len(chosen) == 0:
+        raise errors.EmptyError(
+            f"class {class_name!r} has no instance in the target domain; the network views compare the two models on "
+            "target instances, so choose a class that the target domain has"
+        )
+    return chosen
+
+
+@memoized()
+def comparison(case: Case, class_name: str) -> Comparison:
+    """Similarity, match and inherited edges of the two models for a class (5.3.2)."""
+    from tlx import comparison as stage
+
+    chosen = _chosen(case, class_name)
+    values = {model: conductance(case, model, "target") for model in MODELS}
+    return stage.comparison(
+        {name: values["source"].layer(name)[chosen] for name in network(case).names},
+        {name: values["target"].layer(name)[chosen] for name in network(case).names},
+        abstraction(case, "source", class_name),
+        abstraction(case, "target", class_name),
+    )
+
+
+@memoized()
+def reuse(case: Case, class_name: str) -> Reuse:
+    """Same-index matches, rank agreement and inherited edges by depth, each beside chance (5.3.2)."""
+    from tlx import reuse as stage
+
+    both = {model: abstraction(case, model, class_name) for model in MODELS}
+    return stage.reuse(network(case), comparison(case, class_name), both["source"], both["target"])
+
+
+def reuse_by_class(case: Case) -> dict[str, Reuse]:
+    """The same for every class that the target domain has instances of."""
+    from tlx.progress import track
+
+    ours = images(case, "target")
+    names = [name for name in ours.classes if len(ours.of_class(name))]
+    return {name: reuse(case, name) for name in track(names, "reuse, class by class")}
+
+
+@memoized()
+def kernel_response(case: Case, model: str, pair: Pair, edge: tuple[int, int], instance: int) -> KernelResponse:
+    """An edge's kernel and what it alone answers to a target instance (5.3.3). Raises SelectionError without edges."""
+    from tlx import kernels
+
+    structure = network(case)
+    if pair not in structure.joins:
+        why = structure.apart.get(pair, "they are not neighbouring analysed layers")
+        raise errors.SelectionError(f"{pair[0]} and {pair[1]} have no edges: {why}")
+    units = structure.layer(pair[0]).units, structure.layer(pair[1]).units
+    ours = images(case, "target")
+    for kind, given, count in (
+        ("neuron", edge[0], units[0]),
+        ("neuron", edge[1], units[1]),
+        ("instance", instance, len(ours)),
+    ):
+        if not 0 <= given < count:
+            raise errors.SelectionError(f"{kind} {given} does not exist; choose from 0 to {count - 1}")
+    return kernels.response(load_model(case, model), structure.joins[pair], edge, units, ours, instance, case=case)
+
+
+@memoized()
+def discriminability(case: Case, class_name: str, model: str = "target") -> Discriminability:
+    """How well the class's important neurons tell the two domains apart (5.4.1, Algorithm 1)."""
+    from tlx import discriminability as stage
+
+    important = abstraction(case, model, class_name).important
+    chosen = {domain: instances_of(case, domain, class_name) for domain in DOMAINS}
+    values = {
+        domain: {name: conductance(case, model, domain).layer(name)[chosen[domain]] for name in important}
+        for domain in DOMAINS
+    }
+    return stage.discriminability(values, chosen, important, model=model, class_name=class_name)
+
+
+@memoized()
+def embedding(
+    case: Case, class_names: Sequence[str], model: str = "target", layer: str | None = None, seed: int = 0
+) -> Embedding:
+    """2-D t-SNE of both domains' instances of the chosen classes under a model (5.2, method 6)."""
+    from tlx import embedding as stage
+
+    ours = {domain: images(case, domain) for domain in DOMAINS}
+    for name in class_names:
+        instances_of(case, "target", name)  # names the valid classes where this one is unknown
+    chosen = {domain: stage.choose(ours[domain], class_names, seed) for domain in DOMAINS}
+    found = {domain: vectors(case, model, domain, layer)[chosen[domain]] for domain in DOMAINS}
+    return stage.embedding(ours, chosen, found, model=model, layer=layer, seed=seed)
+
+
+@memoized("models")
+def vectors(case: Case, model: str, domain: str, layer: str | None = None) -> np.ndarray:
+    """(N, D) activations of all instances of a domain, before the first fully connected layer by default (5.2)."""
+    from tlx import embedding as stage
+
+    return stage.vectors(load_model(case, model), network(case), images(case, domain), case=case, layer=layer)
+
+
+@memoized("models")
+def neighbours(
+    case: Case, domain: str, instance: int, model: str = "target", layer: str | None = None, count: int = 8
+) -> pd.DataFrame:
+    """The other domain's instances whose activations are nearest to this one's: domain, instance, label, distance."""
+    from tlx import embedding as stage
+
+    here, there = images(case, domain), DOMAINS[1 - DOMAINS.index(domain)]
+    if not 0 <= instance < len(here):
+        raise errors.SelectionError(
+            f"the {domain} domain has no instance {instance}; they run from 0 to {len(here) - 1}"
+        )
+    own = vectors(case, model, domain, layer)[instance]
+    nearest, distances = stage.nearest(own, vectors(case, model, there, layer), count)
+    other = images(case, there)
+    labels = np.array(other.classes, dtype=object)[other.labels[nearest]]
+    return pd.DataFrame({"domain": there, "instance": nearest, "label": labels, "distance": distances})
+
+
+@memoized()
+def domain_gap(case: Case, class_name: str) -> tuple[LayerGap, ...]:
+    """How well each layer alone tells the domains apart, before transfer (source model) and after (target model)."""
+    from tlx import discriminability as stage
+    from tlx.progress import track
+
+    chosen = {domain: instances_of(case, domain, class_name) for domain in DOMAINS}
+    places = [(model, layer) for model in MODELS for layer in network(case).names]
+    return tuple(
+        stage.layer_gap(
+            {domain: conductance(case, model, domain).layer(layer)[chosen[domain]] for domain in DOMAINS},
+            model=model,
+            layer=layer,
+            class_name=class_name,
+        )
+        for model, layer in track(places, f"domain gap of class {class_name}, layer by layer")
+    )
+
+
+@memoized()
+def silenced(case: Case, model: str, neurons: tuple[tuple[str, int], ...]) -> Silenced:
+    """What silencing these neurons, (layer, index) each, does to the model's accuracy on validation instances."""
+    from tlx import silencing
+
+    return silencing.silenced(
+        load_model(case, model),
+        network(case),
+        {domain: images(case, domain) for domain in DOMAINS},
+        neurons,
+        means=activations(case, model, "target"),
+        outputs=trained(case, model).classes,
+        case=case,
+        name=model,
+    )
+
+
+# Feature images are stored one by one but drawn together: who asks for several says so here, for its own thread.
+_together: ContextVar[dict[int, np.ndarray | None] | None] = ContextVar("tlx_drawn_together", default=None)
+
+
+@memoized()
+def feature_image(case: Case, model: str, layer: str, neuron: int) -> np.ndarray:
+    """(H, W, 3) uint8: an input that activates the neuron strongly (activation maximisation, method 7)."""
+    from tlx import featurevis
+
+    drawn = _together.get() or {neuron: None}
+    if drawn.get(neuron) is None:
+        drawn |= featurevis.feature_images(load_model(case, model), network(case), layer, [*drawn], case=case)
+    image = drawn[neuron]
+    assert image is not None  # every neuron asked for was drawn
+    return image
+
+
+def feature_images(case: Case, model: str, layer: str, neurons: Sequence[int]) -> dict[int, np.ndarray]:
+    """The same for several neurons of a layer: those not stored yet are drawn in one batch."""
+    missing = [neuron for neuron in neurons if not feature_image.is_stored(case, model, layer, neuron)]
+    token = _together.set(dict.fromkeys(missing))
+    try:
+        return {neuron: feature_image(case, model, layer, neuron) for neuron in neurons}
+    finally:
+        _together.reset(token)
+
+
+def neuron_images(case: Case, model: str, neurons: Sequence[tuple[str, int]]) -> dict[tuple[str, int], np.ndarray]:
+    """The same for neurons of several layers, (layer, index) each."""
+    layers = dict.fromkeys(layer for layer, _ in neurons)
+    found = {layer: feature_images(case, model, layer, [n for at, n in neurons if at == layer]) for layer in layers}
+    return {(layer, index): found[layer][index] for layer, index in neurons}
+
+
+@memoized()
+def crops(case: Case, model: str, layer: str, neuron: int, count: int = 6) -> dict[str, list[Crop]]:
+    """What activates a neuron most in each domain, cropped to the receptive field, strongest first (method 7)."""
+    from tlx import crops as stage
+
+    known = network(case).layer(layer)
+    return {
+        domain: stage.strongest(activations(case, model, domain), images(case, domain), known, neuron, count=count)
+        for domain in DOMAINS
+    }

@@ -1,0 +1,43 @@
+"""How far long work has come, told to whoever listens.
+
+Stages call `track`; the command line and the app's job board listen with `listening`. The listener is a context
+variable, so two jobs in two threads do not hear each other, and a stage needs no extra argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+T = TypeVar("T")
+Listener = Callable[[str, int, int], None]  # (what is being done, done, total)
+
+_listener: ContextVar[Listener | None] = ContextVar("tlx_progress", default=None)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Within the block every report of this thread goes to `listener`."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def report(label: str, done: int, total: int) -> None:
+    """Says that `done` of `total` steps of `label` are finished."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(label, done, total)
+
+
+def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+    """Yields `items` and reports after each; `total` is needed where `items` has no length."""
+    count = len(items) if total is None and isinstance(items, Sized) else int(total or 0)
+    report(label, 0, count)
+    for done, item in enumerate(items, start=1):
+        yield item
+        report(label, done, count)

@@ -1,0 +1,384 @@
+"""What each stage answers with: frozen values of NumPy arrays and pandas tables, nothing alive inside.
+
+Axis names are the shapes: `N` instances, `C` classes, `U` neurons of a layer (`U_source`, `U_target` where two models
+meet), `K` chosen ones. Rows are source and columns are target wherever both meet. Models and domains are named by the
+strings "source" and "target". A layer is named as `Network` lists it. Nothing here imports torch, Streamlit or Bokeh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from tlx.errors import SelectionError, unknown
+
+Pair = tuple[str, str]
+"""Two consecutive analysed layers, shallow first."""
+
+
+@dataclass(frozen=True, eq=False)
+class DomainImages:
+    """The labelled images of one domain, as the networks see them before normalisation.
+
+    pixels: (N, H, W, channels) uint8; labels: (N,) index into `classes`; validation: (N,) bool, the held-out split;
+    names: (N,) a short human name of each instance (a file's relative path, or "printed 17").
+    skipped: sentences about images or classes that had to be left out or deserve a warning.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    validation: np.ndarray
+    names: np.ndarray
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def of_class(self, class_name: str) -> np.ndarray:
+        """The instances (indices, ascending) that carry this label; none if the domain lacks the class."""
+        if class_name not in self.classes:
+            return np.empty(0, dtype=np.int64)
+        return np.flatnonzero(self.labels == self.classes.index(class_name))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One analysed layer.
+
+    name: its module's `named_modules()` name; index: position among the analysed layers, from 1; kind: "conv",
+    "linear" or "block"; units: U, its neurons; positions: (height, width) of its map, (1, 1) for a linear layer;
+    complete: whether every path from input to score runs through it (completeness holds only then, method 3);
+    field: (size, stride, offset) of a position's receptive field in input pixels, None where it is the whole image.
+    """
+
+    name: str
+    index: int
+    kind: str
+    units: int
+    positions: tuple[int, int]
+    complete: bool = True
+    field: tuple[int, int, int] | None = None
+
+    @property
+    def title(self) -> str:
+        """As every view writes it: "Layer 3: conv (64)"."""
+        return f"Layer {self.index}: {self.kind} ({self.units})"
+
+
+@dataclass(frozen=True)
+class Network:
+    """The analysed structure both models share.
+
+    layers: shallow to deep; joins: for each pair of consecutive layers the name of the one convolution or linear
+    module that joins them; apart: for each pair that has no such module, one sentence saying why it has no edges;
+    embedding_units: length of the vector right before the first fully connected layer (5.2); parameters: count.
+    """
+
+    architecture: str
+    layers: tuple[Layer, ...]
+    joins: dict[Pair, str]
+    apart: dict[Pair, str]
+    embedding_units: int
+    parameters: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(layer.name for layer in self.layers)
+
+    def layer(self, name: str) -> Layer:
+        """The layer of this name. Raises SelectionError with the valid names."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise SelectionError(unknown("layer", name, self.names))
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        return tuple(zip(self.names, self.names[1:], strict=False))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A model's tensors and how it came to be.
+
+    tensors: state dict as arrays; classes: what its outputs mean, in order; epoch: the epoch they were taken from;
+    history: columns model, domain, split, epoch (0 = before training), accuracy, n (method 2); empty where unknown.
+    """
+
+    tensors: dict[str, np.ndarray]
+    classes: tuple[str, ...]
+    epoch: int
+    history: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Transferability:
+    """Best target-model minus best source-model accuracy on target validation (5.1), in [-1, 1].
+
+    low, high: 95 % paired bootstrap interval of the score over the n validation instances; scratch_accuracy: the same
+    maximum for a model trained from random weights on the same target images, None where there is no such control.
+    """
+
+    score: float
+    low: float
+    high: float
+    n: int
+    source_accuracy: float
+    target_accuracy: float
+    source_epoch: int
+    target_epoch: int
+    scratch_accuracy: float | None = None
+
+    @property
+    def negative(self) -> bool:
+        """A negative transfer: the whole interval lies below 0."""
+        return self.high < 0
+
+
+@dataclass(frozen=True, eq=False)
+class Conductance:
+    """Layer conductance of every analysed layer for all instances of one domain under one model (method 3).
+
+    values: (N, sum of U) float32, the layers side by side in network order; layers, units: their names and sizes;
+    scored: (N,) output index whose logit was explained; own_class: (N,) bool, False where the model lacks the
+    instance's class and its own prediction was explained instead; completeness_error: (N, layers) as a fraction,
+    NaN where completeness does not apply; n_steps: S of the path.
+    """
+
+    values: np.ndarray
+    layers: tuple[str, ...]
+    units: tuple[int, ...]
+    scored: np.ndarray
+    own_class: np.ndarray
+    completeness_error: np.ndarray
+    n_steps: int
+
+    def layer(self, name: str) -> np.ndarray:
+        """(N, U) of one layer. Raises SelectionError with the valid names."""
+        return layer_columns(self.values, self.layers, self.units, name)
+
+
+@dataclass(frozen=True, eq=False)
+class Activations:
+    """Largest activation of every neuron on every instance of one domain under one model.
+
+    values: (N, sum of U) float32; positions: (N, sum of U) int32, flat index (row * width + column) of that maximum
+    in the neuron's map (0 for linear layers); means: (sum of U,) mean over instances and positions.
+    """
+
+    values: np.ndarray
+    positions: np.ndarray
+    means: np.ndarray
+    layers: tuple[str, ...]
+    units: tuple[int, ...]
+
+    def layer(self, name: str) -> np.ndarray:
+        return layer_columns(self.values, self.layers, self.units, name)
+
+    def layer_positions(self, name: str) -> np.ndarray:
+        return layer_columns(self.positions, self.layers, self.units, name)
+
+    def layer_means(self, name: str) -> np.ndarray:
+        """(U,) of one layer."""
+        means: np.ndarray = layer_columns(self.means[None], self.layers, self.units, name)[0]
+        return means
+
+
+def layer_columns(values: np.ndarray, layers: tuple[str, ...], units: tuple[int, ...], name: str) -> np.ndarray:
+    """The columns of `values` (N, sum of units) that belong to one layer."""
+    if name not in layers:
+        raise SelectionError(unknown("layer", name, layers))
+    at = layers.index(name)
+    start = sum(units[:at])
+    return values[:, start : start + units[at]]
+
+
+@dataclass(frozen=True, eq=False)
+class Edges:
+    """The kernels between the neurons of two consecutive layers, for one class and model (5.3.1 B).
+
+    counts: (U_l, U_m) in how many instances the edge was among its instance's top 10 %; value: (U_l, U_m) float32,
+    the edge's value (maximal response of the kernel alone) averaged over the instances; important: (K, 2) pairs
+    (i, j), largest count first, ties by value.
+    """
+
+    counts: np.ndarray
+    value: np.ndarray
+    important: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Abstraction:
+    """The important structure of one model for one class, on the target instances of the class (5.3.1).
+
+    rank_score: per layer (U,) ranks summed over instances (ascending, ties averaged); important: per layer the top
+    10 % of neurons, best first, never an inactive one; active: per layer (U,) bool, conductance not 0 on every
+    instance; edges: per pair of consecutive layers; n: instances used.
+    """
+
+    model: str
+    class_name: str
+    n: int
+    rank_score: dict[str, np.ndarray]
+    important: dict[str, np.ndarray]
+    active: dict[str, np.ndarray]
+    edges: dict[Pair, Edges]
+
+    def rank(self, layer: str) -> np.ndarray:
+        """(U,) place of each neuron in its layer by rank score, 1 = most important; ties take the lower index first."""
+        order = np.argsort(-self.rank_score[layer], kind="stable")
+        places = np.empty(len(order), dtype=np.int64)
+        places[order] = np.arange(1, len(order) + 1)
+        return places
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """How the neurons and edges of the two models relate for one class (5.3.2).
+
+    similarity: per layer (U_source, U_target) float32 cosine over the class's target instances, NaN where either
+    neuron is inactive; match: per layer (U_target,) most similar source neuron, -1 where undefined; inherited: per
+    pair (K,) bool aligned with the *target* model's `Edges.important`.
+    """
+
+    class_name: str
+    similarity: dict[str, np.ndarray]
+    match: dict[str, np.ndarray]
+    inherited: dict[Pair, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Reuse:
+    """How much of the source model the target model reuses for one class, beside chance.
+
+    table: columns measure ("same_index", "rank_agreement" per layer, "inherited" per pair), first, second (layer
+    names, second empty for a layer), n (neurons or edges counted), value, chance (mean with the source neurons traded
+    at random), low, high (its 95 % range); shares in [0, 1], rank agreement in [-1, 1]; NaN where undefined.
+    """
+
+    class_name: str
+    table: pd.DataFrame
+
+    def of(self, measure: str) -> pd.DataFrame:
+        """The rows of one measure, shallow first."""
+        return self.table[self.table["measure"] == measure].reset_index(drop=True)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelResponse:
+    """One edge on one instance (5.3.3): kernel (h, w), entering (H, W), response (H', W') of that kernel alone.
+
+    For a linear module all three lie over the channel's positions. value: the edge's value on this instance.
+    """
+
+    kernel: np.ndarray
+    entering: np.ndarray
+    response: np.ndarray
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class Discriminability:
+    """The linear classifier that tells the two domains apart by the important neurons of one class (5.4.1).
+
+    neurons: (P,) tuples (layer, index), in column order; weights: (P,) u, positive towards target; ranking: (P,)
+    columns by |u|, largest first; accuracy, low, high: held out and balanced (0.5 is chance whatever the domains'
+    sizes), with 95 % Wilson interval; fold_accuracy: per fold; a_distance: 2 (1 - 2 error); coordinates: (N, 2) =
+    A [u/|u|, g]; axes: (P, 2) rows of [u/|u|, g]; boundary: horizontal place where the decision value is 0; domain:
+    (N,) "source" or "target"; instances: (N,) index in that domain; decision: (N,) out-of-fold signed distance from
+    the boundary, in the unit of `coordinates`, positive = target-like; values: (N, P) raw conductance; constant:
+    neurons left out because their column is constant; regularisation: C of the classifier.
+    """
+
+    class_name: str
+    model: str
+    neurons: tuple[tuple[str, int], ...]
+    weights: np.ndarray
+    ranking: np.ndarray
+    accuracy: float
+    low: float
+    high: float
+    fold_accuracy: np.ndarray
+    a_distance: float
+    coordinates: np.ndarray
+    axes: np.ndarray
+    boundary: float
+    domain: np.ndarray
+    instances: np.ndarray
+    decision: np.ndarray
+    values: np.ndarray
+    constant: tuple[tuple[str, int], ...]
+    regularisation: float
+
+    @property
+    def chance(self) -> bool:
+        """Whether the classifier is no better than a coin: the ranking is then noise."""
+        return self.low <= 0.5
+
+
+@dataclass(frozen=True)
+class LayerGap:
+    """How well all neurons of one layer alone tell the domains apart, for one class under one model.
+
+    neurons: those whose conductance varies; accuracy, low, high: held out and balanced, with 95 % Wilson interval.
+    """
+
+    model: str
+    layer: str
+    neurons: int
+    accuracy: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Silenced:
+    """What silencing some neurons does to a model's accuracy, beside random ones of the same layers.
+
+    neurons: the (layer, index) set to their mean over the target domain; classes: (C,) names of the data's classes;
+    n: per domain (C,) instances; before, after: per domain (C,) accuracy, NaN where n is 0; random: per domain
+    (draws, C) accuracy with as many random other neurons of the same layers silenced.
+    """
+
+    model: str
+    neurons: tuple[tuple[str, int], ...]
+    classes: tuple[str, ...]
+    n: dict[str, np.ndarray]
+    before: dict[str, np.ndarray]
+    after: dict[str, np.ndarray]
+    random: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """2-D coordinates for drawing (5.2): PCA to 50, then t-SNE, of the activations of the chosen layer.
+
+    coordinates: (N, 2); domain: (N,) "source" or "target"; instance: (N,) index in that domain; label: (N,) class
+    name; sampled: sentence saying which share of the instances is shown, empty when all are.
+    """
+
+    coordinates: np.ndarray
+    domain: np.ndarray
+    instance: np.ndarray
+    label: np.ndarray
+    model: str
+    layer: str
+    sampled: str = ""
+    method: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """Small pictures of all instances of a domain on a few sheets.
+
+    tile: side of a picture in pixels; columns: pictures in a row, a full sheet has as many rows; sheets: WebP files.
+    Instance i lies on sheet i // columns², row by row.
+    """
+
+    tile: int
+    columns: int
+    sheets: tuple[bytes, ...]
