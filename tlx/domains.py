@@ -89,12 +89,13 @@ def _torchvision(domain: Domain, size: int, channels: int) -> DomainImages:
     known = {name.lower(): getattr(datasets, name) for name in ("MNIST", "SVHN", "USPS", "CIFAR10", "FashionMNIST")}
     if domain.dataset.lower() not in known:
         raise DataError(unknown("torchvision dataset", domain.dataset, sorted(known)))
+    kind = known[domain.dataset.lower()]
     try:
-        found = known[domain.dataset.lower()](domain.path, download=False)
+        found = kind(domain.path, download=False)
     except RuntimeError:
         raise DataError(
-            f"dataset {domain.dataset} was not found in {domain.path}; download it with torchvision "
-            f"(datasets.{domain.dataset}(root, download=True)) and set path to that root"
+            f"dataset {kind.__name__} was not found in {domain.path}; download it with torchvision "
+            f"(datasets.{kind.__name__}(root, download=True)) and set path to that root"
         ) from None
     labels = np.asarray(found.labels if hasattr(found, "labels") else found.targets)
     kept = _limited(labels, domain)

@@ -1,0 +1,112 @@
+"""Cases read from files: what is wrong is said in one sentence, what changed changes the fingerprint."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlx.cases import built_in, load_case
+from tlx.errors import CaseError
+
+TEXT = """
+title = "Toys"
+architecture = "compact_alexnet"
+image_size = 16
+mean = [0.5, 0.5, 0.5]
+std = [0.5, 0.5, 0.5]
+[source]
+kind = "folder"
+title = "drawn"
+path = "drawn"
+[target]
+kind = "folder"
+title = "photographed"
+path = "photos"
+[source_model.training]
+epochs = 2
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    for domain in ("drawn", "photos"):
+        for label in ("bird", "cat"):
+            folder = tmp_path / domain / label
+            folder.mkdir(parents=True)
+            for at in range(3):
+                pixels = np.random.default_rng(at).integers(0, 255, (20, 24, 3)).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / f"{at}.png")
+    (tmp_path / "toys.toml").write_text(TEXT)
+    return tmp_path
+
+
+def test_paths_start_at_the_case_file(home: Path) -> None:
+    case = load_case(home / "toys.toml")
+    assert case.name == "toys"
+    assert Path(case.source.path) == (home / "drawn").resolve()
+    assert case.source_model.training.epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('kind = "folder"', 'kind = "foldr"', r"kind 'foldr' is unknown.*folder"),
+        ("image_size = 16", 'image_size = "16"', "image_size must be a whole number, not '16'"),
+        ("image_size = 16", "image_sise = 16", r"key 'image_sise' is unknown.*image_size"),
+        ("image_size = 16", "image_size = 0", "image_size must be at least 8, not 0"),
+        ("std = [0.5, 0.5, 0.5]", "std = [0.5]", "one number for each of the 3 channels"),
+        ("[target]", "[aim]", r"lacks the table \[target\]"),
+        ('title = "drawn"', "", r"lacks keys; still needed: title"),
+        ("image_size = 16", "image_size = ", "cannot be read"),
+        ("epochs = 2", 'strategy = "half"', "strategy 'half' is unknown"),
+    ],
+)
+def test_a_mistake_is_named(home: Path, old: str, new: str, said: str) -> None:
+    (home / "toys.toml").write_text(TEXT.replace(old, new, 1))
+    with pytest.raises(CaseError, match=said) as caught:
+        load_case(home / "toys.toml")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_case_lists_the_known_ones() -> None:
+    with pytest.raises(CaseError, match=r"case 'digit' is unknown.*digits"):
+        load_case("digit")
+
+
+def test_a_missing_case_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CaseError, match=r"none\.toml does not exist"):
+        load_case(tmp_path / "none.toml")
+
+
+def test_a_changed_image_folder_changes_the_fingerprint(home: Path) -> None:
+    before = load_case(home / "toys.toml")
+    (home / "photos" / "cat" / "0.png").unlink()
+    after = load_case(home / "toys.toml")
+    assert all(before.fingerprint(part) != after.fingerprint(part) for part in ("data", "models", "analysis"))
+
+
+def test_a_changed_checkpoint_changes_the_models_but_not_the_images(home: Path) -> None:
+    text = TEXT + '[target_model]\ncheckpoint = "weights.pt"\n'
+    (home / "toys.toml").write_text(text)
+    (home / "weights.pt").write_bytes(b"one")
+    before = load_case(home / "toys.toml")
+    (home / "weights.pt").write_bytes(b"other")
+    after = load_case(home / "toys.toml")
+    assert before.fingerprint("data") == after.fingerprint("data")
+    assert before.fingerprint("models") != after.fingerprint("models")
+
+
+def test_a_moved_case_keeps_its_fingerprint(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    there = tmp_path_factory.mktemp("moved") / "case"
+    shutil.copytree(home, there, copy_function=shutil.copy2)
+    assert load_case(home / "toys.toml").fingerprint() == load_case(there / "toys.toml").fingerprint()
+
+
+def test_built_in_cases_are_hashable_and_differ() -> None:
+    prints = {load_case(name).fingerprint() for name in built_in()}
+    assert len(prints) == len(built_in())
+    assert hash(load_case("digits")) == hash(load_case("digits"))
