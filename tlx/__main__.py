@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import joblib
 from tqdm import tqdm
 
 from tlx import cases, pipeline, progress
@@ -49,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="compute everything a case's pages show")
     run.add_argument("case", metavar="CASE", help="a built-in name or the path of a case file")
     run.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes (default: all)")
+    run.add_argument("--jobs", type=int, default=1, help="processes for the sharded stages (default: 1)")
+    run.add_argument("--backend", choices=("loky", "dask"), default="loky", help="what runs the shards")
+    run.add_argument("--scheduler", metavar="ADDRESS", help="of the dask.distributed cluster, for --backend dask")
     run.add_argument("--no-features", action="store_true", help="leave out the feature visualisations")
     run.set_defaults(command=_run)
     train = commands.add_parser("train", help="train a case's models anew")
@@ -78,13 +82,37 @@ def _state(case: Case) -> Iterator[tuple[str, bool]]:
 def _run(given: argparse.Namespace) -> None:
     case, began = cases.load_case(given.case), time.perf_counter()
     spent: dict[str, float] = {}
-    for stage, step in _steps(case, given.classes, features=not given.no_features):
-        at = time.perf_counter()
-        step()
-        spent[stage] = spent.get(stage, 0.0) + time.perf_counter() - at
+    with _backend(given):
+        for stage, step in _steps(case, given.classes, features=not given.no_features):
+            at = time.perf_counter()
+            step()
+            spent[stage] = spent.get(stage, 0.0) + time.perf_counter() - at
     for stage, seconds in spent.items():
         print(f"{stage:24} {seconds:8.1f} s")
     print(f"{'everything':24} {time.perf_counter() - began:8.1f} s")
+
+
+@contextmanager
+def _backend(given: argparse.Namespace) -> Iterator[None]:
+    """Within the block the sharded stages run where the user said: here, in processes, or on a cluster."""
+    if given.backend != "dask":
+        with joblib.parallel_config("loky", n_jobs=given.jobs):
+            yield
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UserError("--backend dask needs dask.distributed; install it with: pip install distributed") from None
+    if not given.scheduler:
+        raise UserError("--backend dask needs --scheduler ADDRESS, such as tcp://127.0.0.1:8786")
+    try:
+        client = Client(given.scheduler, timeout="20s")
+    except OSError as error:
+        raise UserError(
+            f"no dask scheduler answers at {given.scheduler} ({error}); start one or mend the address"
+        ) from None
+    with client, joblib.parallel_config("dask", n_jobs=-1):
+        yield
 
 
 def _steps(case: Case, class_names: list[str] | None, *, features: bool) -> Iterator[Step]:

@@ -17,9 +17,9 @@ try:
 except RuntimeError as error:
     if "operator torchvision::nms does not exist" not in str(error):
         raise
-    _declared = torch.library.Library("torchvision", "FRAGMENT")
+    _declared = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for _name in ("nms", "qnms"):
-        _declared.define(_name + _SCHEMA)
+        _declared.define(_name + _SCHEMA)  # type: ignore[no-untyped-call]
     import torchvision
 
 from torchvision import datasets, models, transforms

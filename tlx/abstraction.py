@@ -65,8 +65,8 @@ def edges(
     total = torch.zeros(units, dtype=torch.float64)
     with torch.inference_mode():
         for values in _responses(model, network.joins[pair], units, images, chosen, case):
-            total += values.sum(0)
-            counts += kept(values).sum(0, dtype=torch.int32)
+            total += values.sum(0).cpu()
+            counts += kept(values).sum(0, dtype=torch.int32).cpu()
     mean = (total / max(len(chosen), 1)).float().numpy()
     return Edges(counts.numpy(), mean, important_edges(counts.numpy(), mean))
 
@@ -100,7 +100,7 @@ def _responses(
     response = _of_convolution if isinstance(module, nn.Conv2d) else _of_linear
     with structure.entering(model, join) as entered:
         for at in range(0, len(chosen), 64):
-            model(models.normalised(images.pixels[chosen[at : at + 64]], case))
+            model(models.inputs(model, images.pixels[chosen[at : at + 64]], case))
             inputs = entered[-1]
             positions = inputs[0].numel() // units[0] if isinstance(module, nn.Conv2d) else 1
             size = max(1, int(BATCH_BYTES // (4 * units[0] * units[1] * positions)))
@@ -121,7 +121,7 @@ def _of_convolution(inputs: Tensor, module: nn.Module, units: tuple[int, int]) -
     windows = functional.unfold(_padded(inputs, module), size, module.dilation, 0, module.stride)
     windows = windows.view(len(inputs), groups, units[0] // groups, size[0] * size[1], -1)
     kernels = module.weight.view(groups, units[1] // groups, units[0] // groups, -1)
-    found = torch.zeros(len(inputs), *units, dtype=inputs.dtype)
+    found = torch.zeros(len(inputs), *units, dtype=inputs.dtype, device=inputs.device)
     for group in range(groups):
         rows = slice(group * units[0] // groups, (group + 1) * units[0] // groups)
         columns = slice(group * units[1] // groups, (group + 1) * units[1] // groups)

@@ -7,6 +7,7 @@ not grow with images or points.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -33,6 +34,7 @@ def layer_conductance(
     n_steps: int = 16,
     baselines: Tensor | None = None,
     reduce: str | None = "max",
+    precision: str = "float32",
 ) -> dict[str, Tensor]:
     """Conductance of every neuron of the named layers for the scores `model(images)[:, targets]`.
 
@@ -47,6 +49,7 @@ def layer_conductance(
         n_steps: path steps.
         baselines: broadcasts to `images`; zeros where not given.
         reduce: "max" takes the largest conductance over a map's positions, None keeps the maps.
+        precision: "float32", or "bfloat16" for the passes; sums are float32 either way.
 
     Returns:
         For each layer (n, U), or the layer's own shape (n, …) for `reduce=None`.
@@ -55,7 +58,8 @@ def layer_conductance(
         raise ModelError(f"reduce must be 'max' or None, not {reduce!r}")
     reads = structure.readouts(model, layers, images[:1])
     parts: dict[str, list[Tensor]] = {name: [] for name in layers}
-    for maps, _, _ in _batches(model, reads, images, targets, n_steps=n_steps, baselines=baselines):
+    ends = {"n_steps": n_steps, "baselines": baselines, "precision": precision}
+    for maps, _, _ in _batches(model, reads, images, targets, **ends):  # type: ignore[arg-type]
         for read in reads:
             parts[read.layer].append(maps[read.layer] if reduce is None else _largest(maps[read.layer], read.axis))
     return {name: torch.cat(found) for name, found in parts.items()}
@@ -75,7 +79,7 @@ def of_instances(
     `outputs` are the model's classes. Where the model lacks an instance's class, its own prediction is explained.
     Raises ModelError naming the layer whose activations are not finite.
     """
-    pictures = models.normalised(images.pixels[chosen], case)
+    pictures = models.inputs(model, images.pixels[chosen], case)
     reads = structure.readouts(model, network.names, pictures[:1])
     scored, own = _scored(model, images, chosen, pictures, outputs)
     units = tuple(layer.units for layer in network.layers)
@@ -83,12 +87,18 @@ def of_instances(
     error = np.full((len(chosen), len(units)), np.nan, dtype=np.float32)
     at = 0
     for maps, delta, count in _batches(
-        model, reads, pictures, torch.from_numpy(scored), n_steps=case.n_steps, baselines=models.baseline(case)
+        model,
+        reads,
+        pictures,
+        torch.from_numpy(scored).to(pictures.device),
+        n_steps=case.n_steps,
+        baselines=models.baseline(case),
+        precision=case.precision,
     ):
         rows, column = slice(at, at + count), 0
         for place, (read, layer) in enumerate(zip(reads, network.layers, strict=True)):
             found = maps[read.layer]
-            values[rows, column : column + layer.units] = _largest(found, read.axis).numpy()
+            values[rows, column : column + layer.units] = _largest(found, read.axis).cpu().numpy()
             column += layer.units
             if layer.complete:
                 error[rows, place] = _relative_error(found.flatten(1).sum(1), delta)
@@ -119,8 +129,11 @@ def _batches(
     *,
     n_steps: int,
     baselines: Tensor | None,
+    precision: str = "float32",
 ) -> Iterator[tuple[dict[str, Tensor], Tensor, int]]:
     """Per batch: conductance maps by layer, score difference between input and baseline (n,), number of images."""
+    if precision == "bfloat16":
+        model, images = copy.deepcopy(model).bfloat16(), images.bfloat16()
     size = _batch_size(model, reads, images[:1])
     start = torch.zeros(1) if baselines is None else baselines
     with structure.evaluated(model), structure.captured(model, reads) as outputs:
@@ -145,7 +158,7 @@ def _path(
     total: dict[str, Tensor] = {}
     before: list[Tensor] = []
     gradients: Sequence[Tensor] = ()
-    first_score = torch.zeros(len(end))
+    first_score = torch.zeros(())
     for step in range(n_steps + 1):
         last = step == n_steps
         # A graph is needed from the first layer on: asking for the image's gradient starts it; autograd then leaves
@@ -155,16 +168,16 @@ def _path(
             score = model(point).gather(1, targets[:, None]).squeeze(1)
             now = [outputs[name] for name in names]
         for name, value, old, gradient in zip(names, now, before, gradients, strict=False):
-            moved = value.detach() - old
-            total[name] = total[name].addcmul_(gradient, moved) if name in total else moved.mul_(gradient)
+            moved = value.detach().float() - old.float()
+            total[name] = total[name].addcmul_(gradient.float(), moved) if name in total else moved.mul_(gradient)
         if step == 0:
-            first_score = score.detach()
+            first_score = score.detach().float()
             _finite(model, names, now)
         if not last:
             gradients = torch.autograd.grad(score.sum(), now)
             before = [value.detach() for value in now]
     _finite(model, names, list(total.values()))
-    return total, score.detach() - first_score
+    return total, score.detach().float() - first_score
 
 
 def _finite(model: nn.Module, names: Sequence[str], values: Sequence[Tensor]) -> None:
@@ -192,7 +205,7 @@ def _largest(maps: Tensor, axis: int) -> Tensor:
 def _relative_error(total: Tensor, delta: Tensor) -> np.ndarray:
     """|sum - dF| / |dF| per instance; NaN where the score does not change along the path."""
     error = (total - delta).abs() / delta.abs()
-    return torch.where(delta == 0, torch.nan, error).numpy()
+    return torch.where(delta == 0, torch.nan, error).cpu().numpy()
 
 
 def _scored(
@@ -205,6 +218,6 @@ def _scored(
         foreign = np.flatnonzero(~own)
         with torch.inference_mode():
             parts = np.array_split(foreign, -(-len(foreign) // BATCH_MOST))
-            said = [model(pictures[torch.from_numpy(part)]).argmax(1) for part in parts]
-        scored[foreign] = torch.cat(said).numpy()
+            said = [model(pictures[part]).argmax(1) for part in parts]
+        scored[foreign] = torch.cat(said).cpu().numpy()
     return scored, own

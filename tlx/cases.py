@@ -24,6 +24,7 @@ DOMAINS = ("source", "target")
 DOMAIN_KINDS = ("printed-digits", "handwritten-digits", "folder", "torchvision")
 STRATEGIES = ("all", "head")
 BASELINES = ("mean", "black")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,9 @@ class Case:
     """One transfer experiment: two domains, one architecture, how each model came to be, all parameters.
 
     layers: analysed layers by module name, empty for every convolution and linear layer but the last; baseline: "mean"
-    (zero after normalisation) or "black"; n_steps: path points of layer conductance; seed: of embedding and feature
-    images; files: digest of every file the case depends on, by role.
+    (zero after normalisation) or "black"; n_steps: path steps of layer conductance; precision: "float32" or "bfloat16",
+    which processors that have it compute conductance with about twice as fast; seed: of embedding and feature images;
+    files: digest of every file the case depends on, by role.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Case:
     target_model: ModelPlan = field(default_factory=ModelPlan)
     baseline: str = "mean"
     n_steps: int = 16
+    precision: str = "float32"
     seed: int = 0
     files: tuple[tuple[str, str], ...] = ()
 
@@ -124,7 +127,7 @@ _MODEL_FIELDS = (*_DATA_FIELDS, "architecture", "mean", "std", "source_model", "
 _PARTS = {
     "data": _DATA_FIELDS,
     "models": _MODEL_FIELDS,
-    "analysis": (*_MODEL_FIELDS, "layers", "baseline", "n_steps", "seed"),
+    "analysis": (*_MODEL_FIELDS, "layers", "baseline", "n_steps", "precision", "seed"),
 }
 _SAYS_NOTHING = {"title", "path", "checkpoint", "history", "initial"}  # names and places; contents are in `files`
 
@@ -262,6 +265,7 @@ def _check(case: Case) -> None:
             raise CaseError(f"[{side}] training_share must lie between 0 and 1, not {domain.training_share}")
         _checked(f"[{side}_model] training strategy", case.plan(side).training.strategy, STRATEGIES)
     _checked("baseline", case.baseline, BASELINES)
+    _checked("precision", case.precision, PRECISIONS)
     for name, least in (("image_size", 8), ("channels", 1), ("n_steps", 1)):
         if getattr(case, name) < least:
             raise CaseError(f"{name} must be at least {least}, not {getattr(case, name)}")

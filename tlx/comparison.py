@@ -31,13 +31,15 @@ def comparison(
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """(U_source, U_target) cosine of conductance vectors over instances; NaN where either neuron is inactive."""
-    return (_unit_columns(source).T @ _unit_columns(target)).astype(np.float32)
+    cosine: np.ndarray = (_unit_columns(source).T @ _unit_columns(target)).astype(np.float32)
+    return cosine
 
 
 def _unit_columns(values: np.ndarray) -> np.ndarray:
     exact = values.astype(np.float64)
     length = np.linalg.norm(exact, axis=0)
-    return exact / np.where(length > 0, length, np.nan)
+    scaled: np.ndarray = exact / np.where(length > 0, length, np.nan)
+    return scaled
 
 
 def best_match(likeness: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from tlx.errors import SelectionError
 from tlx.progress import track
 from tlx.results import Layer, Network
 
-STEPS = 96
+STEPS = 160
 RATE = 0.06
 BATCH = 32  # neurons optimised together; more saves little time and costs memory
 CONTRAST = 1.2  # spread of a painted image before the sigmoid: enough for black and white, not for garish colours
@@ -107,16 +108,18 @@ def reading(model: nn.Module, layer: str, case: Case) -> Iterator[Probe]:
     example = torch.zeros(1, case.channels, case.image_size, case.image_size)
     (readout,) = structure.readouts(model, [layer], example)
     module = model.get_submodule(readout.module)
-    calls = 0
+    calls, owner = 0, threading.get_ident()
 
     def stop(output: Tensor) -> None:
         nonlocal calls
+        if threading.get_ident() != owner:  # somebody else's run of the same model
+            return
         calls += 1
         if calls > readout.call:
             calls = 0
             raise _Reached(output)
 
-    # Capturing nothing still keeps other threads' hooks and runs off this model.
+    # Capturing nothing still keeps other threads' hooks off this model.
     with structure.captured(model, ()), structure.evaluated(model):
         if isinstance(module, structure.ACTIVATIONS):
             handle = module.register_forward_pre_hook(lambda _, inputs: stop(inputs[0]))
@@ -129,26 +132,27 @@ def reading(model: nn.Module, layer: str, case: Case) -> Iterator[Probe]:
 
 
 def choose_canvas(probe: Probe, layer: Layer, case: Case) -> Canvas:
-    """The smallest square on which a neuron in the map's middle sees nothing but the image, with room to move it.
+    """The smallest square on which the map's middle sees nothing but the image, with room to move it.
 
-    The whole image where the neuron sees all of it, or where the network refuses other sizes.
+    The middle of the map, since its mean asks for nothing but a colour in deep layers (seen on digits). The network's
+    own image size where the middle sees all of it, or where the network refuses other sizes.
     """
-    whole = Canvas(case.image_size, 0, case.image_size, None)
-    if layer.field is None:
-        return whole
+    middle = layer.positions[0] // 2 if min(layer.positions) > 2 else None
+    if layer.field is None or middle is None:
+        return Canvas(case.image_size, 0, case.image_size, middle)
     size, stride, offset = layer.field
+    own = Canvas(case.image_size, max(0, offset + stride * middle), size, middle)
     room = max(2, size // 8)
     position = math.ceil((room - offset) / stride)
     start = offset + stride * position
     edge = start + size + room
     if edge >= case.image_size:
-        middle = layer.positions[0] // 2
-        return Canvas(case.image_size, max(0, offset + stride * middle), size, middle)
+        return own
     try:
         with torch.no_grad():
             probe(torch.zeros(1, case.channels, edge, edge))
     except (AssertionError, RuntimeError):  # vision transformers take their own size only
-        return whole
+        return own
     return Canvas(edge, start, size, position)
 
 

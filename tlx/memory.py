@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import inspect
 import os
 from collections.abc import Callable, Iterator
@@ -71,6 +72,10 @@ class Memoized(Generic[P, R]):
         stored: R = store(key, case, **rest)
         return stored
 
+    def __reduce__(self) -> tuple[Callable[[str, str], object], tuple[str, str]]:
+        """Sent to another process by name, as plain functions are."""
+        return _by_name, (self._function.__module__, self._function.__qualname__)
+
     def is_stored(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether the result is at hand, so that the call returns at once."""
         key, case, rest = self._key(args, kwargs)
@@ -92,6 +97,10 @@ class Memoized(Generic[P, R]):
         folder = location() / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"{digest}.lock")
+
+
+def _by_name(module: str, name: str) -> object:
+    return getattr(importlib.import_module(module), name)
 
 
 @functools.cache

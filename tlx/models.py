@@ -135,7 +135,28 @@ def loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel])
 @lru_cache(maxsize=4)
 def _loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> nn.Module:
     found = trained(case, model)
-    return fill(build(case, len(found.classes)), found.tensors).eval().requires_grad_(False)
+    network = fill(build(case, len(found.classes)), found.tensors)
+    return network.eval().requires_grad_(False).to(default_device())
+
+
+def default_device() -> torch.device:
+    """`$TLX_DEVICE`, or a GPU where there is one."""
+    asked = os.environ.get("TLX_DEVICE")
+    if asked:
+        return torch.device(asked)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model's parameters lie."""
+    return next(model.parameters()).device
+
+
+def inputs(model: nn.Module, pixels: np.ndarray, case: Case) -> Tensor:
+    """(n, H, W, channels) uint8 as the model takes them: normalised, on its device."""
+    return normalised(pixels, case).to(device_of(model))
 
 
 def normalised(pixels: np.ndarray, case: Case) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextvars import ContextVar
 
+import joblib
 import numpy as np
 import pandas as pd
 
@@ -36,7 +37,7 @@ from tlx.results import (
     Transferability,
 )
 
-SHARD = 256  # instances whose conductance is computed and stored together; what a killed run loses at most
+SHARD = 64  # instances whose conductance is computed and stored together; what a killed run loses at most
 
 
 @memoized("data")
@@ -179,8 +180,12 @@ def conductance(case: Case, model: str, domain: str) -> Conductance:
     from tlx.progress import track
 
     count = -(-len(images(case, domain)) // SHARD)
-    shards = track(range(count), f"conductance of the {model} model on the {domain} domain")
-    return attribution.join([_conductance_shard(case, model, domain, shard) for shard in shards])
+    label = f"conductance of the {model} model on the {domain} domain"
+    # One shard after the other in this process, unless the caller chose a backend with joblib.parallel_config.
+    shards = joblib.Parallel(return_as="generator")(
+        joblib.delayed(_conductance_shard)(case, model, domain, shard) for shard in range(count)
+    )
+    return attribution.join(list(track(shards, label, total=count)))
 
 
 @memoized()

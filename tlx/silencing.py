@@ -6,6 +6,7 @@ says, silencing them changes its accuracy more than silencing as many others of 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -48,8 +49,7 @@ def silenced(
     for choice in track(choices, "silencing neurons"):
         with silencing(model, choice, means, case):
             for domain in DOMAINS:
-                scores = activations.predict(model, held_out[domain], case)
-                found[domain].append(class_accuracy(held_out[domain], scores, outputs, classes))
+                found[domain].append(class_accuracy(model, held_out[domain], outputs, classes, case=case))
     return Silenced(
         model=name,
         neurons=neurons,
@@ -66,7 +66,7 @@ def silencing(model: nn.Module, neurons: Neurons, means: Activations, case: Case
     """Within the block these neurons answer with their mean at every position; afterwards no hook is left."""
     layers = list(dict.fromkeys(layer for layer, _ in neurons))
     example = torch.zeros(1, case.channels, case.image_size, case.image_size)
-    with structure.captured(model, ()):  # no other thread may run this model meanwhile
+    with structure.captured(model, ()):  # no other thread may hook this model meanwhile
         handles = []
         try:
             for readout in structure.readouts(model, layers, example):
@@ -80,8 +80,12 @@ def silencing(model: nn.Module, neurons: Neurons, means: Activations, case: Case
                 handle.remove()
 
 
-def _replacing(chosen: Tensor, values: Tensor, axis: int) -> Callable[..., Tensor]:
-    def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+def _replacing(chosen: Tensor, values: Tensor, axis: int) -> Callable[..., Tensor | None]:
+    owner = threading.get_ident()
+
+    def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
+        if threading.get_ident() != owner:  # somebody else's run of the same model
+            return None
         replaced = output.clone().movedim(axis, -1)
         replaced[..., chosen] = values.to(output.dtype)
         return replaced.movedim(-1, axis)
@@ -107,10 +111,12 @@ def random_others(network: Network, neurons: Neurons, *, seed: int, draws: int =
 
 
 def class_accuracy(
-    images: DomainImages, scores: np.ndarray, outputs: Sequence[str], classes: Sequence[str]
+    model: nn.Module, images: DomainImages, outputs: Sequence[str], classes: Sequence[str], *, case: Case
 ) -> np.ndarray:
     """(C,) share of each class's instances whose largest score belongs to that class by name; NaN without instances."""
-    says = np.array(outputs, dtype=object)[scores.argmax(axis=1)]
+    if len(images) == 0:
+        return np.full(len(classes), np.nan)
+    says = np.array(outputs, dtype=object)[activations.predict(model, images, case).argmax(axis=1)]
     right = says == np.array(images.classes, dtype=object)[images.labels]
     chosen = [images.of_class(name) for name in classes]
     return np.array([right[indices].mean() if len(indices) else np.nan for indices in chosen])

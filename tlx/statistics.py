@@ -37,11 +37,11 @@ def transferability(
 ) -> Transferability:
     """The best accuracy of the target model minus the best of the source model, on target validation (5.1).
 
-    The score takes each model's maximum over the trained epochs of `history`; a model without such rows takes the accuracy of
-    its predictions, at its epoch in `epochs`. The interval is the 95 % percentile interval of a paired bootstrap over
-    the validation instances. Instance by instance only the kept models are known, so the difference that is resampled
-    is theirs, and the interval is moved by what the score differs from it: by nothing where both models were kept at
-    their best epoch on target validation.
+    The score takes each model's maximum over the trained epochs of `history`; a model without such rows takes the
+    accuracy of its predictions, at its epoch in `epochs`. The interval is the 95 % percentile interval of a paired
+    bootstrap over the validation instances. Instance by instance only the kept models are known, so the difference
+    that is resampled is theirs, and the interval is moved by what the score differs from it: by nothing where both
+    models were kept at their best epoch on target validation.
 
     Raises EmptyError where the target domain has no validation instance.
     """

@@ -199,7 +199,7 @@ def _run(model: nn.Module, example: Tensor) -> tuple[list[_Call], Any]:
 
         return leave
 
-    with _lock, evaluated(model), torch.enable_grad():
+    with _lock, evaluated(model), torch.inference_mode(False), torch.enable_grad():
         inner = [(name, module) for name, module in model.named_modules() if name]
         handles = [module.register_forward_pre_hook(enter) for _, module in inner]
         handles += [module.register_forward_hook(leave_for(name)) for name, module in inner]
