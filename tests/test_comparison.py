@@ -54,3 +54,11 @@ def test_an_undefined_match_inherits_nothing() -> None:
     """-1 must not wrap around to the last neuron."""
     found = comparison.inherited(np.array([[0, 0]]), np.array([[3, 3]]), np.array([-1]), np.array([3]))
     assert found.tolist() == [False]
+
+
+def test_a_tie_goes_to_the_same_index() -> None:
+    """Three neurons that respond to one and the same instance are equally similar: each matches itself."""
+    values = np.zeros((4, 3))
+    values[2] = [1.0, 7.0, 2.0]
+    assert comparison.best_match(comparison.similarity(values, values)).tolist() == [0, 1, 2]
+    assert comparison.best_match(np.array([[0.5, 0.9], [0.9, 0.9 - 1e-3]])).tolist() == [1, 0]

@@ -9,6 +9,9 @@ import numpy as np
 from tlx.results import Abstraction, Comparison
 
 
+TIE = 1e-6  # similarities closer than this are equal: float32 cosines are no finer
+
+
 def comparison(
     source: Mapping[str, np.ndarray],
     target: Mapping[str, np.ndarray],
@@ -43,9 +46,17 @@ def _unit_columns(values: np.ndarray) -> np.ndarray:
 
 
 def best_match(likeness: np.ndarray) -> np.ndarray:
-    """(U_target,) the source neuron most similar to each target neuron, the lower index where tied; -1 if undefined."""
+    """(U_target,) the source neuron most similar to each target neuron; -1 if undefined.
+
+    Of several equally similar ones the neuron of the same index, otherwise the lowest: neurons that respond to one
+    instance only are all alike there, and none of them should look moved.
+    """
     defined = ~np.isnan(likeness)
-    best = np.where(defined, likeness, -np.inf).argmax(axis=0)
+    ordered = np.where(defined, likeness, -np.inf)
+    best = ordered.argmax(axis=0)
+    same = np.arange(min(likeness.shape))
+    tied = ordered[same, same] >= ordered.max(axis=0)[same] - TIE
+    best[same[tied]] = same[tied]
     match: np.ndarray = np.where(defined.any(axis=0), best, -1)
     return match
 

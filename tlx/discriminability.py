@@ -38,7 +38,7 @@ class Classifier(NamedTuple):
         """(N,) signed distance of each row from the boundary, in the standardised space; positive = target-like."""
         length = np.linalg.norm(self.weights)
         decision = (columns - self.mean) / self.scale @ self.weights + self.intercept
-        return decision / length if length > 0 else decision
+        return np.asarray(decision / length if length > 0 else decision)
 
 
 def discriminability(
@@ -75,12 +75,17 @@ def discriminability(
     folds = held_out(columns, label)
     low, high = wilson(folds.accuracy, effective_size(*rows))
     strength = choose_strength(columns, label)
-    projection = _project(columns, fit(columns, label, strength))
+    classifier = fit(columns, label, strength)
+    standard = (columns - classifier.mean) / classifier.scale
+    length = np.linalg.norm(classifier.weights) or 1.0
+    axes = np.stack([classifier.weights / length, principal(standard)], axis=1)
     return Discriminability(
         class_name=class_name,
         model=model,
         neurons=tuple(neuron for neuron, kept in zip(neurons, varies, strict=True) if kept),
         constant=tuple(neuron for neuron, kept in zip(neurons, varies, strict=True) if not kept),
+        weights=classifier.weights,
+        ranking=np.argsort(-np.abs(classifier.weights), kind="stable"),
         accuracy=folds.accuracy,
         low=low,
         high=high,
@@ -91,7 +96,9 @@ def discriminability(
         decision=folds.distance,
         values=columns,
         regularisation=strength,
-        **projection,
+        coordinates=standard @ axes,  # the plane of the plot (5.4.2): A [u/|u|, g]
+        axes=axes,
+        boundary=float(-classifier.intercept / length),
     )
 
 
@@ -128,7 +135,7 @@ def _side_by_side(values: Mapping[str, np.ndarray], important: Mapping[str, np.n
 
 def varying(columns: np.ndarray) -> np.ndarray:
     """(P,) bool: whether a column says anything; standardising the others would blow rounding errors up."""
-    return np.ptp(columns, axis=0) > SAME * np.abs(columns).max(axis=0, initial=0)
+    return np.asarray(np.ptp(columns, axis=0) > SAME * np.abs(columns).max(axis=0, initial=0))
 
 
 class HeldOut(NamedTuple):
@@ -188,20 +195,6 @@ def fit(columns: np.ndarray, label: np.ndarray, strength: float) -> Classifier:
     machine = LinearSVC(C=strength, dual=False, class_weight="balanced", max_iter=100_000).fit(reduced, label)
     weights = machine.coef_[0] if span is None else span @ machine.coef_[0]
     return Classifier(mean, scale, weights, float(machine.intercept_[0]))
-
-
-def _project(columns: np.ndarray, classifier: Classifier) -> dict[str, np.ndarray | float]:
-    """The plane of the discriminability plot (5.4.2): A [u/|u|, g], its axes and the boundary's place."""
-    standard = (columns - classifier.mean) / classifier.scale
-    length = np.linalg.norm(classifier.weights) or 1.0
-    axes = np.stack([classifier.weights / length, principal(standard)], axis=1)
-    return {
-        "weights": classifier.weights,
-        "ranking": np.argsort(-np.abs(classifier.weights), kind="stable"),
-        "coordinates": standard @ axes,
-        "axes": axes,
-        "boundary": -classifier.intercept / length,
-    }
 
 
 def principal(standard: np.ndarray) -> np.ndarray:

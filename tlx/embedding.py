@@ -76,7 +76,7 @@ def shortened(values: np.ndarray) -> np.ndarray:
 def _projection(width: int) -> Any:
     from sklearn.random_projection import SparseRandomProjection
 
-    return SparseRandomProjection(NARROWED, dense_output=True, random_state=0).fit(np.empty((1, width), np.float32))
+    return SparseRandomProjection(NARROWED, dense_output=True, random_state=0).fit(np.zeros((1, width), np.float32))
 
 
 def embedding(

@@ -163,18 +163,25 @@ def optimise(
     spectra = torch.stack([_start(case, layer, neuron, canvas.edge) for neuron in neurons]).requires_grad_()
     adam = torch.optim.Adam([spectra], lr=RATE)
     moves = torch.Generator().manual_seed(case.seed)
-    at = torch.arange(len(neurons)), torch.tensor(list(neurons))
     for _ in range(STEPS):
         with torch.enable_grad():
-            images = _normalise(moved(painted(spectra, canvas.edge), moves), case)
-            maps = probe(images)[at]
-            reached = maps.mean(dim=(1, 2)) if canvas.position is None else maps[:, canvas.position, canvas.position]
-            adam.zero_grad()
-            (-reached.sum()).backward()
+            images = moved(painted(spectra, canvas.edge), moves)
+            loss = -reached(probe, canvas, images, neurons, case).sum()
+            (spectra.grad,) = torch.autograd.grad(loss, spectra)
         adam.step()
         next(steps, None)
     with torch.no_grad():
         return painted(spectra, canvas.edge)
+
+
+def reached(probe: Probe, canvas: Canvas, images: Tensor, neurons: Sequence[int], case: Case) -> Tensor:
+    """(n,) each image's own neuron before its activation function, at the canvas's position or averaged over its map.
+
+    images: (n, channels, edge, edge) in [0, 1].
+    """
+    mean, std = (torch.tensor(numbers).view(1, -1, 1, 1) for numbers in (case.mean, case.std))
+    maps = probe((images - mean) / std)[torch.arange(len(neurons)), torch.tensor(list(neurons))]
+    return maps.mean(dim=(1, 2)) if canvas.position is None else maps[:, canvas.position, canvas.position]
 
 
 def _start(case: Case, layer: str, neuron: int, edge: int) -> Tensor:
@@ -206,11 +213,6 @@ def moved(images: Tensor, generator: torch.Generator) -> Tensor:
     theta = torch.stack([torch.stack([cos, -sin, shift[0]]), torch.stack([sin, cos, shift[1]])])
     grid = F.affine_grid(theta[None], [1, 1, edge, edge], align_corners=False).expand(len(images), -1, -1, -1)
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
-
-
-def _normalise(images: Tensor, case: Case) -> Tensor:
-    mean, std = (torch.tensor(numbers).view(1, -1, 1, 1) for numbers in (case.mean, case.std))
-    return (images - mean) / std
 
 
 def shown(images: Tensor, canvas: Canvas) -> list[np.ndarray]:

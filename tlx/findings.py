@@ -82,7 +82,7 @@ def rewiring(network: Network, inherited: Mapping[Pair, np.ndarray], class_name:
     """The first pair of layers whose share of inherited edges is below half of the first pair's share (5.3.2).
 
     inherited: per pair of consecutive layers, for each important target edge whether it is inherited. Where no pair
-    falls so low, the finding says that the wiring is kept. None without any important edge.
+    falls so low, the finding names the pair with the lowest share. None without any important edge.
     """
     shares = {pair: float(np.mean(inherited[pair])) for pair in network.pairs if len(inherited.get(pair, ())) > 0}
     if not shares:
@@ -99,8 +99,11 @@ def rewiring(network: Network, inherited: Mapping[Pair, np.ndarray], class_name:
         title = f"Re-wiring of class {class_name} begins at {network.layer(begins[1]).title}"
         text = f"{percent(shares[begins])} of its important edges are inherited {where}, {start}."
     else:
-        title = f"The wiring of class {class_name} is kept"
-        text = f"The lowest share of inherited important edges is {percent(shares[shown])}, {where}; {start}."
+        title = f"Class {class_name} inherits least into {network.layer(shown[1]).title}"
+        text = (
+            f"{percent(shares[shown])} of its important edges are inherited {where}, the lowest share of all pairs; "
+            f"none falls below half of the first one's, {percent(before)}."
+        )
     return Finding(title, text, "Network", class_name=class_name, layers=shown)
 
 

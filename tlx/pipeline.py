@@ -163,13 +163,13 @@ def load_model(case: Case, model: str):  # type: ignore[no-untyped-def]  # a tor
 
 
 @memoized()
-def _conductance_shard(case: Case, model: str, domain: str, shard: int) -> Conductance:
+def _conductance_shard(case: Case, model: str, domain: str, first: int, end: int) -> Conductance:
     from tlx import attribution
 
     ours = images(case, domain)
-    chosen = np.arange(shard * SHARD, min((shard + 1) * SHARD, len(ours)))
+    model_classes = trained(case, model).classes
     return attribution.of_instances(
-        load_model(case, model), network(case), ours, chosen, case=case, outputs=trained(case, model).classes
+        load_model(case, model), network(case), ours, np.arange(first, end), case=case, outputs=model_classes
     )
 
 
@@ -179,13 +179,14 @@ def conductance(case: Case, model: str, domain: str) -> Conductance:
     from tlx import attribution
     from tlx.progress import track
 
-    count = -(-len(images(case, domain)) // SHARD)
+    total = len(images(case, domain))
+    bounds = [(first, min(first + SHARD, total)) for first in range(0, total, SHARD)]
     label = f"conductance of the {model} model on the {domain} domain"
     # One shard after the other in this process, unless the caller chose a backend with joblib.parallel_config.
     shards = joblib.Parallel(return_as="generator")(
-        joblib.delayed(_conductance_shard)(case, model, domain, shard) for shard in range(count)
+        joblib.delayed(_conductance_shard)(case, model, domain, *bound) for bound in bounds
     )
-    return attribution.join(list(track(shards, label, total=count)))
+    return attribution.join(list(track(shards, label, total=len(bounds))))
 
 
 @memoized()
