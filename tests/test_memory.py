@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -62,22 +64,12 @@ def test_threads_that_ask_at_once_compute_once(tmp_path: Path) -> None:
 
 
 def test_processes_that_ask_at_once_compute_once(tmp_path: Path) -> None:
-    case, log = load_case("digits"), tmp_path / "log"
-    fork = multiprocessing.get_context("spawn")
-    processes = [fork.Process(target=_ask, args=(case, str(log), str(tmp_path / "store"))) for _ in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
+    log = tmp_path / "log"
+    code = f"import test_memory as t; t.slow_square(t.load_case('digits'), 6, {str(log)!r})"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    processes = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
     assert computed(log) == 1
-
-
-def _ask(case: Case, log: str, store: str) -> None:
-    import os
-
-    os.environ["TLX_CACHE"] = store
-    slow_square(case, 6, log)
 
 
 def test_an_error_is_not_stored(tmp_path: Path) -> None:

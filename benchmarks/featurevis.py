@@ -1,0 +1,86 @@
+"""Feature images against plain gradient ascent on pixels: activation reached, how robust and smooth, how fast.
+
+    python benchmarks/featurevis.py [CASE] [--model target] [--neurons 16]
+
+Both methods take as many steps on the same canvas. "moved" is the activation kept when the finished image is shifted,
+scaled and turned a little, as a share of the clean one: noise that only fits one alignment loses it.
+"variation" is the mean absolute difference of neighbouring pixels (0 to 1): noise is rough, a stroke is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import torch
+from torch import Tensor
+
+from tlx import featurevis, load_case, pipeline
+from tlx.cases import Case
+
+
+def pixel_ascent(probe: featurevis.Probe, canvas: featurevis.Canvas, neurons: list[int], case: Case) -> Tensor:
+    """(n, channels, edge, edge) in [0, 1]: Adam on the pixels themselves, nothing else."""
+    shape = (len(neurons), case.channels, canvas.edge, canvas.edge)
+    pixels = 0.5 + 0.01 * torch.randn(shape, generator=torch.Generator().manual_seed(case.seed))
+    pixels.requires_grad_()
+    adam = torch.optim.Adam([pixels], lr=0.02)
+    for _ in range(featurevis.STEPS):
+        with torch.enable_grad():
+            adam.zero_grad()
+            (-featurevis.reached(probe, canvas, pixels, neurons, case)).sum().backward()
+        adam.step()
+        pixels.data.clamp_(0, 1)
+    return pixels.detach()
+
+
+def measure(probe: featurevis.Probe, canvas: featurevis.Canvas, images: Tensor, neurons: list[int], case: Case) -> dict:
+    """Means over the neurons: clean activation, its share kept when moved, and the roughness of what is shown."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        clean = featurevis.reached(probe, canvas, images, neurons, case)
+        moved = [
+            featurevis.reached(probe, canvas, featurevis.moved(images, generator), neurons, case) for _ in range(20)
+        ]
+    part = images[..., canvas.start : canvas.start + canvas.size, canvas.start : canvas.start + canvas.size]
+    return {
+        "clean": float(clean.mean()),
+        "moved": float(torch.stack(moved).mean() / clean.mean()),
+        "variation": float((part.diff(dim=-1).abs().mean() + part.diff(dim=-2).abs().mean()) / 2),
+    }
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("case", nargs="?", default="digits")
+    parser.add_argument("--model", default="target")
+    parser.add_argument("--neurons", type=int, default=16)
+    options = parser.parse_args()
+    case = load_case(options.case)
+    network, model = pipeline.network(case), pipeline.load_model(case, options.model)
+    print(f"{case.name}, {options.model} model, {featurevis.STEPS} steps, {torch.get_num_threads()} thread(s)")
+    print(f"{'layer':22} {'method':14} {'clean':>8} {'moved':>7} {'variation':>10} {'s/neuron':>9} {'per minute':>11}")
+    for layer in network.layers:
+        neurons = list(range(min(options.neurons, layer.units)))
+        with featurevis.reading(model, layer.name, case) as probe:
+            canvas = featurevis.choose_canvas(probe, layer, case)
+            methods = {
+                "pixel ascent": lambda p=probe, c=canvas, n=neurons: pixel_ascent(p, c, n, case),
+                "feature image": lambda p=probe, c=canvas, n=neurons, name=layer.name: featurevis.optimise(
+                    p, c, n, layer=name, case=case, steps=iter(())
+                ),
+            }
+            for name, method in methods.items():
+                began = time.perf_counter()
+                images = method()
+                seconds = (time.perf_counter() - began) / len(neurons)
+                told = measure(probe, canvas, images, neurons, case)
+                print(
+                    f"{layer.title:22} {name:14} {told['clean']:8.2f} {told['moved']:7.0%} {told['variation']:10.3f} "
+                    f"{seconds:9.3f} {60 / seconds:11.0f}"
+                )
+
+
+if __name__ == "__main__":
+    main()

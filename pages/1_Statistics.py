@@ -1,0 +1,47 @@
+"""Statistics (5.1): how well both models do, over the epochs, over all and class by class."""
+
+import streamlit as st
+
+from tlx import pipeline
+from tlx.app import frame, jobs, overview
+from tlx.app.bokeh_view import bokeh_view
+from tlx.app.class_table import class_table
+from tlx.app.confusion_view import confusion_matrices
+from tlx.app.score_card import score_card
+from tlx.figures.accuracy import accuracy
+
+selection = frame.page(
+    "Statistics",
+    "The score is what the transfer gained on the target domain, with the interval chance leaves it. In the chart a "
+    "line's colour is the data's domain (red source, blue target), dashes are validation data, crosses the source "
+    "model and circles the target model. In the table, click a column's head to sort and a row's box to choose its "
+    "class for every page.",
+)
+case = selection.case
+
+overview.facts(case)
+
+score = jobs.result("Scoring the transfer", pipeline.transferability, case)
+history = jobs.require("Reading the accuracy histories", pipeline.history, case)
+
+left, right = st.columns([1, 2.4], gap="medium")
+if score is not None:
+    with left:
+        score_card(score)
+with right:
+    if history.empty:
+        st.info(
+            "This case brings its models without an accuracy history, so there are no lines to draw. A history CSV "
+            "named in the case file, or training the models here, adds them."
+        )
+    else:
+        chart = accuracy(history)
+        bokeh_view(chart, key="accuracy", label="Accuracy of both models on both domains over the epochs")
+        frame.downloads(chart, history, name=f"accuracy-{case.name}")
+
+st.subheader("Classes", anchor=False)
+table = jobs.require("Comparing the models class by class", pipeline.class_table, case)
+class_table(table, selection.class_name)
+
+if st.toggle("Confusion matrices of both models", key="statistics confusion"):
+    confusion_matrices(case, selection.class_name)

@@ -1,0 +1,79 @@
+"""Instances (5.2): where the instances of some classes lie for a model, and what it says about each."""
+
+import streamlit as st
+
+from tlx import pipeline
+from tlx.app import cost, frame, instance_detail, instance_panel, jobs, pictures
+from tlx.app.bokeh_view import bokeh_view
+from tlx.app.text import escape
+from tlx.cases import DOMAINS
+from tlx.figures import theme
+from tlx.figures.domain_score import domain_score
+from tlx.figures.scatter import points, scatter
+
+selection = frame.page(
+    "Instances",
+    "Each mark is an image; marks lie near one another where the model's activations are alike, and the distance "
+    "between far groups means little. A circle is a target image, a cross a source image, the colour its class, and a "
+    "dark grey border says that the target model mispredicts it. Hover to see the image, click to pick it, draw a "
+    "lasso to gather images below.",
+)
+case, picked = selection.case, selection.instance
+
+table = jobs.require("Comparing the models class by class", pipeline.class_table, case)
+instances = jobs.require("Predicting every instance", pipeline.instances, case)
+sheets = {domain: jobs.require("Making thumbnails", pipeline.thumbnails, case, domain) for domain in DOMAINS}
+served = pictures.serve(sheets)
+
+left, right = st.columns([1, 1], gap="medium", vertical_alignment="bottom")
+with left:
+    chosen = instance_panel.class_selector(case.name, table, instances, selection.class_name)
+with right:
+    layer, models = instance_panel.view_options(jobs.require("Reading the network", pipeline.network, case))
+
+colours = theme.class_colours(chosen)
+instance_panel.class_list(instances, colours)
+ordered = tuple(name for name in table["class_name"] if name in colours)
+for model, column in zip(models, st.columns(len(models), gap="medium"), strict=True):
+    with column:
+        label = f"Embedding {len(ordered)} classes under the {model} model"
+        embedding = jobs.result(label, pipeline.embedding, case, ordered, model, layer, case.seed)
+        if embedding is None:
+            continue
+        marks = points(embedding, instances, colours)
+        mark = (picked.domain, picked.index) if picked else None
+        bokeh_view(
+            scatter(embedding, instances, colours, pictures=served, picked=mark, legend=False),
+            key=f"scatter {model}",
+            label=f"Projection of the instances of classes {', '.join(ordered)} under the {model} model",
+            select=("points",),
+            selected={"points": instance_panel.indices_of(marks, instance_panel.lasso())},
+            on_select=instance_panel.take_points(marks),
+            layout=f"{case.fingerprint()} {ordered} {layer} {served.all_urls}",
+        )
+        if embedding.sampled:
+            st.caption(embedding.sampled)
+        frame.downloads(scatter(embedding, instances, colours), marks, name=f"instances-{case.name}-{model}")
+
+detail, gathered = st.columns([2, 3], gap="medium")
+with detail:
+    st.subheader("One instance", anchor=False)
+    instance_detail.picker(instances, picked)
+    if picked:
+        instance_detail.detail(served, instance_detail.row_of(instances, picked), chosen)
+        asked = (case, picked.domain, picked.index, models[0], layer)
+        near = jobs.result("Finding the nearest instances", pipeline.neighbours, *asked)
+        if near is not None:
+            instance_detail.nearest(served, near, instances, picked)
+with gathered:
+    st.subheader("Gathered instances", anchor=False)
+    instance_panel.gallery(served, instances)
+
+st.subheader(f"Source-like or target-like: class {escape(selection.class_name)}", anchor=False)
+label = f"Scoring the domains of class {selection.class_name}"
+told = cost.ask("discriminability", label, pipeline.discriminability, case, selection.class_name)
+if told is not None:
+    instance_panel.domain_note(told)
+    drawn = domain_score(told, (picked.domain, picked.index) if picked else None)
+    bokeh_view(drawn, key="domain score", label=f"Domain scores of class {selection.class_name}")
+    frame.downloads(drawn, instance_panel.score_table(told), name=f"domain-score-{selection.class_name}")

@@ -1,0 +1,86 @@
+"""Network (5.3): how the neurons and weights of the two models relate for a class, layer by layer."""
+
+import streamlit as st
+
+from tlx import pipeline
+from tlx.app import frame, jobs, network_view, network_words, neuron_panel, pictures, weight_panel
+from tlx.app.bokeh_view import bokeh_view
+from tlx.app.text import escape
+from tlx.cases import DOMAINS, MODELS
+from tlx.figures import reuse
+from tlx.figures.conductance import conductance
+from tlx.figures.zigzag import zigzag
+from tlx.figures.zigzag_subject import Subject, layout_of
+
+selection = frame.page(
+    "Network",
+    "Each grey matrix compares the important neurons of one layer in both models: the darker a cell, the more alike "
+    "two neurons behave on the target images of the class, and orange cells are best matches. Between two matrices "
+    "stand the weights that join their layers, blue for the target model and red for the source model; a red dot says "
+    "that an important weight was inherited. Click an index, a cell or a weight for its details below.",
+)
+case, name, layers = selection.case, selection.class_name, selection.layers
+
+network = jobs.require("Reading the network", pipeline.network, case)
+label = f"Comparing the neurons of class {name}"
+models = {model: jobs.require(label, pipeline.abstraction, case, model, name) for model in MODELS}
+subject = Subject(network, jobs.require(label, pipeline.comparison, case, name), **models)
+reused = jobs.require(label, pipeline.reuse, case, name)
+
+st.markdown(
+    f"Class **{escape(name)}**, {subject.target.n:,} target instances.  \n{network_words.summary(reused, network)}"
+)
+options = network_view.options(subject, layers)
+layout, chosen = layout_of(subject, layers, options), network_view.focus(selection.neuron)
+drawn = zigzag(subject, layers, options, chosen)
+fixed = f"{case.fingerprint()} {layers} {options} {layout.width} {layout.height}"
+take, said = network_view.taker(layout), network_view.label(subject, layers)
+bokeh_view(drawn, key="zigzag", label=said, on_tap=take, layout=fixed)
+frame.downloads(drawn, network_view.table(layout, subject), name=f"network-{case.name}-{name}")
+
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader("Neuron", anchor=False)
+    neuron = neuron_panel.picker(subject, layers, selection.neuron)
+    like = neuron_panel.similar(subject, neuron)
+    st.markdown(neuron_panel.facts(subject, neuron))
+    wanted = neuron_panel.wanted(neuron, like)
+    images = [jobs.result("Drawing what neurons look for", pipeline.feature_images, case, *one) for one in wanted]
+    neuron_panel.images(neuron, like, images)
+    values = {
+        model: jobs.require("Reading the conductance", pipeline.conductance, case, model, "target") for model in MODELS
+    }
+    instances = pipeline.instances_of(case, "target", name)
+    parts = neuron_panel.conductances(neuron, like, values, instances)
+    bokeh_view(conductance(parts), key="neuron conductance", label=neuron_panel.label(neuron))
+    neuron_panel.features_link(selection, neuron)
+with right:
+    st.subheader("Weight", anchor=False)
+    edge = weight_panel.picker(subject, layers)
+    if edge is not None:
+        st.markdown(weight_panel.facts(subject, edge))
+        active = jobs.result("Measuring activations", pipeline.activations, case, edge.model, "target")
+        if active is not None:
+            instance = weight_panel.instance_for(active, edge, instances, selection.instance)
+            asked = (case, edge.model, edge.pair, (edge.first, edge.second), instance)
+            response = jobs.result("Measuring the kernel's response", pipeline.kernel_response, *asked)
+            weight_panel.draw(response, edge, instance)
+
+st.subheader("Instances that activate the neuron most", anchor=False)
+table = jobs.require("Predicting every instance", pipeline.instances, case)
+sheets = {domain: jobs.require("Making thumbnails", pipeline.thumbnails, case, domain) for domain in DOMAINS}
+served = pictures.serve(sheets)
+for domain, column in zip(DOMAINS, st.columns(2, gap="large"), strict=True):
+    with column:
+        activations = jobs.result("Measuring activations", pipeline.activations, case, neuron.model, domain)
+        neuron_panel.gallery(served, activations, table, neuron, domain)
+
+st.subheader("Reuse over depth", anchor=False)
+jobs.offered("Compare all classes", "about a minute", pipeline.reuse_by_class, case)
+known = network_view.known_reuse(case, name, reused)
+charts = {measure: reuse.reuse(network, known, name, measure) for measure in reuse.MEASURES}
+for (measure, chart), column in zip(charts.items(), st.columns(len(charts)), strict=True):
+    with column:
+        bokeh_view(chart, key=f"reuse {measure}", label=f"{reuse.MEASURES[measure][0]} over depth")
+st.caption("Grey band: 95 % of what 200 random trades of the source neurons give. Thin grey lines: the other classes.")
+frame.downloads(charts["inherited"], reused.table, name=f"reuse-{case.name}-{name}")

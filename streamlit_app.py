@@ -1,0 +1,47 @@
+"""Start page: the case, its facts and score, and what is most worth a look in it."""
+
+import streamlit as st
+
+from tlx import findings, pipeline
+from tlx.app import frame, jobs, overview
+from tlx.app.cost import ask
+from tlx.app.score_card import score_card
+
+selection = frame.page(
+    "What did the transfer carry over?",
+    how_to_read="A *source model* was trained on one domain of images, a *target model* was made from it for another. "
+    "The score says how much better the target model is on the target domain; the findings below are the places where "
+    "the two models differ most. Each finding opens the view that shows it, with the class and layers already chosen.",
+)
+case, class_name = selection.case, selection.class_name
+
+overview.cases(case)
+overview.facts(case)
+
+left, right = st.columns([1, 2.4], gap="medium")
+with left:
+    st.subheader("Transferability", anchor=False)
+    score = ask("score", "Compute the score", pipeline.transferability, case)
+    if score is not None:
+        score_card(score)
+with right:
+    st.subheader("Worth a look", anchor=False)
+    table = ask("score", "Find the classes that change most", pipeline.class_table, case)
+    if table is not None:
+        overview.finding(findings.most_changed(table), selection, "No class has validation images.")
+        overview.finding(findings.most_confused(table), selection, "The target model makes no mistake on validation.")
+
+    network = jobs.require("Reading the network", pipeline.network, case)
+    label = f"Find where re-wiring begins for class {class_name}"
+    compared = ask("comparison", label, pipeline.comparison, case, class_name)
+    if compared is not None:
+        found = findings.rewiring(network, compared.inherited, class_name)
+        overview.finding(found, selection, f"Class {class_name} has no important edges to compare.")
+
+    worst = findings.worst_class(table) if table is not None else None
+    if worst is not None:
+        label = f"Find the most domain-specific neuron of class {worst}"
+        told = ask("discriminability", label, pipeline.discriminability, case, worst)
+        if told is not None:
+            found = findings.most_domain_specific(told, network)
+            overview.finding(found, selection, f"Class {worst} has no important neurons.")

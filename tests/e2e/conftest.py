@@ -1,0 +1,177 @@
+"""A running app and a real browser. Without Chromium these tests are skipped, except in CI, where they fail."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+CLASS_SHOWN = """(value) => {
+  const boxes = [...document.querySelectorAll('[data-testid=stSidebar] [data-testid=stSelectbox]')]
+  const box = boxes.find((box) => box.querySelector('label')?.innerText.trim() === 'Class')
+  return box !== undefined && [box.querySelector('input').value, ...box.innerText.split('\\n')].includes(value)
+}"""
+SETTLED = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app's address; at the end its log must hold no traceback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("server")
+    settings = os.environ | {"TLX_CACHE": os.environ.get("TLX_CACHE", str(folder / "cache"))}
+    command = (
+        f"-m streamlit run streamlit_app.py --server.port {port} --server.address 127.0.0.1 --server.headless true"
+    )
+    command += " --server.fileWatcherType none"
+    log = folder / "log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, *command.split()], cwd=ROOT, env=settings, stdout=out, stderr=subprocess.STDOUT
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_until_up(address, process, log)
+            yield address
+        finally:
+            stop(process)
+    assert "Traceback" not in log.read_text(), log.read_text()[-4000:]
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Asks the app to end, as Ctrl-C does: it must, even in the middle of a job."""
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        pytest.fail("the app did not end within 20 s of being asked to")
+
+
+def wait_until_up(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            pytest.fail(f"the app did not start:\n{log.read_text()[-4000:]}")
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail("the app was not up after a minute")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium of the system."""
+    found = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("Chromium is missing, and in CI these tests must run")
+        pytest.skip("Chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Tab:
+    """A browser tab on the app, and what went wrong in it."""
+
+    page: Any
+    server: str
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+    def open(self, path: str = "/") -> Tab:
+        self.page.goto(self.server + path)
+        return self.settle()
+
+    def settle(self) -> Tab:
+        """Waits until the script has finished and stays finished for a moment."""
+        self.page.wait_for_selector(SETTLED, state="attached", timeout=60_000)
+        self.page.wait_for_timeout(400)
+        self.page.wait_for_selector(SETTLED, state="attached", timeout=60_000)
+        return self
+
+    def ready(self) -> Tab:
+        """Waits until the case is prepared, so that the sidebar has its class."""
+        self.page.wait_for_selector("[data-testid=stSidebar] [data-testid=stMultiSelect]", timeout=120_000)
+        return self.settle()
+
+    def parameter(self, name: str) -> str | None:
+        return self.page.evaluate("(name) => new URLSearchParams(location.search).get(name)", name)
+
+    def wait_for_parameter(self, name: str, value: str) -> None:
+        condition = "([name, value]) => new URLSearchParams(location.search).get(name) === value"
+        self.page.wait_for_function(condition, arg=[name, value], timeout=30_000)
+        self.settle()
+
+    def wait_for_class(self, value: str) -> None:
+        """Waits until the sidebar shows this class."""
+        self.page.wait_for_function(CLASS_SHOWN, arg=value, timeout=30_000)
+
+    def choose_class(self, value: str) -> None:
+        box = self.page.locator("[data-testid=stSidebar] [data-testid=stSelectbox]", has_text="Class").locator("input")
+        box.click()
+        self.page.get_by_role("option", name=value, exact=True).click()
+        self.wait_for_parameter("class", value)
+
+    def go_to(self, title: str) -> Tab:
+        """Follows the sidebar's link."""
+        self.page.locator("[data-testid=stSidebar]").get_by_role("link", name=title).click()
+        return self.ready()
+
+    def complaints(self) -> list[str]:
+        """Everything that must not happen: exceptions on the page, script errors, requests that leave the server."""
+        shown = self.page.locator("[data-testid=stException]").all_inner_texts()
+        return [*shown, *self.errors, *(f"left the server: {url}" for url in self.outside)]
+
+
+@pytest.fixture
+def tab(server: str, chromium: Any) -> Iterator[Callable[..., Tab]]:
+    """Makes tabs: `tab()` or `tab("dark")`, each a new visitor. At the end none may have complaints."""
+    made: list[Tab] = []
+
+    def make(scheme: str = "light") -> Tab:
+        context = chromium.new_context(color_scheme=scheme, viewport={"width": 1440, "height": 900})
+        one = Tab(context.new_page(), server)
+        one.page.on("pageerror", lambda error: one.errors.append(str(error)))
+        ours = (server, server.replace("http", "ws"), "data:", "blob:")
+        one.page.on("request", lambda request: request.url.startswith(ours) or one.outside.append(request.url))
+        made.append(one)
+        return one
+
+    yield make
+    found = [one.complaints() for one in made]
+    for one in made:
+        one.page.context.close()
+    assert found == [[] for _ in made]

@@ -1,0 +1,93 @@
+"""What tests of pages need beside Streamlit's AppTest: component events, the figures sent, and a clean job board.
+
+AppTest knows no `components.v2` element, so a few private names of Streamlit are used here, and only here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bokeh.document import Document
+from bokeh.models import ColumnDataSource
+from streamlit.components.v2.bidi_component.main import _make_trigger_id
+from streamlit.testing.v1 import AppTest
+
+from tlx.app import jobs
+
+ROOT = Path(__file__).parent.parent
+
+
+def app(path: str = "streamlit_app.py", **query: str) -> AppTest:
+    """A page, not run yet: `app("pages/1_Statistics.py", **{"class": "8"})`. Forgets what other tests computed."""
+    jobs.board.clear()
+    page = AppTest.from_file(str(ROOT / path), default_timeout=60)
+    for name, value in query.items():
+        page.query_params[name] = value
+    return page
+
+
+def run_to_end(page: AppTest, runs: int = 40) -> AppTest:
+    """Runs the page until no job is under way (each run waits a moment for its job)."""
+    for _ in range(runs):
+        page.run()
+        if not jobs.board().busy():
+            return page.run()
+    raise AssertionError("the page's jobs did not come to an end")
+
+
+def component(page: AppTest, key: str) -> Any:
+    """The component of this key, however deep it lies. Raises LookupError with the keys there are."""
+    found = {element.key: element for element in page.get("bidi_component")}
+    ours = {name: element for name, element in found.items() if name is not None}
+    if key not in ours:
+        raise LookupError(f"no component {key!r} on the page; there are {sorted(ours)}")
+    return ours[key]
+
+
+def fire(page: AppTest, key: str, event: str, value: Any) -> AppTest:
+    """Lets the component report an event ("tap" or "select"), as the browser would, and runs the page."""
+    states = page._tree.get_widget_states()
+    widget = states.widgets.add()
+    widget.id = _make_trigger_id(component(page, key).proto.id, "events")
+    widget.json_trigger_value = json.dumps([{"event": event, "value": value}])
+    return page._run(states)
+
+
+def sent(page: AppTest, key: str) -> dict[str, Any]:
+    """The data a component got."""
+    data: dict[str, Any] = json.loads(component(page, key).proto.json)
+    return data
+
+
+def figure_of(page: AppTest, key: str) -> Document:
+    """The Bokeh document a `bokeh_view` got, read back."""
+    return Document.from_json(json.loads(sent(page, key)["item"])["doc"])
+
+
+def source_of(page: AppTest, key: str, name: str) -> dict[str, Any]:
+    """The columns of the source (or of the named renderer's source) in the figure a `bokeh_view` got."""
+    models = list(figure_of(page, key).select({"name": name}))
+    for model in models:
+        source = model if isinstance(model, ColumnDataSource) else getattr(model, "data_source", None)
+        if source is not None:
+            return dict(source.data)
+    raise LookupError(f"the figure {key!r} has no source {name!r}")
+
+
+def text_of(page: AppTest) -> str:
+    """All words of the page and its sidebar, one element a line: for asserting that a sentence is (not) there."""
+    kinds = ("title", "header", "subheader", "markdown", "caption", "warning", "error", "info", "success", "metric")
+    parts = []
+    for kind in kinds:
+        elements = page.get(kind)
+        parts += [f"{getattr(e, 'label', '')} {getattr(e, 'value', '')} {getattr(e, 'delta', '')}" for e in elements]
+    return "\n".join(parts)
+
+
+def script(function: Callable[[], None]) -> AppTest:
+    """A page from a function's body, not run yet."""
+    jobs.board.clear()
+    return AppTest.from_function(function, default_timeout=60)

@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import statistics_case as toy
+from bokeh.models import GlyphRenderer, HoverTool, Legend
+
+from tlx import pipeline
+from tlx.figures import theme
+from tlx.figures.pictures import Pictures
+from tlx.figures.scatter import points, scatter
+
+PICTURES = Pictures({"source": ("s0.webp", "s1.webp"), "target": ("t0.webp",)}, tile=8, columns=2)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The embedding of two classes, all instances, and the colours of the classes."""
+    case = toy.install(monkeypatch)
+    chosen = toy.CLASSES[:2]
+    return toy.embedded(case, chosen), pipeline.instances(case), theme.class_colours(chosen)
+
+
+def _data(plot, name):
+    found = [model for model in plot.select({"name": name}) if hasattr(model, "data")]
+    return found[0].data
+
+
+def test_every_instance_stands_at_its_place(drawn):
+    """Coordinates, domain and index of each mark are those of the embedding."""
+    embedding, instances, colours = drawn
+    data = _data(scatter(embedding, instances, colours), "points")
+    found = {
+        (domain, int(at)): (x, y)
+        for domain, at, x, y in zip(data["domain"], data["instance"], data["x"], data["y"], strict=True)
+    }
+    for row in range(len(embedding.label)):
+        assert found[embedding.domain[row], int(embedding.instance[row])] == tuple(embedding.coordinates[row])
+    assert len(found) == 14
+
+
+def test_face_shape_and_border_say_class_domain_and_prediction(drawn):
+    """Face = class, turned cross = source, circle = target, dark grey border = mispredicted by the target model."""
+    embedding, instances, colours = drawn
+    data = points(embedding, instances, colours)
+    assert (data["fill"] == data["label"].map(colours)).all()
+    assert set(zip(data["domain"], data["marker"], strict=True)) == {("source", "plus"), ("target", "circle")}
+    assert set(data.loc[data["domain"] == "source", "angle"]) == {np.pi / 4}
+    wrong = data[data["border"] == theme.MISPREDICTED]
+    assert wrong[["domain", "instance"]].to_numpy().tolist() == [["target", 0]]
+    assert wrong["width"].iloc[0] > 3 * data.loc[~data["mispredicted"], "width"].max()
+
+
+def test_mispredicted_marks_lie_on_top(drawn):
+    """What is drawn last is seen: mispredicted instances come after all others."""
+    assert points(*drawn)["mispredicted"].tolist() == [False] * 13 + [True]
+
+
+def test_both_models_plots_share_their_rows(drawn, monkeypatch):
+    """A mark has the same row in the source model's plot, so that a selection holds in both."""
+    embedding, instances, colours = drawn
+    other = toy.embedded(None, toy.CLASSES[:2], model="source")
+    same = ["domain", "instance"]
+    assert points(embedding, instances, colours)[same].equals(points(other, instances, colours)[same])
+
+
+def test_each_class_is_named_among_its_target_instances(drawn):
+    """The name stands on an instance of its class, of the target domain where it has any."""
+    plot = scatter(*drawn)
+    data, names = points(*drawn), _data(plot, "names")
+    for name, x, y in zip(names["name"], names["x"], names["y"], strict=True):
+        here = data[(data["x"] == x) & (data["y"] == y)]
+        assert here[["label", "domain"]].to_numpy().tolist() == [[name, "target"]]
+
+
+def test_the_picked_instance_is_ringed(drawn):
+    """The ring stands around the picked instance; one that is not drawn has none."""
+    ring = _data(scatter(*drawn, picked=("target", 1)), "picked")
+    assert (ring["domain"].tolist(), ring["instance"].tolist()) == (["target"], [1])
+    assert len(_data(scatter(*drawn, picked=("target", 2)), "picked")["x"]) == 0
+
+
+def test_the_legend_has_classes_shapes_and_border(drawn):
+    """Beside the plot stand the two shapes, the border and each class in its colour, in the order chosen."""
+    plot = scatter(*drawn)
+    legend = plot.select_one({"type": Legend})
+    assert legend in plot.right
+    assert [item.label.value for item in legend.items][3:] == list(toy.CLASSES[:2])
+    assert not list(scatter(*drawn, legend=False).select({"type": Legend}))
+
+
+def test_a_picture_is_a_window_on_its_sheet():
+    """Four tiles a sheet: instance 6 of source is on its second sheet, row 1, column 0; target sheets come after."""
+    assert PICTURES.place("source", 6) == (1, 0, 1)
+    assert PICTURES.place("target", 1) == (2, 1, 0)
+    columns = PICTURES.columns_of(np.array(["source", "target"]), np.array([6, 1]), size=50)
+    assert {name: values.tolist() for name, values in columns.items()} == {
+        "sheet": [1, 2],
+        "left": [0, 50],
+        "top": [50, 0],
+    }
+    style = PICTURES.css("source", 6, 50)
+    assert "url('s1.webp')" in style
+    assert "background-position:-0px -50px" in style
+    assert "background-size:100px" in style
+
+
+def test_tooltips_show_the_image_and_escape_names(drawn):
+    """The tooltip's picture is the instance's window; names are columns, which Bokeh escapes, never HTML."""
+    pictures = Pictures({"source": ("s0.webp", "s1.webp"), "target": ("t0.webp",)}, tile=8, columns=3)
+    plot = scatter(*drawn, pictures=pictures)
+    hover = plot.select_one({"type": HoverTool})
+    assert "@{sheet}{url}" in hover.tooltips
+    assert hover.formatters["@{sheet}"].args["urls"] == ["s0.webp", "s1.webp", "t0.webp"]
+    assert "safe" not in hover.tooltips
+    assert "pen" not in hover.tooltips
+    data = _data(plot, "points")
+    assert data["sheet"].max() == 2
+    for name in ("@label", "@domain", "@prediction", "@confidence", "@source_prediction"):
+        assert name in hover.tooltips
+
+
+def test_the_rim_of_mispredicted_marks_fades_with_them(drawn):
+    """The light rim that shows a dark border on a dark page is drawn from the marks' own source, and only there."""
+    plot = scatter(*drawn)
+    rim, marks = (plot.select_one({"name": name, "type": GlyphRenderer}) for name in ("halo", "marks"))
+    assert rim.data_source is marks.data_source
+    sizes = rim.data_source.data["halo"]
+    assert (sizes[:-1] == 0).all()
+    assert sizes[-1] > marks.data_source.data["size"][-1]

@@ -1,0 +1,157 @@
+"""The findings of the start page, from results small enough to check by eye."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from tlx.findings import (
+    most_changed,
+    most_confused,
+    most_domain_specific,
+    percent,
+    points,
+    rewiring,
+    worst_class,
+)
+from tlx.results import Discriminability, Layer, Network
+
+NETWORK = Network("toy", tuple(Layer(f"conv{i}", i, "conv", 4, (4, 4)) for i in range(1, 5)), {}, {}, 8, 100)
+
+
+def table(*rows):
+    """Rows (class, n, source accuracy, target accuracy, mistakes)."""
+    columns = ["class_name", "n", "source_accuracy", "target_accuracy", "misclassified_as"]
+    frame = pd.DataFrame([list(row) for row in rows], columns=columns)
+    return frame.assign(difference=frame["target_accuracy"] - frame["source_accuracy"])
+
+
+def test_the_class_that_changes_most():
+    """The largest change wins, a loss as well as a gain; classes without images or answers do not count."""
+    found = most_changed(
+        table(
+            ("a", 10, 0.5, 0.6, ()),
+            ("b", 10, 0.9, 0.4, (("a", 6),)),
+            ("c", 0, np.nan, np.nan, ()),
+            ("d", 9, np.nan, 1.0, ()),
+        )
+    )
+    assert (found.title, found.class_name, found.page) == ("Class b loses most", "b", "Statistics")
+    assert "−50 points" in found.text
+    assert "10 target validation images" in found.text
+
+
+def test_nothing_to_compare_is_no_finding():
+    """Without validation images there is no class to name."""
+    empty = table(("c", 0, np.nan, np.nan, ()))
+    assert (most_changed(empty), most_confused(empty), worst_class(empty)) == (None, None, None)
+
+
+def test_no_change_is_said_so():
+    """Where no accuracy differs, no class is said to gain."""
+    assert most_changed(table(("a", 10, 0.5, 0.5, ()))).title == "No class gains or loses"
+
+
+def test_the_most_confused_pair_is_by_count():
+    """Six of sixty outweigh one of two."""
+    found = most_confused(
+        table(("a", 60, 0.5, 0.9, (("b", 6),)), ("b", 2, 0.5, 0.5, (("a", 1),)), ("c", 5, 1.0, 1.0, ()))
+    )
+    assert (found.title, found.class_name) == ("Class a is most often taken for b", "a")
+    assert "6 of 60" in found.text
+    assert "10 %" in found.text
+
+
+def test_the_worst_class_is_the_target_models():
+    """The lowest accuracy under the target model, whatever the source model did."""
+    assert worst_class(table(("a", 9, 0.1, 0.9, ()), ("b", 9, 0.8, 0.7, ()), ("c", 9, 0.9, 0.7, ()))) == "b"
+
+
+def shares(*values):
+    """Inherited edges, ten per pair, of which the given numbers are inherited."""
+    pairs = NETWORK.pairs
+    return {pair: np.arange(10) < value for pair, value in zip(pairs, values, strict=False)}
+
+
+def test_rewiring_begins_below_half_of_the_first_pair():
+    """8 of 10, then 4 of 10 is exactly half and not below; 3 of 10 is."""
+    found = rewiring(NETWORK, shares(8, 4, 3), "5")
+    assert found.layers == ("conv3", "conv4")
+    assert "30 %" in found.text
+    assert "80 %" in found.text
+    assert found.title == "Re-wiring of class 5 begins at Layer 4: conv (4)"
+
+
+def test_without_a_break_the_lowest_share_is_named():
+    """Without a pair below half, the lowest share is named."""
+    found = rewiring(NETWORK, shares(8, 5, 6), "5")
+    assert found.title == "Class 5 inherits least into Layer 3: conv (4)"
+    assert "50 %" in found.text
+    assert found.layers == ("conv2", "conv3")
+
+
+def test_wiring_that_never_was_inherited():
+    """A first pair without any inherited edge has no half."""
+    assert rewiring(NETWORK, shares(0, 5), "5").title == "Class 5 is re-wired from the start"
+
+
+def test_pairs_without_edges_are_passed_over():
+    """A residual block has no edges; the comparison begins at the first pair that has."""
+    inherited = {NETWORK.pairs[1]: np.arange(10) < 8, NETWORK.pairs[2]: np.arange(10) < 2}
+    assert rewiring(NETWORK, inherited, "5").layers == ("conv3", "conv4")
+    assert rewiring(NETWORK, {}, "5") is None
+
+
+def told(weights, low=0.8):
+    weights = np.array(weights)
+    blank = np.zeros(0)
+    return Discriminability(
+        class_name="5",
+        model="target",
+        neurons=tuple((f"conv{i + 1}", i) for i in range(len(weights))),
+        weights=weights,
+        ranking=np.argsort(-np.abs(weights)),
+        accuracy=0.9,
+        low=low,
+        high=0.95,
+        fold_accuracy=blank,
+        a_distance=1.6,
+        coordinates=blank,
+        axes=blank,
+        boundary=0.0,
+        domain=blank,
+        instances=blank,
+        decision=blank,
+        values=blank,
+        constant=(),
+        regularisation=1.0,
+    )
+
+
+def test_the_most_domain_specific_neuron():
+    """The largest weight by size, with its sign as the domain it points to."""
+    found = most_domain_specific(told([0.2, -0.7, 0.5]), NETWORK)
+    assert found.neuron == ("target", "conv2", 1)
+    assert "source domain is 0.70" in found.text
+    assert "90 %" in found.text
+    assert "target domain is 0.80" in most_domain_specific(told([0.2, -0.7, 0.8]), NETWORK).text
+
+
+def test_a_guessing_classifier_names_no_neuron():
+    """Held-out accuracy at chance makes the ranking noise, and no neuron is singled out."""
+    found = most_domain_specific(told([0.2, -0.7], low=0.5), NETWORK)
+    assert found.neuron is None
+    assert found.title.startswith("No neuron")
+    assert most_domain_specific(told([]), NETWORK) is None
+
+
+def test_numbers_in_words():
+    """Whole numbers lose their zero, signs are true minus signs, one point is singular."""
+    assert (percent(0.5), percent(0.9336)) == ("50 %", "93.4 %")
+    assert [points(x) for x in (0.225, -0.03, 0.01, -0.01, 0.0001)] == [
+        "+22.5 points",
+        "−3 points",
+        "+1 point",
+        "−1 point",
+        "0 points",
+    ]

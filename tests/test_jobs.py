@@ -1,0 +1,244 @@
+"""The job board: each result is computed once, away from the page, with its progress and its failures told."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import counted_work
+import pytest
+from counted_work import CASE, Work, remembered
+from streamlit.testing.v1 import AppTest
+from streamlit_help import run_to_end, script, text_of
+
+from tlx.app import board, jobs
+from tlx.app.board import Board, Job
+from tlx.app.jobs import duration, key_of, progress_text
+
+
+@pytest.fixture(autouse=True)
+def work(monkeypatch, tmp_path):
+    monkeypatch.setattr(counted_work, "work", Work())
+    monkeypatch.setattr(jobs, "PATIENCE", 0.05)
+    monkeypatch.setenv("TLX_CACHE", str(tmp_path))
+    yield counted_work.work
+    counted_work.work.go.set()
+
+
+def asking_page():
+    import streamlit as st
+    from counted_work import CASE, broken, refused, remembered
+
+    from tlx.app import jobs
+
+    which = st.query_params["ask"]
+    if which == "one":
+        st.session_state.got = jobs.result("Remembering a", remembered, CASE, "a")
+    elif which == "two":
+        st.session_state.got = [jobs.result(f"Remembering {name}", remembered, CASE, name) for name in "ab"]
+    elif which == "offered":
+        st.session_state.got = jobs.offered("Compute it", "about 5 s", remembered, CASE, "a")
+    elif which == "refused":
+        jobs.require("Asking", refused, CASE, "x")
+    elif which == "broken":
+        jobs.result("Breaking *it*", broken, CASE, "x")
+        jobs.require("Breaking *it*", broken, CASE, "x")
+    st.markdown("the rest of the page")
+
+
+def page(ask):
+    asked = script(asking_page)
+    asked.query_params["ask"] = ask
+    return asked
+
+
+def test_a_page_goes_on_while_its_result_is_computed(work):
+    """The page draws progress and its other parts at once; when the work is done the result is there, from one run."""
+    shown = page("one").run()
+    assert shown.session_state["got"] is None
+    assert "the rest of the page" in text_of(shown)
+    shown.run()
+    work.go.set()
+    run_to_end(shown)
+    assert shown.session_state["got"] == "result of a"
+    assert work.runs == ["a"]
+    assert all(name.startswith("tlx-job") for name in work.threads)
+
+
+def test_two_tabs_and_a_double_click_compute_once(work):
+    """Two sessions and repeated runs wait for the same job."""
+    first = page("one").run()
+    second = AppTest.from_function(asking_page, default_timeout=60)
+    second.query_params["ask"] = "one"
+    second.run()
+    first.run()
+    work.go.set()
+    run_to_end(second)
+    first.run()
+    assert (first.session_state["got"], second.session_state["got"]) == ("result of a", "result of a")
+    assert work.runs == ["a"]
+
+
+def test_a_stored_result_needs_no_job(work):
+    """What an earlier process stored is read in the script's own thread, and then held in memory."""
+    work.go.set()
+    remembered(CASE, "a")
+    work.threads.clear()
+    shown = page("one").run()
+    assert shown.session_state["got"] == "result of a"
+    assert work.threads == set()
+    assert jobs.board().held(key_of(remembered, (CASE, "a"), {})) == ("result of a",)
+
+
+def test_two_results_on_one_page_come_one_after_the_other(work):
+    """The second waits for the first: one worker only."""
+    shown = page("two").run()
+    assert work.runs == ["a"]
+    work.go.set()
+    run_to_end(shown)
+    assert shown.session_state["got"] == ["result of a", "result of b"]
+    assert len(work.threads) == 1
+
+
+def test_a_user_error_is_said_as_it_is(work):
+    """A UserError ends the part that needs the result with its own sentence, escaped, and a button to try again."""
+    shown = run_to_end(page("refused"))
+    assert [error.value for error in shown.error] == [r"Class 'x' has no \<b\>image\</b\>."]
+    assert "the rest of the page" not in text_of(shown)
+    assert not shown.exception
+
+
+def test_a_defect_is_logged_and_not_shown(work, caplog):
+    """Any other error shows its kind only; the traceback is in the log."""
+    shown = run_to_end(page("broken"))
+    assert not shown.exception
+    assert "ZeroDivisionError" in shown.error[0].value
+    assert "secret detail" not in text_of(shown)
+    assert r"\*it\*" in shown.error[0].value
+    assert "secret detail" in caplog.text
+
+
+def test_a_failed_job_runs_again_only_when_asked(work):
+    """Running the page again repeats the sentence; the button repeats the work."""
+    shown = run_to_end(page("broken"))
+    shown.run()
+    assert work.runs == ["x"]
+    assert [button.label for button in shown.button] == ["Try again"]  # for two parts that ask for the same
+    shown.button[0].click()
+    run_to_end(shown)
+    assert work.runs == ["x", "x"]
+
+
+def test_an_offer_waits_for_its_button(work):
+    """Nothing is computed before the button is pressed; the button says what it costs."""
+    work.go.set()
+    shown = page("offered").run()
+    assert [button.label for button in shown.button] == [r"Compute it (about 5 s)"]
+    assert work.runs == []
+    shown.button[0].click()
+    run_to_end(shown)
+    assert shown.session_state["got"] == "result of a"
+    assert not shown.button
+
+
+def test_an_abandoned_job_is_dropped(monkeypatch):
+    """A queued job that no page has looked at for long is not run, and asking again starts it anew."""
+    ours, ran, go = Board(), [], threading.Event()
+    first = ours.start(("first",), "first", lambda: go.wait(20))
+    second = ours.start(("second",), "second", lambda: ran.append("second"))
+    second.seen -= board.ABANDONED + 1
+    go.set()
+    first.future.result(timeout=20)
+    assert second.future.exception(timeout=20) is not None
+    assert ran == []
+    again = ours.start(("second",), "second", lambda: ran.append("again"))
+    again.future.result(timeout=20)
+    assert ran == ["again"]
+
+
+def test_memory_is_bounded(monkeypatch):
+    """The result that was not used for longest goes first."""
+    monkeypatch.setattr(board, "KEPT", 2)
+    kept = Board()
+    kept.keep(("a",), 1)
+    kept.keep(("b",), 2)
+    assert kept.held(("a",)) == (1,)
+    kept.keep(("c",), 3)
+    assert [kept.held((name,)) for name in "abc"] == [(1,), None, (3,)]
+
+
+def test_the_key_knows_case_and_arguments():
+    """Lists and tuples mean the same, other arguments or other cases do not."""
+    from dataclasses import replace
+
+    def key(case, *args, **kwargs):
+        return key_of(remembered, (case, *args), kwargs)
+
+    assert key(CASE, ["a", "b"]) == key(CASE, ("a", "b"))
+    assert len({key(CASE, "a"), key(CASE, "b"), key(CASE, "a", seed=1), key(replace(CASE, n_steps=8), "a")}) == 4
+    assert key(CASE, "a") == key(replace(CASE, title="another title"), "a")
+
+
+def heard(*reports, ago=0.0):
+    """A job that began `ago` seconds ago with the first report and heard the others now."""
+    job = Job("Comparing class *8*")
+    job.began = time.monotonic() - ago
+    job.listen(*reports[0])
+    for step in job.steps:
+        step.began -= ago
+    for report in reports[1:]:
+        job.listen(*report)
+    return job
+
+
+def test_progress_tells_rate_and_time_left():
+    """3 of 10 in 6 seconds: 2 seconds each, 14 seconds left; fast work tells how many a second."""
+    said = progress_text(heard(("edges", 0, 10), ("edges", 3, 10), ago=6))
+    for part in (r"Comparing class \*8\*", "edges", "3 of 10", "2.0 s each", "14 s left"):
+        assert part in said
+    assert "20.0 a second" in progress_text(heard(("edges", 0, 80), ("edges", 40, 80), ago=2))
+
+
+def test_a_waiting_job_says_for_what():
+    """A job that has not begun names the one before it, where that is known."""
+    assert "waits for other work" in progress_text(Job("work"))
+    assert "waits for “Drawing”" in progress_text(Job("work"), Job("Drawing"))
+
+
+def test_a_loop_within_a_loop_refines_it():
+    """One of four shards done and half of the second: 37.5 % after 6 seconds leave 10; the outer loop is told."""
+    job = heard(("shards", 0, 4), ("shards", 1, 4), ("images", 0, 256), ("images", 128, 256), ago=6)
+    assert job.fraction == pytest.approx(0.375)
+    assert job.seconds_left() == pytest.approx(10, abs=0.1)
+    assert "1 of 4" in progress_text(job)
+    job.listen("images", 256, 256)
+    job.listen("shards", 2, 4)
+    assert job.fraction == 0.5
+
+
+def test_a_new_step_starts_a_new_clock():
+    """The rate of one step is not that of the next, nor of the same one begun again."""
+    job = heard(("first", 0, 10), ("first", 9, 10), ("first", 10, 10), ("second", 0, 10), ago=50)
+    assert job.seconds_left() is None
+    job = heard(("first", 0, 10), ("first", 9, 10), ("first", 0, 10), ago=50)
+    assert job.seconds_left() is None
+
+
+def test_a_step_first_heard_of_halfway_has_no_rate_yet():
+    """A first report of 128 of 256 says nothing of how fast they came; the next one does."""
+    assert heard(("shard", 128, 256), ago=8).seconds_left() is None
+    assert heard(("shard", 128, 256), ("shard", 192, 256), ago=8).seconds_left() == pytest.approx(8, abs=0.1)
+
+
+def test_an_empty_loop_is_no_obstacle():
+    """Nothing to do is done at once."""
+    assert heard(("none", 0, 0)).steps == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.2, "under a second"), (59.6, "1 min"), (185, "3 min 5 s"), (3600, "1 h"), (4350, "1 h 12 min"), (12, "12 s")],
+)
+def test_durations_in_words(seconds, said):
+    """Hours leave the seconds out, full minutes too."""
+    assert duration(seconds) == said

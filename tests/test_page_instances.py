@@ -1,0 +1,179 @@
+import pandas as pd
+import pytest
+import statistics_case as toy
+from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
+
+from tlx import pipeline, statistics
+from tlx.app import instance_panel, pictures
+from tlx.errors import EmptyError
+from tlx.figures.pictures import Pictures
+
+PAGE = "pages/2_Instances.py"
+
+
+@pytest.fixture
+def page(monkeypatch):
+    toy.install(monkeypatch)
+    return run_to_end(app(PAGE, **{"class": "cup"}))
+
+
+def html_of(page):
+    return "\n".join(element.proto.body for element in page.get("html"))
+
+
+def marks(page, model="target"):
+    data = source_of(page, f"scatter {model}", "points")
+    return list(zip(data["domain"], map(int, data["instance"]), strict=True))
+
+
+def test_the_class_and_the_one_it_is_taken_for_are_drawn(page):
+    """The page starts with the chosen class and the class it is most confused with, from both domains."""
+    assert not page.exception
+    assert page.multiselect(key="instances widget classes").value == ["cup", "<b>pen</b>"]
+    assert len(marks(page)) == 14
+
+
+def test_another_class_can_be_added(page):
+    """Classes are chosen on the page; the plot follows."""
+    page.multiselect(key="instances widget classes").set_value(["cup", "<b>pen</b>", "book"])
+    run_to_end(page)
+    assert len(marks(page)) == 21
+
+
+def test_no_class_is_asked_for_in_words(page):
+    """Without any class the page asks for one."""
+    page.multiselect(key="instances widget classes").set_value([])
+    run_to_end(page)
+    assert "Choose at least one class" in text_of(page)
+    assert not page.exception
+
+
+def test_a_new_class_of_the_selection_starts_the_choice_afresh(page):
+    """Choosing another class in the sidebar shows that class."""
+    page.sidebar.selectbox(key="tlx widget class_name").set_value("book")
+    run_to_end(page)
+    assert page.multiselect(key="instances widget classes").value == ["book"]
+
+
+def test_tapping_a_mark_picks_the_instance_for_all_pages(page):
+    """One selected mark becomes the shared instance: it is shown large, ringed, and stands in the address."""
+    at = marks(page).index(("target", 3))
+    fire(page, "scatter target", "select", {"name": "points", "indices": [at]})
+    run_to_end(page)
+    assert page.query_params["instance"] == "target:3"
+    assert source_of(page, "scatter target", "picked")["instance"].tolist() == [3]
+    assert "target 3" in text_of(page)
+    assert "Nearest source instances" in text_of(page)
+    assert "1 of 2 are of its class cup" in text_of(page)
+
+
+def test_the_keyboard_picks_an_instance_too(page):
+    """Domain and number choose an instance without a mouse."""
+    page.selectbox(key="instances widget domain").set_value("source")
+    page.number_input(key="instances widget number").set_value(4)
+    run_to_end(page)
+    assert page.query_params["instance"] == "source:4"
+    assert "source 4" in text_of(page)
+
+
+def test_a_lasso_gathers_pictures_and_a_table(page):
+    """Several selected marks become the gallery; mispredicted ones are counted, and the plot keeps them selected."""
+    rows = [marks(page).index(pair) for pair in (("target", 0), ("source", 0), ("target", 3))]
+    fire(page, "scatter target", "select", {"name": "points", "indices": rows})
+    run_to_end(page)
+    said = text_of(page)
+    assert "3 instances" in said
+    assert "mispredicts 1 of them" in said
+    assert sorted(sent(page, "scatter target")["selected"]["points"]) == sorted(rows)
+    assert html_of(page).count('role="img"') >= 3
+
+
+def test_names_are_escaped_in_the_gallery_and_the_list(page):
+    """A class called like a tag is shown, not obeyed."""
+    rows = list(range(len(marks(page))))
+    fire(page, "scatter target", "select", {"name": "points", "indices": rows})
+    run_to_end(page)
+    assert "&lt;b&gt;pen&lt;/b&gt;" in html_of(page)
+    assert "<b>pen</b>" not in html_of(page)
+
+
+def test_both_models_stand_side_by_side_with_one_selection(page):
+    """The source model's plot shows the same instances in the same rows, ringed and selected alike."""
+    page.toggle(key="instances both").set_value(True)
+    run_to_end(page)
+    assert marks(page, "source") == marks(page)
+    fire(page, "scatter source", "select", {"name": "points", "indices": [0, 1]})
+    run_to_end(page)
+    assert sent(page, "scatter target")["selected"]["points"] == [0, 1]
+    fire(page, "scatter source", "select", {"name": "points", "indices": [2]})
+    run_to_end(page)
+    ring = source_of(page, "scatter target", "picked")
+    assert list(zip(ring["domain"], ring["instance"].tolist(), strict=True)) == [marks(page)[2]]
+
+
+def test_another_layer_is_asked_of_the_pipeline(page, monkeypatch):
+    """The layer chosen is the one whose activations are embedded."""
+    asked = []
+    monkeypatch.setattr(pipeline, "embedding", lambda *args: asked.append(args) or toy.embedded(*args))
+    page.selectbox(key="instances layer").set_value("fc2")
+    run_to_end(page)
+    assert {args[3] for args in asked} == {"fc2"}
+
+
+def test_an_embedding_that_fails_is_a_sentence(monkeypatch):
+    """What the pipeline cannot embed is said in words, and the rest of the page stays."""
+    toy.install(monkeypatch)
+
+    def nothing(*args):
+        raise EmptyError("no instance of the chosen classes")
+
+    monkeypatch.setattr(pipeline, "embedding", nothing)
+    page = run_to_end(app(PAGE))
+    assert any("No instance of the chosen classes" in element.value for element in page.error)
+    assert page.number_input(key="instances widget number")
+    assert not page.exception
+
+
+def test_domain_scores_are_shown_when_at_hand(page):
+    """The histogram holds the decision values, with how far to trust them."""
+    assert source_of(page, "domain score", "source")["count"].sum() == 2
+    assert "accuracy 90.0%" in text_of(page)
+
+
+def test_noise_is_called_noise(monkeypatch):
+    """Where the domains cannot be told apart the scores are called noise."""
+    toy.install(monkeypatch)
+    monkeypatch.setattr(pipeline, "discriminability", lambda *_: toy.domain_scores("cup", 0.52, 0.45))
+    page = run_to_end(app(PAGE, **{"class": "cup"}))
+    assert any("the scores are noise" in element.value for element in page.warning)
+
+
+def test_classes_start_with_the_most_confused_pair():
+    """What the class is taken for comes first, then what is taken for it; a clean class stands alone."""
+    classes = ("a", "b", "c", "d")
+    labels, said = list("aabcd"), list("abaca")
+    rows = pd.DataFrame({"split": "validation", "label": labels, "prediction": said})
+    table = statistics.class_table(rows, rows, {"source": classes, "target": classes})
+    assert instance_panel.default_classes(table, "a") == ["a", "b"]
+    assert instance_panel.default_classes(table, "b") == ["b", "a"]
+    assert instance_panel.default_classes(table, "c") == ["c"]
+
+
+def test_the_gallery_is_cut_and_says_so():
+    """A tile names its instance, class and prediction; wrong ones show the arrow."""
+    served = Pictures({"source": ("s.webp",), "target": ("t.webp",)}, 8, 32)
+    rows = pd.DataFrame(
+        {
+            "domain": ["target", "source"],
+            "instance": [0, 1],
+            "name": ['"><script>', "x"],
+            "label": ["a", "b"],
+            "prediction": ["b", "b"],
+            "mispredicted": [True, False],
+        }
+    )
+    found = pictures.gallery_html(served, rows, 64)
+    assert found.count('role="img"') == 2
+    assert "a → b" in found
+    assert "<script>" not in found
+    assert "url('t.webp')" in found

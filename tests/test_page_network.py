@@ -1,0 +1,199 @@
+import numpy as np
+import pytest
+import zigzag_case as toy
+from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
+
+from tlx import pipeline
+from tlx.app import network_view, neuron_panel, weight_panel
+from tlx.app.selection import NeuronRef
+from tlx.app.weight_panel import EdgeRef
+from tlx.errors import EmptyError
+from tlx.figures.zigzag_subject import Options, layout_of
+
+PAGE = "pages/3_Network.py"
+LAYERS = tuple(toy.UNITS)
+
+
+@pytest.fixture
+def page(monkeypatch):
+    toy.install(monkeypatch)
+    return run_to_end(app(PAGE, **{"class": "cup"}))
+
+
+@pytest.fixture(scope="module")
+def layout():
+    return layout_of(toy.subject(), LAYERS, Options())
+
+
+def address(page, name):
+    """A parameter of the page's address; AppTest gives it alone or in a list."""
+    value = page.query_params[name]
+    return value[0] if isinstance(value, list) else value
+
+
+def tap(page, x, y):
+    return run_to_end(fire(page, "zigzag", "tap", {"x": x, "y": y}))
+
+
+def test_the_page_shows_the_zigzag_of_the_chosen_layers(page):
+    """The figure sent holds three matrices with the similarities of the class."""
+    assert not page.exception
+    data = source_of(page, "zigzag", "similarity")
+    assert len(data["image"]) == 3
+    np.testing.assert_allclose(data["image"][0], [[0.95, 0.5], [0.2, 0.9]], rtol=1e-6)
+
+
+def test_the_page_says_what_the_eye_should_find(page):
+    """Shares of same-index matches and inherited edges stand above the view, with chance."""
+    said = text_of(page)
+    assert "10 target instances" in said
+    assert "Important target edges that are inherited: most, **75%** (by chance" in said
+
+
+def test_tapping_an_index_chooses_the_neuron_everywhere(page, layout):
+    """The index of target neuron 4 of conv2: the address, the panel's words and the frame in the view follow."""
+    tap(page, layout.columns[1].start - 15, layout.rows[1].centre(1))
+    assert address(page, "neuron") == "target:conv2:4"
+    assert "**2nd** of 5 here, 1st in the source model" in text_of(page)
+    assert len(source_of(page, "zigzag", "focus")["top"]) == 3
+
+
+def test_tapping_a_cell_chooses_its_target_neuron(page, layout):
+    """Source 0 with target 2 of conv1."""
+    tap(page, layout.columns[0].centre(0), layout.rows[0].centre(1))
+    assert address(page, "neuron") == "target:conv1:2"
+
+
+def test_tapping_a_weight_shows_both_edges_and_what_became_of_it(page, layout):
+    """Target edge 2 → 1 with its counterpart 3 → 1, which is important too, so it is inherited."""
+    tap(page, layout.columns[0].centre(0), layout.rows[1].centre(0))
+    said = text_of(page)
+    assert "**target edge #2 → #1**: among the top 10 % in 3 of 10 instances (important), mean value 2.1." in said
+    assert "**source edge #3 → #1**: among the top 10 % in 4 of 10 instances (important), mean value 3.1." in said
+    assert "it is **inherited**" in said
+    np.testing.assert_allclose(source_of(page, "network edge kernel", "map")["image"][0], [[1, -2], [0.5, 0]])
+
+
+def test_a_tap_beside_everything_changes_nothing(page):
+    """The gap between blocks belongs to nothing."""
+    before = dict(page.query_params)
+    tap(page, -3, -3)
+    assert dict(page.query_params) == before
+    assert not page.exception
+
+
+def test_the_keyboard_chooses_neurons_and_weights_too(page):
+    """Every pick of the mouse is a widget's as well."""
+    page.selectbox(key="network neuron layer").set_value("fc3")
+    page.number_input(key="network neuron index").set_value(1)
+    run_to_end(page)
+    assert address(page, "neuron") == "target:fc3:1"
+    page.selectbox(key="network edge pair").set_value(toy.SECOND)
+    run_to_end(page)
+    page.number_input(key="network edge first").set_value(4)
+    page.number_input(key="network edge second").set_value(2)
+    run_to_end(page)
+    assert "**target edge #4 → #2**" in text_of(page)
+    assert "**not inherited**" in text_of(page)
+
+
+def test_switches_and_order_change_the_view(page):
+    """Without other regions there are no boxes, without source weights no red blocks, by index neurons ascend."""
+    page.toggle[0].set_value(False)
+    page.toggle[1].set_value(False)
+    page.segmented_control[0].set_value("index")
+    run_to_end(page)
+    assert len(source_of(page, "zigzag", "boxes")["neuron"]) == 0
+    assert len(source_of(page, "zigzag", "source_weights")["image"]) == 0
+    assert source_of(page, "zigzag", "similarity")["target"][0].tolist() == [[0, 2], [0, 2]]
+
+
+def test_another_class_keeps_the_living_figure(page):
+    """A neuron is chosen: only data change, so that zoom and tools stay."""
+    before = sent(page, "zigzag")["layout"]
+    page.number_input(key="network neuron index").set_value(0)
+    run_to_end(page)
+    assert sent(page, "zigzag")["layout"] == before
+
+
+def test_a_class_without_target_instances_is_one_sentence(monkeypatch):
+    """The pipeline's EmptyError ends the page in words."""
+    toy.install(monkeypatch)
+
+    def refuse(case, model, class_name):
+        raise EmptyError("class 'ink' has no instance in the target domain")
+
+    monkeypatch.setattr(pipeline, "abstraction", refuse)
+    page = run_to_end(app(PAGE, **{"class": "ink"}))
+    assert not page.exception
+    assert any("no instance in the target domain" in error.value for error in page.error)
+
+
+def test_names_of_classes_are_shown_as_text(monkeypatch):
+    """A class name that is HTML appears escaped."""
+    toy.install(monkeypatch)
+    page = run_to_end(app(PAGE, **{"class": "<b>pen</b>"}))
+    assert not page.exception
+    assert "\\<b\\>pen\\</b\\>" in text_of(page)
+
+
+def test_layers_without_edges_leave_the_weight_panel_with_a_sentence(monkeypatch):
+    """Conv1 and fc3 are not neighbours."""
+    toy.install(monkeypatch)
+    page = run_to_end(app(PAGE, **{"class": "cup", "layers": "conv1,fc3"}))
+    assert not page.exception
+    assert "no edges between them" in text_of(page)
+
+
+# --- the panels' numbers
+
+
+def test_the_most_similar_neurons_come_best_first_without_the_undefined():
+    """Target neuron 0 of conv1: source 0 (0.9), 3 (0.5), 2 (0.0); source 1 is inactive. Rows for a source neuron."""
+    found = neuron_panel.similar(toy.subject(), NeuronRef("target", "conv1", 0))
+    assert [(index, round(similarity, 3)) for index, similarity in found] == [(0, 0.9), (3, 0.5), (2, 0.0)]
+    assert neuron_panel.similar(toy.subject(), NeuronRef("source", "conv1", 3))[0][0] == 2
+    assert neuron_panel.similar(toy.subject(), NeuronRef("source", "conv1", 1)) == []
+
+
+def test_an_inactive_neuron_is_called_inactive():
+    """Source neuron 1 of conv1 is 0 everywhere."""
+    assert "Inactive" in neuron_panel.facts(toy.subject(), NeuronRef("source", "conv1", 1))
+    assert "Inactive" not in neuron_panel.facts(toy.subject(), NeuronRef("target", "conv1", 1))
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (23, "23rd"), (1112, "1,112th")]
+)
+def test_places_are_said_as_ordinals(number, said):
+    """English ordinals, the teens included."""
+    assert neuron_panel.ordinal(number) == said
+
+
+def test_the_top_instances_are_those_of_the_largest_activation():
+    """Activations grow with the instance's number, so the last ones lead."""
+    neuron = NeuronRef("target", "conv2", 1)
+    rows = neuron_panel.top_instances(toy.activations(None, "target", "target"), toy.instances(None), neuron, "target")
+    assert rows["instance"].tolist() == list(range(19, 19 - neuron_panel.TOP, -1))
+    assert rows["caption"].iloc[0] == "<b>pen</b>: 5.2"
+
+
+def test_an_edge_without_a_counterpart_says_why():
+    """A match of -1 leaves no source edge to compare with."""
+    subject = toy.subject()
+    subject.comparison.match["conv1"] = np.array([-1, 3, 3, 3])
+    try:
+        assert weight_panel.counterpart(subject, EdgeRef("target", toy.FIRST, 0, 4)) is None
+        assert "its match is undefined" in weight_panel.facts(subject, EdgeRef("target", toy.FIRST, 0, 4))
+    finally:
+        subject.comparison.match["conv1"] = np.array([0, 3, 3, 3])
+
+
+def test_the_table_holds_every_number_shown(layout):
+    """4 + 4 + 1 similarities and, for each model, 4 + 2 weights, with the important and inherited ones marked."""
+    table = network_view.table(layout, toy.subject())
+    assert table["kind"].value_counts().to_dict() == {"similarity": 9, "weight": 12}
+    row = table[
+        (table["kind"] == "weight") & (table["model"] == "target") & (table["first"] == 2) & (table["second"] == 1)
+    ]
+    assert row[["value", "count", "important", "inherited"]].iloc[0].tolist() == [pytest.approx(2.1), 3, True, True]

@@ -1,0 +1,111 @@
+import numpy as np
+import pandas as pd
+import pytest
+import statistics_case as toy
+from streamlit_help import app, figure_of, fire, run_to_end, source_of, text_of
+
+from tlx import pipeline
+from tlx.app import class_table, confusion_view, score_card
+from tlx.results import Transferability
+
+PAGE = "pages/1_Statistics.py"
+
+
+@pytest.fixture
+def page(monkeypatch):
+    toy.install(monkeypatch)
+    return run_to_end(app(PAGE, **{"class": "cup"}))
+
+
+def test_the_page_shows_score_interval_and_meaning(page):
+    """Score, interval, n, both accuracies and what they mean stand on the page."""
+    said = text_of(page)
+    assert not page.exception
+    for part in ("+25 points", "+10 points to +40 points", "n = 60", "75 %", "The transfer helped"):
+        assert part in said
+
+
+def test_the_chart_holds_the_history(page):
+    """The accuracy chart's data are the history's."""
+    data = source_of(page, "accuracy", "target target validation")
+    np.testing.assert_allclose(data["accuracy"], [0.5, 0.6, 0.7, 0.8])
+
+
+def test_without_a_history_the_page_says_so(monkeypatch):
+    """A case without a history has no chart, a sentence, and still its table."""
+    toy.install(monkeypatch)
+    monkeypatch.setattr(pipeline, "history", lambda case: toy.history(case).iloc[:0])
+    page = run_to_end(app(PAGE))
+    assert "without an accuracy history" in text_of(page)
+    assert len(page.dataframe) == 1
+
+
+def test_the_table_has_every_class_and_its_mistakes(page):
+    """One row a class; the one mistake of the target model is counted and named."""
+    table = page.dataframe[0].value
+    assert table["class_name"].tolist() == list(toy.CLASSES)
+    assert table["misclassified_as"].tolist() == ["1 × <b>pen</b>", "", ""]
+    assert table["target_accuracy"].tolist() == pytest.approx([2 / 3, 1, 1])
+
+
+def test_few_instances_are_warned_about_and_names_are_escaped(page):
+    """Classes under twenty instances are named in a warning, as plain text whatever they are called."""
+    warnings = [element.value for element in page.warning]
+    assert any("3 of 3 classes have fewer than 20" in said for said in warnings)
+    assert not any("<b>pen" in said for said in warnings)
+
+
+def test_confusion_matrices_come_on_demand_and_a_tap_chooses_the_true_class(page):
+    """The matrices are hidden until asked for; tapping a cell of row 2 chooses the third class for all pages."""
+    with pytest.raises(LookupError):
+        figure_of(page, "confusion target")
+    page.toggle(key="statistics confusion").set_value(True)
+    run_to_end(page)
+    np.testing.assert_array_equal(
+        source_of(page, "confusion target", "cells")["count"][0], [[2, 1, 0], [0, 3, 0], [0, 0, 3]]
+    )
+    fire(page, "confusion target", "tap", {"x": 0.4, "y": 2.7})
+    assert page.query_params["class"] == "book"
+    assert page.sidebar.selectbox(key="tlx widget class_name").value == "book"
+
+
+@pytest.mark.parametrize(("x", "y"), [(-0.1, 0.5), (0.5, 3.2), (5.0, 0.5), (0.5, -1.0)])
+def test_a_tap_beside_the_matrix_chooses_nothing(monkeypatch, x, y):
+    """Only cells choose a class."""
+    monkeypatch.setattr(confusion_view, "choose", lambda **_: pytest.fail("nothing may be chosen"))
+    confusion_view.tap({"x": x, "y": y}, ["a", "b", "c"])
+
+
+def test_mistakes_read_as_count_times_class():
+    """Largest first, as the table has them."""
+    assert class_table.mistakes((("5", 3), ("9", 1))) == "3 × 5, 1 × 9"
+    assert class_table.mistakes(()) == ""
+
+
+def test_a_note_tells_classes_of_one_domain():
+    """The note column is there when it says something."""
+    table = toy.class_table(None).assign(small=False)
+    assert "note" not in class_table.shown(table)
+    noted = class_table.shown(table.assign(domains=["both", "target", "source"]))
+    assert noted["note"].tolist() == ["", "target domain only", "source domain only"]
+
+
+def test_confusion_downloads_as_one_row_a_cell():
+    """The CSV has true class, predicted class and count."""
+    counts = pd.DataFrame([[1, 2], [0, 3]], index=["a", "b"], columns=["a", "b"])
+    rows = confusion_view.long_form(counts)
+    assert sorted(rows.itertuples(index=False, name=None)) == [
+        ("a", "a", 1),
+        ("a", "b", 2),
+        ("b", "a", 0),
+        ("b", "b", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.1, 0.2, "The transfer helped"), (-0.2, -0.1, "Negative transfer"), (-0.1, 0.1, "No clear gain or loss")],
+)
+def test_the_meaning_follows_the_whole_interval(low, high, words):
+    """Only an interval that lies on one side of 0 is called a gain or a negative transfer."""
+    assert score_card.meaning(Transferability(0, low, high, 10, 0.5, 0.5, 1, 1)).startswith(words)

@@ -1,0 +1,126 @@
+"""The start page: facts, score and findings of a toy case, links that carry the selection, bad cases in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import toy_results
+from streamlit_help import app, run_to_end, text_of
+
+from tlx import pipeline
+from tlx.app import cost
+from tlx.cases import ModelPlan, Training, built_in
+from tlx.errors import DataError
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch, tmp_path):
+    monkeypatch.setenv("TLX_CACHE", str(tmp_path))
+    monkeypatch.delenv("TLX_CASES", raising=False)
+    for function in toy_results.FACE:
+        monkeypatch.setattr(pipeline, function.__name__, function)
+    unstored = SimpleNamespace(is_stored=lambda *_: False)
+    for name in ("predictions", "conductance", "trained"):
+        monkeypatch.setattr(pipeline, name, unstored)
+
+
+def links(page):
+    """Label -> address of every link to a page."""
+    return {link.proto.label: link.proto.page + "?" + link.proto.query_string for link in page.get("page_link")}
+
+
+def test_facts_score_and_what_it_means():
+    """Images per domain, parameters and layers, the score with its interval, and the sentence about it."""
+    page = app().run()
+    assert not page.exception
+    metrics = {metric.label: (metric.value, metric.delta) for metric in page.metric}
+    assert metrics["Source: printed"] == ("10 images", "2 classes, 2 for validation")
+    assert metrics["Network"][1] == "1,234 parameters"
+    assert metrics["Analysed layers"] == ("4", "16 neurons")
+    assert metrics["Transferability score"][0] == "+22.5 points"
+    assert "95 % interval +15 points to +30 points, n = 299" in text_of(page)
+    assert "The transfer helped" in text_of(page)
+
+
+def test_the_class_that_changes_most_is_selected_first():
+    """Nobody chose a class: the one with the largest difference is shown, its hostile name as text."""
+    page = app().run()
+    assert page.sidebar.selectbox[1].value == "<b>dog</b>"
+    assert r"Class \<b\>dog\</b\> gains most" in text_of(page)
+
+
+def test_what_is_not_computed_is_offered_with_its_cost(monkeypatch):
+    """Work of minutes waits for its button, which says what it costs; then the finding is there."""
+    monkeypatch.setattr(cost, "seconds", lambda _, what: 0 if what == "score" else 130)
+    page = app().run()
+    offers = [button for button in page.button if "about 2 min" in button.label]
+    assert len(offers) == 2
+    assert "Re-wiring" not in text_of(page).replace(r"\-", "-")
+    offers[0].click()
+    run_to_end(page)
+    said = text_of(page).replace("\\", "")
+    assert "Re-wiring of class <b>dog</b> begins at Layer 4: conv (4)" in said
+    assert "20 % of its important edges" in said
+    assert "domain-specific" not in said
+
+
+def test_work_of_a_moment_is_not_asked_for(monkeypatch):
+    """What takes seconds is computed at once, and the finding about the worst class names its neuron."""
+    monkeypatch.setattr(cost, "seconds", lambda *_: 3)
+    page = run_to_end(app())
+    said = text_of(page).replace("\\", "")
+    assert "Neuron 3 of Layer 1: conv (4) is the most domain-specific of class <b>dog</b>" in said
+
+
+def test_the_cost_counts_passes_through_the_network():
+    """20 epochs over 10 and over 6 images, and the 6 target images once through both models."""
+    case = built_in()["digits"]
+    plan = ModelPlan(training=Training(epochs=20))
+    untrained = replace(case, source_model=plan, target_model=plan, image_size=32, n_steps=16)
+    epochs = 20 * (10 + 6) * cost.BACKWARD
+    assert cost.seconds(untrained, "score") == pytest.approx(2 + epochs + 2 * 6 * cost.FORWARD)
+    passes = 2 * 6 * 16 * cost.BACKWARD
+    assert cost.seconds(untrained, "comparison") == pytest.approx(2 + epochs + passes)
+    larger = cost.seconds(replace(untrained, image_size=64), "comparison")
+    assert larger == pytest.approx(2 + 4 * (epochs + passes))
+
+
+def test_an_unknown_case_is_named():
+    """A link to a case that is not here shows the first one and says so."""
+    page = app(case="nowhere").run()
+    assert "There is no case 'nowhere'" in page.warning[0].value.replace("\\", "")
+    assert page.sidebar.selectbox[0].value == "digits"
+
+
+def test_a_broken_case_file_is_named_and_the_others_work(monkeypatch, tmp_path):
+    """A file of $TLX_CASES that cannot be read costs a sentence, not the page."""
+    bad = tmp_path / "bad.toml"
+    bad.write_text("architecture = [", encoding="utf-8")
+    monkeypatch.setenv("TLX_CASES", str(bad))
+    page = app().run()
+    assert not page.exception
+    assert any("bad" in warning.value for warning in page.sidebar.warning)
+
+
+def test_a_case_without_data_ends_in_one_sentence(monkeypatch):
+    """Images that are not there: the sentence of the pipeline, and nothing below it."""
+
+    def images(case, domain):
+        raise DataError("folder 'amazon' does not exist")
+
+    monkeypatch.setattr(pipeline, "images", images)
+    page = run_to_end(app())
+    assert not page.exception
+    assert [error.value.replace("\\", "") for error in page.error] == ["Folder 'amazon' does not exist."]
+    assert not page.metric
+
+
+def test_links_carry_the_selection():
+    """Every link to a page holds the whole choice, so that it also works in a new tab."""
+    page = run_to_end(app(**{"class": "cat", "layers": "conv2,conv4"}))
+    addresses = links(page)
+    assert {"Start", "Statistics"} <= set(addresses)
+    assert "class=cat" in addresses["Statistics"]
+    assert "layers=conv2%2Cconv4" in addresses["Statistics"]

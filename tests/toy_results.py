@@ -1,0 +1,82 @@
+"""Results of a case small enough to check by eye, in place of the pipeline's, for tests of the start page.
+
+`comparison` and `discriminability` are memoized like the real ones: on an empty cache they have to be asked for.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from tlx.memory import memoized
+from tlx.results import Comparison, Discriminability, DomainImages, Layer, Network, Transferability
+
+CLASSES = ("cat", "<b>dog</b>")
+NETWORK = Network("toy", tuple(Layer(f"conv{i}", i, "conv", 4, (4, 4)) for i in range(1, 5)), {}, {}, 8, 1234)
+
+
+def network(case):
+    return NETWORK
+
+
+def images(case, domain):
+    count = {"source": 10, "target": 6}[domain]
+    return DomainImages(
+        pixels=np.zeros((count, 8, 8, 3), np.uint8),
+        labels=np.arange(count) % 2,
+        classes=CLASSES,
+        validation=np.arange(count) % 5 == 0,
+        names=np.array([f"{domain} {i}" for i in range(count)]),
+    )
+
+
+def transferability(case):
+    return Transferability(0.225, 0.15, 0.3, 299, 0.7, 0.925, 3, 5, scratch_accuracy=0.8)
+
+
+def class_table(case):
+    return pd.DataFrame(
+        {
+            "class_name": list(CLASSES),
+            "n": [200, 99],
+            "source_accuracy": [0.9, 0.3],
+            "target_accuracy": [0.95, 0.875],
+            "difference": [0.05, 0.575],
+            "misclassified_as": [(("<b>dog</b>", 4),), (("cat", 9),)],
+        }
+    )
+
+
+@memoized()
+def comparison(case, class_name):
+    inherited = {pair: np.arange(10) < kept for pair, kept in zip(NETWORK.pairs, (8, 6, 2), strict=True)}
+    return Comparison(class_name, {}, {}, inherited)
+
+
+@memoized()
+def discriminability(case, class_name, model="target"):
+    none = np.zeros(0)
+    return Discriminability(
+        class_name=class_name,
+        model=model,
+        neurons=(("conv1", 3), ("conv2", 1)),
+        weights=np.array([0.5, -0.25]),
+        ranking=np.array([0, 1]),
+        accuracy=0.9,
+        low=0.8,
+        high=0.95,
+        fold_accuracy=none,
+        a_distance=1.6,
+        coordinates=none,
+        axes=none,
+        boundary=0.0,
+        domain=none,
+        instances=none,
+        decision=none,
+        values=none,
+        constant=(),
+        regularisation=1.0,
+    )
+
+
+FACE = (network, images, transferability, class_table, comparison, discriminability)

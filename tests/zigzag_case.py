@@ -1,0 +1,177 @@
+"""A class's network results small enough to check by eye: three layers of 4, 5 and 3 neurons, a few edges.
+
+Source neuron 1 of conv1 is inactive. Of the important target edges from conv1 to conv2 the counterparts are, in order,
+(3, 1), (0, 4), (0, 0) and (3, 1), of which (0, 0) is not important in the source model; from conv2 to fc3 they are
+(1, 2), (4, 0) and (2, 0), of which (4, 0) is not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from tlx import cases, pipeline, reuse, statistics, thumbnails
+from tlx.figures.zigzag_subject import Subject
+from tlx.results import (
+    Abstraction,
+    Activations,
+    Comparison,
+    Conductance,
+    DomainImages,
+    Edges,
+    KernelResponse,
+    Layer,
+    Network,
+)
+
+CLASSES = ("cup", "<b>pen</b>")
+N = 10
+UNITS = {"conv1": 4, "conv2": 5, "fc3": 3}
+LAYERS = (
+    Layer("conv1", 1, "conv", 4, (4, 4)),
+    Layer("conv2", 2, "conv", 5, (2, 2)),
+    Layer("fc3", 3, "linear", 3, (1, 1)),
+)
+FIRST, SECOND = ("conv1", "conv2"), ("conv2", "fc3")
+NETWORK = Network("toy", LAYERS, {FIRST: "conv2", SECOND: "fc3"}, {}, 20, 99)
+NAN = float("nan")
+SIMILARITY = {
+    "conv1": np.array([[0.9, 0.1, 0.2, 0.0], [NAN] * 4, [0.0, -0.4, 0.7, 0.2], [0.5, 0.6, 0.95, 0.3]], np.float32),
+    "conv2": (0.8 * np.eye(5) + 0.1).astype(np.float32),  # and 0.3 and 0.2 where neurons 1 and 4 meet, see below
+    "fc3": np.array([[0.2, 0.9, 0.1], [0.4, 0.3, 0.0], [0.6, 0.1, -0.5]], np.float32),
+}
+SIMILARITY["conv2"][4, 1], SIMILARITY["conv2"][1, 4] = 0.3, 0.2
+MATCH = {"conv1": np.array([0, 3, 3, 3]), "conv2": np.arange(5), "fc3": np.array([2, 0, 0])}
+INHERITED = {FIRST: np.array([True, True, False, True]), SECOND: np.array([True, False, True])}
+
+
+def edges(shape, important):
+    """Edge (i, j) has value i + j / 10 and was kept in i + j instances."""
+    first, second = np.indices(shape)
+    return Edges((first + second).astype(np.int32), (first + second / 10).astype(np.float32), np.array(important))
+
+
+def structure(model):
+    target = model == "target"
+    important = (
+        {"conv1": [2, 0], "conv2": [1, 4], "fc3": [0]} if target else {"conv1": [3, 0], "conv2": [4, 1], "fc3": [2]}
+    )
+    first = [(2, 1), (0, 4), (0, 0), (3, 1)] if target else [(3, 1), (0, 4), (1, 1)]
+    second = [(1, 0), (4, 2), (2, 1)] if target else [(1, 2), (2, 0)]
+    scores = {}
+    for layer, units in UNITS.items():
+        rest = [neuron for neuron in range(units) if neuron not in important[layer]]
+        scores[layer] = np.zeros(units)
+        scores[layer][important[layer] + rest] = np.arange(units, 0, -1) * 10.0
+    active = {layer: np.ones(units, dtype=bool) for layer, units in UNITS.items()}
+    active["conv1"][1] = target
+    return Abstraction(
+        model,
+        "cup",
+        N,
+        scores,
+        {layer: np.array(neurons) for layer, neurons in important.items()},
+        active,
+        {FIRST: edges((4, 5), first), SECOND: edges((5, 3), second)},
+    )
+
+
+def comparison():
+    return Comparison("cup", SIMILARITY, MATCH, INHERITED)
+
+
+def subject():
+    return Subject(NETWORK, comparison(), structure("source"), structure("target"))
+
+
+def images(case, domain):
+    labels = np.arange(2 * N) % 2
+    names = np.array([f"{domain} {at}" for at in range(2 * N)])
+    pixels = np.full((2 * N, 8, 8, 3), 100, dtype=np.uint8)
+    return DomainImages(pixels, labels, CLASSES if domain == "target" else (*CLASSES, "ink"), labels == 0, names)
+
+
+def predictions(case, model, domain):
+    said = np.array(CLASSES, dtype=object)[np.arange(2 * N) % 2]
+    numbers = {"instance": np.arange(2 * N), "split": "validation", "confidence": 0.875}
+    return pd.DataFrame(numbers | {"label": said, "prediction": said})
+
+
+def measured(case, model, domain):
+    """Neuron k, counted over all layers, has k + instance / 100."""
+    return (np.arange(2 * N)[:, None] / 100 + np.arange(12)).astype(np.float32)
+
+
+def conductance(case, model, domain):
+    one = np.ones(2 * N, dtype=bool)
+    error = np.zeros((2 * N, 3))
+    return Conductance(measured(case, model, domain), tuple(UNITS), tuple(UNITS.values()), one * 0, one, error, 16)
+
+
+def activations(case, model, domain):
+    values = measured(case, model, domain)
+    return Activations(values, np.zeros(values.shape, np.int32), values.mean(0), tuple(UNITS), tuple(UNITS.values()))
+
+
+def feature_images(case, model, layer, neurons):
+    return {neuron: np.full((8, 8, 3), 10 * neuron, dtype=np.uint8) for neuron in neurons}
+
+
+def kernel_response(case, model, pair, edge, instance):
+    kernel = np.array([[1.0, -2.0], [0.5, 0.0]], np.float32)
+    return KernelResponse(kernel, np.ones((3, 3), np.float32), np.full((2, 2), -0.5, np.float32), -0.5)
+
+
+def compared(case, class_name):
+    return reuse.reuse(NETWORK, comparison(), structure("source"), structure("target"))
+
+
+def instances(case):
+    told = {
+        (model, domain): predictions(case, model, domain)
+        for model in ("source", "target")
+        for domain in ("source", "target")
+    }
+    return statistics.instance_table(told, {domain: images(case, domain).names for domain in ("source", "target")})
+
+
+def network(case):
+    return NETWORK
+
+
+def class_table(case):
+    return pd.DataFrame({"class_name": CLASSES, "difference": [0.5, 0.1]})
+
+
+def structure_of(case, model, class_name):
+    return structure(model)
+
+
+def comparison_of(case, class_name):
+    return comparison()
+
+
+def sheets(case, domain):
+    return thumbnails.thumbnails(images(case, domain))
+
+
+def install(monkeypatch):
+    """Puts these results in place of the pipeline's."""
+    replaced = {
+        "images": images,
+        "network": network,
+        "predictions": predictions,
+        "instances": instances,
+        "class_table": class_table,
+        "abstraction": structure_of,
+        "comparison": comparison_of,
+        "reuse": compared,
+        "conductance": conductance,
+        "activations": activations,
+        "feature_images": feature_images,
+        "kernel_response": kernel_response,
+        "thumbnails": sheets,
+    }
+    for name, function in replaced.items():
+        monkeypatch.setattr(pipeline, name, function)
+    return cases.load_case("digits")

@@ -1,0 +1,226 @@
+// Draws one Bokeh figure and reports what the user does with it. Streamlit calls the default export when the component
+// mounts and again whenever its data or the theme change; the function it returns runs once, at unmount.
+
+const SWAPPED = ["data", "text", "low", "high", "start", "end", "factors", "axis_label", "ticks", "major_label_overrides",
+                 "visible", "location", "html", "tooltips"]
+const REST = 120 // ms without a further change after which a selection counts as made
+const living = new WeakMap() // host's parent -> what is drawn there
+
+export default function (component) {
+  const { parentElement } = component
+  let state = living.get(parentElement)
+  if (state === undefined) {
+    state = { host: parentElement.querySelector(".bkv"), queue: Promise.resolve(), drawings: 0, timers: new Map() }
+    living.set(parentElement, state)
+  }
+  state.component = component // the newest data and the newest way to report
+  state.queue = state.queue.then(() => update(state)).catch((error) => fail(state, error))
+  return () => {
+    state.gone = true
+    living.delete(parentElement)
+    state.timers.forEach(clearTimeout)
+    discard(state.drawing)
+  }
+}
+
+async function update(state) {
+  const { host, component: { data } } = state
+  if (state.gone) return
+  host.setAttribute("aria-label", data.label)
+  if (data.height) host.style.minHeight = `${data.height}px` // what stands below does not jump while we draw
+  const bokeh = await library(data.version)
+  if (state.gone) return
+  const theme = pageTheme(host)
+  const sameTheme = theme.key === state.theme?.key
+  const sameFigure = data.item === state.item
+  if (!(sameTheme && sameFigure)) {
+    const keep = sameTheme && data.layout !== null && data.layout === state.layout
+    if (!(keep && swap(state, bokeh))) await draw(state, bokeh, theme, sameFigure)
+    if (state.gone) return
+    Object.assign(state, { theme, item: data.item, layout: data.layout })
+  }
+  quietly(state, () => applySelection(state))
+  host.dataset.ready = String(++state.drawings)
+}
+
+// BokehJS as streamlit-bokeh ships it, from this very server: no other host is asked. One per page, loaded once.
+function library(version) {
+  if (window.Bokeh?.version === version) return Promise.resolve(window.Bokeh)
+  const slot = Symbol.for(`tlx bokeh ${version}`)
+  window[slot] ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script")
+    script.src = `${serverRoot()}/_stcore/bidi-components/streamlit-bokeh.streamlit_bokeh/bokeh/bokeh-${version}.min.js`
+    script.onload = () => resolve(window.Bokeh)
+    script.onerror = () => { delete window[slot]; reject(new Error(`BokehJS ${version} could not be loaded`)) }
+    document.head.append(script)
+  })
+  return window[slot]
+}
+
+// The page's own bundle tells where the server lives, below a base path too.
+function serverRoot() {
+  const bundle = [...document.scripts].map((script) => script.src).find((src) => src.includes("/static/js/"))
+  return bundle === undefined ? "" : bundle.slice(0, bundle.indexOf("/static/js/"))
+}
+
+// Drawn out of sight and then put in the old one's place.
+async function draw(state, bokeh, theme, keepZoom) {
+  const { host, component: { data } } = state
+  const place = document.createElement("div")
+  place.className = "bkv-fresh"
+  host.append(place)
+  bokeh.require("core/properties").use_theme(theme)
+  const item = JSON.parse(data.item)
+  const views = await bokeh.embed.embed_item({ ...item, target_id: null }, place)
+  const doc = views.roots[0].model.document
+  const drawing = { views, doc, place, bokeh }
+  if (state.gone) return discard(drawing)
+  if (keepZoom && state.drawing) copyZoom(state.drawing.doc, doc)
+  discard(state.drawing)
+  place.className = ""
+  state.drawing = drawing
+  listen(state)
+}
+
+function discard(drawing) {
+  if (drawing === undefined) return
+  const { views, doc, place, bokeh } = drawing
+  views.clear()
+  release(bokeh, doc)
+  place.remove()
+}
+
+// Bokeh keeps every document it made in a list of its own.
+function release(bokeh, doc) {
+  doc.clear()
+  const at = bokeh.documents.indexOf(doc)
+  if (at >= 0) bokeh.documents.splice(at, 1)
+}
+
+// Same layout, other numbers: the living figure takes the named models' new values and keeps zoom, tools and tooltips.
+// False where the two do not pair up; the figure must then be drawn anew.
+function swap(state, bokeh) {
+  const next = bokeh.require("document").Document.from_json(JSON.parse(state.component.data.item).doc)
+  const [old, fresh] = [named(state.drawing.doc), named(next)]
+  const pairs = [...fresh].map(([key, models]) => [old.get(key) ?? [], models])
+  const fits = old.size === fresh.size && pairs.every(([to, from]) => to.length === from.length)
+  if (fits) {
+    quietly(state, () => {
+      for (const [to, from] of pairs) to.forEach((model, i) => take(model, from[i]))
+    })
+  }
+  release(bokeh, next)
+  return fits
+}
+
+function take(model, fresh) {
+  const changes = {}
+  for (const name of SWAPPED) {
+    if (name in fresh.properties && fresh.properties[name].dirty) changes[name] = fresh[name]
+  }
+  model.setv(changes)
+  if ("data" in changes && model.selected) model.selected.indices = []
+}
+
+// The named models of a document and the sources of its named renderers, by type and name.
+function named(doc) {
+  const found = new Map()
+  const add = (key, model) => found.set(key, [...(found.get(key) ?? []), model])
+  for (const model of doc._all_models.values()) {
+    if (model.name == null) continue
+    add(`${model.type} ${model.name}`, model)
+    if (model.data_source && model.data_source.name == null) add(`source of ${model.name}`, model.data_source)
+  }
+  return found
+}
+
+function sourceNamed(doc, name) {
+  const models = [...doc._all_models.values()].filter((model) => model.name === name)
+  return models.find((model) => model.selected) ?? models.find((model) => model.data_source)?.data_source
+}
+
+function copyZoom(from, to) {
+  for (const range of from._all_models.values()) {
+    const twin = to.get_model_by_id(range.id)
+    if (!/^(Data)?Range1d$/.test(range.type) || twin === null) continue
+    twin.have_updated_interactively = true // a range that follows its data must not follow it back
+    twin.setv({ start: range.start, end: range.end })
+  }
+}
+
+function listen(state) {
+  const { drawing: { doc }, component: { data } } = state
+  const report = (event, value) => state.gone || state.component.setTriggerValue(event, value)
+  if (data.taps) {
+    const tapped = ({ x, y }) => Number.isFinite(x) && Number.isFinite(y) && report("tap", { x, y })
+    for (const plot of doc._all_models.values()) {
+      if (!/^(Figure|Plot)$/.test(plot.type)) continue
+      plot.on_event("tap", tapped)
+      plot.on_event("doubletap", tapped) // a second tap within 300 ms is called a double tap and no tap
+    }
+  }
+  for (const name of data.select) {
+    const source = sourceNamed(doc, name)
+    source?.selected.properties.indices.change.connect(() => {
+      if (state.quiet) return
+      clearTimeout(state.timers.get(name))
+      const say = () => report("select", { name, indices: [...source.selected.indices] })
+      state.timers.set(name, setTimeout(say, REST))
+    })
+  }
+}
+
+function applySelection(state) {
+  for (const [name, indices] of Object.entries(state.component.data.selected)) {
+    const selected = sourceNamed(state.drawing.doc, name)?.selected
+    if (selected && String(selected.indices) !== String(indices)) selected.indices = indices
+  }
+}
+
+// What the app itself changes is not reported back to it.
+function quietly(state, change) {
+  state.quiet = true
+  try { change() } finally { state.quiet = false }
+}
+
+// Bokeh asks `get` for every attribute a figure leaves open.
+function pageTheme(host) {
+  const style = getComputedStyle(host)
+  const [text, back, font] = ["--st-text-color", "--st-background-color", "--st-font"]
+    .map((name) => style.getPropertyValue(name).trim())
+  const faint = `color-mix(in srgb, ${text} 45%, ${back})`
+  const grid = `color-mix(in srgb, ${text} 14%, ${back})`
+  const solid = { faint: resolve(host, faint), grid: resolve(host, grid) }
+  const get = (model, attribute) => {
+    if (attribute.endsWith("text_font")) return font || undefined
+    if (/^(major_label|group|subgroup)_text_font_size$/.test(attribute)) return "12px"
+    if (/^(axis|major|group|subgroup)_label_text_color$|^(group|subgroup|label|title|major_label)_text_color$/.test(attribute)) return text
+    if (attribute === "text_color" && /^(Title|Label|LabelSet|Text)$/.test(model.type)) return text
+    if (/^(axis|major_tick|minor_tick)_line_color$/.test(attribute)) return solid.faint
+    if (attribute === "grid_line_color") return solid.grid
+    if (attribute === "background_fill_color" && /^(Legend|ColorBar)$/.test(model.type)) return back
+    if (attribute === "border_line_color" && model.type === "Legend") return solid.grid
+    if (/^(background|border)_fill_color$/.test(attribute) && /^(Figure|Plot)$/.test(model.type)) return null
+    if (attribute === "outline_line_color" && /^(Figure|Plot)$/.test(model.type)) return solid.grid
+    return undefined
+  }
+  return { get, key: [text, back, font].join("|") }
+}
+
+// A canvas takes plain colours only: the browser works the mixture out.
+function resolve(host, colour) {
+  const probe = document.createElement("span")
+  probe.style.color = colour
+  host.append(probe)
+  const [r, g, b] = (getComputedStyle(probe).color.match(/[\d.]+/g) ?? [128, 128, 128]).map(Number)
+  const scale = getComputedStyle(probe).color.startsWith("color(") ? 255 : 1
+  probe.remove()
+  return `rgb(${[r, g, b].map((part) => Math.round(part * scale)).join(", ")})`
+}
+
+function fail(state, error) {
+  if (state.gone) return
+  console.error(error)
+  state.host.dataset.failed = error.message
+  state.host.textContent = `This figure could not be drawn (${error.message}). Reload the page to try again.`
+}

@@ -1,0 +1,110 @@
+"""A Bokeh figure in a Streamlit page that reports taps and selections back to Python.
+
+A small component of our own (streamlit-bokeh draws, but tells nothing back). BokehJS comes from the files
+streamlit-bokeh makes the server serve, so no other host is asked and the versions agree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import bokeh
+import streamlit as st
+from bokeh.embed import json_item
+from bokeh.models import LayoutDOM
+
+Event = dict[str, Any]
+Handler = Callable[[Event], object]
+
+_HTML = """<div class="bkv" role="figure"></div>
+"""
+_CSS = """
+.bkv { position: relative; width: 100%; }
+.bkv-fresh { position: absolute; inset: 0 0 auto 0; visibility: hidden; }
+"""
+_component = st.components.v2.component(
+    "tlx_bokeh_view",
+    html=_HTML,
+    css=_CSS,
+    js=(Path(__file__).with_suffix(".js")).read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+_UNCHOSEN = {
+    "type": "value",
+    "value": "black",
+}  # what Bokeh writes for text without a colour; the page's theme knows better
+
+
+def bokeh_view(
+    figure: LayoutDOM,
+    *,
+    key: str,
+    label: str,
+    taps: bool = False,
+    on_tap: Handler | None = None,
+    select: Sequence[str] = (),
+    selected: Mapping[str, Sequence[int]] | None = None,
+    on_select: Handler | None = None,
+    layout: str | None = None,
+    height: int | None = None,
+) -> None:
+    """Shows a figure; its handlers run as callbacks, before the page runs again, with what the user did.
+
+    label: what screen readers say. taps, on_tap: report taps as {"x", "y"} in data coordinates. select, on_select:
+    names of the sources (or renderers) whose selection is reported as {"name", "indices"}; selected: indices to
+    select now, by name. layout: while it stays the same, new numbers are put into the living figure's named models,
+    which keeps zoom and tools; give it only where the figure's parts stay the same too. height: of the figure, px.
+    """
+    if height is not None:
+        figure.height = height
+    handlers = {"tap": on_tap, "select": on_select}
+    _component(
+        key=key,
+        data={
+            "item": figure_json(figure),
+            "version": bokeh.__version__,
+            "label": label,
+            "taps": taps or on_tap is not None,
+            "select": list(select),
+            "selected": {name: [int(i) for i in indices] for name, indices in (selected or {}).items()},
+            "layout": layout,
+            "height": figure.height,
+        },
+        on_tap_change=lambda: _hand_over(key, "tap", handlers),
+        on_select_change=lambda: _hand_over(key, "select", handlers),
+    )
+
+
+def _hand_over(key: str, kind: str, handlers: Mapping[str, Handler | None]) -> None:
+    event, handler = st.session_state[key].get(kind), handlers[kind]
+    if event is not None and handler is not None:
+        handler(event)
+
+
+def figure_json(figure: LayoutDOM) -> str:
+    """The figure as JSON text, equal for equal figures: Bokeh numbers its models anew each time they are made.
+
+    Equal text is not sent to the browser again and not drawn again.
+    """
+    item = json.loads(json.dumps(json_item(figure)))  # Bokeh repeats parts by reference; each is numbered once
+    numbers: dict[str, str] = {}
+    _renumber(item["doc"], numbers)
+    item["root_id"] = numbers[item["root_id"]]
+    return json.dumps(item, separators=(",", ":"))
+
+
+def _renumber(node: Any, numbers: dict[str, str]) -> None:
+    """Gives every model and every reference to one a number by order of appearance, in place."""
+    if isinstance(node, dict):
+        # Bokeh uses one dict for all references to a model: those met before have their number ("m…") already.
+        if isinstance(node.get("id"), str) and not node["id"].startswith("m"):
+            node["id"] = numbers.setdefault(node["id"], f"m{len(numbers) + 1}")
+        if node.get("name") == "Text" and node.get("attributes", {}).get("text_color") == _UNCHOSEN:
+            del node["attributes"]["text_color"]
+    for value in node.values() if isinstance(node, dict) else node:
+        if isinstance(value, dict | list | tuple):
+            _renumber(value, numbers)

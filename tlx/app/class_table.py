@@ -1,0 +1,85 @@
+"""The class table (5.1): sortable by every column; a row chosen is the class of every page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from tlx.app.selection import choose
+from tlx.app.text import escape
+from tlx.figures import theme
+
+KEY = "statistics class table"
+_ONLY = {"both": "", "source": "source domain only", "target": "target domain only"}
+
+
+def mistakes(counts: tuple[tuple[str, int], ...]) -> str:
+    """ "3 × 5, 1 × 9": three instances were taken for class 5, one for class 9."""
+    return ", ".join(f"{count} × {name}" for name, count in counts)
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `pipeline.class_table` a person reads, in that order; a note only where one is needed."""
+    columns = ["class_name", "n", "source_accuracy", "target_accuracy", "difference", "errors"]
+    view = table[columns].assign(misclassified_as=table["misclassified_as"].map(mistakes))
+    small = table["small"].map({True: "few instances", False: ""})
+    view["note"] = [", ".join(filter(None, pair)) for pair in zip(table["domains"].map(_ONLY), small, strict=True)]
+    return view if view["note"].any() else view.drop(columns="note")
+
+
+def class_table(table: pd.DataFrame, class_name: str) -> None:
+    """Draws the table with the chosen class's row ticked, and says which rows rest on few instances."""
+    few = [str(name) for name in table.loc[table["small"], "class_name"]]
+    if few:
+        named = escape(", ".join(few[:6]) + (", …" if len(few) > 6 else ""))
+        st.warning(
+            f"{len(few)} of {len(table)} classes have fewer than 20 validation instances ({named}): one instance moves "
+            "their accuracies by 5 points or more.",
+            icon=":material/warning:",
+        )
+    names = table["class_name"].tolist()
+    at = names.index(class_name)
+    st.dataframe(
+        shown(table),
+        key=f"{KEY} {at}",  # a class chosen elsewhere makes a new table, whose default row is that class
+        hide_index=True,
+        column_config=_columns(),
+        on_select=_take(f"{KEY} {at}", names),
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": [at], "columns": [], "cells": []}},
+        alt="Accuracy of both models on each class of the target domain's validation data",
+    )
+
+
+def _take(key: str, names: list[str]) -> Callable[[], None]:
+    def take() -> None:
+        rows = st.session_state[key]["selection"]["rows"]
+        if rows:
+            choose(class_name=names[rows[0]])
+
+    return take
+
+
+def _columns() -> dict[str, Any]:
+    def share(model: str, said: str) -> Any:
+        return st.column_config.ProgressColumn(
+            f"{model} model", format="percent", min_value=0, max_value=1, help=said, color=theme.COLOURS[model]
+        )
+
+    return {
+        "class_name": st.column_config.TextColumn("class", pinned=True),
+        "n": st.column_config.NumberColumn("n", help="Validation instances of the class in the target domain."),
+        "source_accuracy": share("source", "Accuracy of the source model on these instances."),
+        "target_accuracy": share("target", "Accuracy of the target model on the same instances."),
+        "difference": st.column_config.NumberColumn(
+            "difference", format="%+.3f", help="Target model minus source model."
+        ),
+        "errors": st.column_config.NumberColumn("errors", help="Instances the target model got wrong."),
+        "misclassified_as": st.column_config.TextColumn(
+            "misclassified as", help="Count × class the target model said instead, largest first."
+        ),
+        "note": st.column_config.TextColumn("note"),
+    }

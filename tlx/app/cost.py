@@ -1,0 +1,71 @@
+"""What a result is expected to cost, in words, before anybody asks for it.
+
+A rough model, good to a factor of two or three: passes through the network times a measured time for one pass of one
+image, which grows with the image's area. Measured with the `compact_alexnet` at 32 px and AlexNet at 224 px on two
+processor cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tlx import pipeline
+from tlx.app import jobs
+from tlx.cases import DOMAINS, MODELS, Case
+
+FORWARD = 0.25e-3  # seconds for one image of 32 x 32 through the network
+BACKWARD = 0.75e-3  # and forward and back again
+REFERENCE = 32 * 32
+MOMENT = 15  # seconds a person may be made to wait without having asked
+
+R = TypeVar("R")
+
+
+def ask(what: str, label: str, function: Callable[..., R], case: Case, *args: Any) -> R | None:
+    """Computes at once what takes a moment; anything longer is offered as a button that says what it costs.
+
+    what: "score", "comparison" or "discriminability"; label: of the button and the progress bar.
+    """
+    expected = seconds(case, what)
+    if expected <= MOMENT:
+        return jobs.result(label, function, case, *args)
+    return jobs.offered(label, f"about {jobs.duration(_rounded(expected))}", function, case, *args)
+
+
+def seconds(case: Case, what: str) -> float:
+    """The expected time; counts only what is missing."""
+    counts = {domain: len(jobs.require("Reading the images", pipeline.images, case, domain)) for domain in DOMAINS}
+    area = case.image_size**2 / REFERENCE
+    total = 2.0 + _training(case, counts) * area
+    if what == "score":
+        missing = [model for model in MODELS if not pipeline.predictions.is_stored(case, model, "target")]
+        return total + len(missing) * counts["target"] * FORWARD * area
+    domains = ["target"] if what == "comparison" else list(DOMAINS)
+    models = MODELS if what == "comparison" else ("target",)
+    passes = sum(
+        counts[domain] * case.n_steps
+        for model in models
+        for domain in domains
+        if not pipeline.conductance.is_stored(case, model, domain)
+    )
+    return total + passes * BACKWARD * area
+
+
+def _training(case: Case, counts: dict[str, int]) -> float:
+    missing = [model for model in MODELS if not pipeline.trained.is_stored(case, model)]
+    epochs = {
+        model: case.plan(model).training.epochs
+        for model in missing
+        if not (case.plan(model).checkpoint and Path(case.plan(model).checkpoint).exists())
+    }
+    return sum(number * counts[model] * BACKWARD for model, number in epochs.items())
+
+
+def _rounded(time: float) -> float:
+    """To one or two figures: more would promise too much."""
+    for step in (1, 5, 10, 60, 300, 600):
+        if time < 12 * step:
+            return max(step * round(time / step), 1)
+    return 1800 * max(round(time / 1800), 1)

@@ -1,0 +1,60 @@
+"""A neuron in pictures: its feature image beside what activates it most in each domain, cropped to what it sees."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from tlx.app.text import escape_html
+from tlx.crops import Crop
+from tlx.figures import theme
+
+SIZE = 50  # of a picture, in CSS pixels
+
+
+def feature_strip(image: np.ndarray | None, crops: Mapping[str, Sequence[Crop]]) -> None:
+    """The feature image (where it is there) and a row of crops for each domain.
+
+    image: (H, W, 3) uint8; crops: by domain, strongest first.
+    """
+    columns = st.columns([2, 5], gap="medium", vertical_alignment="top")
+    with columns[0]:
+        if image is not None:
+            st.image(image, caption="what it looks for", width="stretch")
+    with columns[1]:
+        for domain, found in crops.items():
+            st.html(_row(domain, found))
+
+
+def _row(domain: str, crops: Sequence[Crop]) -> str:
+    head = f'<div style="font-size:13px;margin-bottom:4px"><b>{domain} domain</b>: what activates it most</div>'
+    if not crops:
+        return f"{head}<div style='font-size:13px;margin-bottom:10px'>It is silent on every instance.</div>"
+    tiles = "".join(_tile(domain, crop) for crop in crops)
+    return f'{head}<div style="display:flex;flex-wrap:wrap;gap:8px;margin-bottom:12px">{tiles}</div>'
+
+
+def _tile(domain: str, crop: Crop) -> str:
+    what = escape_html(
+        f"{domain} domain, instance {crop.instance}, class {crop.label}: activation {crop.activation:.3g}"
+    )
+    return (
+        f'<div style="width:{SIZE}px;font-size:12px;line-height:1.3;text-align:center" title="{what}">'
+        f'<img alt="{what}" src="{_address(crop.pixels)}" width="{SIZE}" height="{SIZE}" style="border-radius:4px;'
+        f'image-rendering:pixelated;border-bottom:4px solid {theme.COLOURS[domain]}"/>'
+        f"<div style='overflow-wrap:anywhere'>{escape_html(crop.label)}: {crop.activation:.2g}</div></div>"
+    )
+
+
+def _address(pixels: np.ndarray) -> str:
+    """A data address: these few pictures are a kilobyte each and shown once."""
+    buffer = io.BytesIO()
+    image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
+    image.thumbnail((3 * SIZE, 3 * SIZE))
+    image.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,180 @@
+"""The frame of every page: page settings, the sidebar with the shared selection, title, help, downloads and guard.
+
+A page is flat: `selection = frame.page(...)` first, then results by `jobs.require` or `jobs.result`, which turn every
+UserError of the pipeline into one sentence. What a page does beside that and may raise one (reading a layer or drawing
+a figure by a name somebody chose) stands in `with frame.guard():`, which does the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from bokeh.embed import file_html
+from bokeh.models import LayoutDOM
+from bokeh.resources import INLINE
+
+import tlx
+from tlx import cases, pipeline
+from tlx.app import jobs, navigation, selection
+from tlx.app.known_cases import known_cases
+from tlx.app.navigation import link as link  # a part of the frame that pages and panels use
+from tlx.app.selection import Choice, Facts, Selection, choose
+from tlx.app.text import escape, sentence
+from tlx.cases import Case
+from tlx.errors import UserError
+
+ICON = "🔀"  # an emoji: a Material icon would be fetched from a font server
+ABOUT = f"**tlx {tlx.__version__}** explains and diagnoses transfer learning between two neural networks."
+
+
+def page(title: str, how_to_read: str) -> Selection:
+    """Draws the frame and answers with what is selected; the first call of every page.
+
+    title: of the page (plain text); how_to_read: three sentences (Markdown) behind the help button. Ends the page with
+    one sentence where the case cannot be used.
+    """
+    icon_title = title if title == "tlx" else f"{title} · tlx"
+    st.set_page_config(page_title=icon_title, page_icon=ICON, layout="wide", menu_items={"About": ABOUT})
+    head = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
+    head.title(escape(title), anchor=False)
+    with head.popover("How to read this", icon=":material/help:"):
+        st.markdown(how_to_read)
+    links = st.sidebar.empty()
+    navigation.links(links, selection.current())
+    case, choice = _case(selection.current())
+    facts = _facts(case)
+    choice, dropped = selection.settle(choice, facts)
+    notices = [*selection.take_notices(), *dropped]
+    if notices:
+        st.warning("  \n".join(notices), icon=":material/link_off:")
+    wanted = selection.mirror(choice)
+    navigation.links(links, choice)
+    _sidebar(choice, facts)
+    if wanted is not None:
+        with st.sidebar:
+            navigation.complete_address(wanted)
+    assert choice.class_name is not None  # `settle` chose one
+    return Selection(case, choice.class_name, choice.layers, choice.neuron, choice.instance)
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Within the block a UserError is shown as one sentence and ends the page."""
+    try:
+        yield
+    except UserError as error:
+        st.error(sentence(error))
+        st.stop()
+
+
+def downloads(figure: LayoutDOM, table: pd.DataFrame, *, name: str) -> None:
+    """A row of two buttons: the numbers as CSV, the figure as an HTML file that works without a network."""
+    row = st.container(horizontal=True)
+    row.download_button(
+        "Numbers (CSV)",
+        partial(_csv, table),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+        key=f"csv {name}",
+    )
+    row.download_button(
+        "Figure (HTML)",
+        partial(_html, figure, name),
+        file_name=f"{name}.html",
+        mime="text/html",
+        on_click="ignore",
+        icon=":material/download:",
+        key=f"html {name}",
+    )
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False).encode("utf-8")
+
+
+def _html(figure: LayoutDOM, name: str) -> bytes:
+    return str(file_html(figure, INLINE, title=name)).encode("utf-8")
+
+
+def _case(choice: Choice) -> tuple[Case, Choice]:
+    """The chosen case, or the first one if there is none of that name, with its selectbox."""
+    found, problems = known_cases()
+    name = choice.case if choice.case in found else next(iter(found))
+    if choice.case not in (None, name):
+        have = ", ".join(escape(known, 40) for known in found)
+        selection.notice(f"There is no case {escape(repr(choice.case), 80)}, so it was left out; there is {have}.")
+        choice = Choice()
+    with st.sidebar:
+        _select("Case", list(found), name, "case", lambda known: found[known].title)
+        for problem in problems:
+            st.warning(problem)
+    return found[name], Choice(name, choice.class_name, choice.layers, choice.neuron, choice.instance)
+
+
+def _facts(case: Case) -> Facts:
+    """What the case has to choose from; ends the page where that cannot be found out."""
+    label = f"Preparing the case {case.name}"
+    network = jobs.require(label, pipeline.network, case)
+    images = {domain: jobs.require(label, pipeline.images, case, domain) for domain in cases.DOMAINS}
+    classes = tuple(dict.fromkeys([*images["target"].classes, *images["source"].classes]))
+    if not classes or not network.layers:
+        st.error(f"The case {escape(case.name)} has no {'class' if not classes else 'layer'} to look at.")
+        st.stop()
+    counts = {domain: len(images[domain]) for domain in cases.DOMAINS}
+    return Facts(classes, network, counts, _most_changed(case))
+
+
+def _most_changed(case: Case) -> str | None:
+    """The class whose accuracy differs most between the models, if that is known already."""
+    try:
+        table = jobs.stored(pipeline.class_table, case)
+    except UserError:
+        return None
+    if table is None or table["difference"].isna().all():
+        return None
+    return str(table["class_name"].iloc[int(table["difference"].abs().fillna(-1).to_numpy().argmax())])
+
+
+def _sidebar(choice: Choice, facts: Facts) -> None:
+    with st.sidebar:
+        _select("Class", list(facts.classes), choice.class_name, "class_name", str)
+        titles = {layer.name: layer.title for layer in facts.network.layers}
+        key = "tlx widget layers"
+        st.session_state[key] = list(choice.layers)
+        st.multiselect(
+            "Layers",
+            facts.network.names,
+            key=key,
+            format_func=titles.__getitem__,
+            on_change=_take_layers,
+            args=(facts.network.names,),
+            help="The layers that the network view shows, in network order.",
+        )
+        st.caption("The address of this page holds these choices: copy it to share this view.")
+        st.caption(f"tlx {tlx.__version__}")
+
+
+def _select(label: str, options: list[str], value: str | None, name: str, shown: Any) -> None:
+    """A selectbox that shows one part of the shared selection and changes it."""
+    key = f"tlx widget {name}"
+    st.session_state[key] = value
+
+    def take() -> None:
+        choose(**{name: st.session_state[key]})
+
+    st.selectbox(label, options, key=key, format_func=shown, on_change=take)
+
+
+def _take_layers(names: tuple[str, ...]) -> None:
+    chosen = st.session_state["tlx widget layers"]
+    if chosen:
+        choose(layers=tuple(name for name in names if name in chosen))
+    else:
+        selection.notice("At least one layer stays chosen.")

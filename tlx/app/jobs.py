@@ -1,0 +1,172 @@
+"""Long work for pages: a stored result is read at once, anything else becomes a job whose progress the page draws.
+
+A page asks with `require` (ends here until the result is there), `result` (None until then), `offered` (a button that
+says what it costs) or `stored` (only if it is at hand). All of them turn errors into sentences, `stored` excepted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, ParamSpec, TypeVar
+
+import streamlit as st
+from streamlit.errors import StreamlitDuplicateElementKey
+
+from tlx.app.board import AbandonedError, Board, Job, Key
+from tlx.app.text import escape, sentence
+from tlx.cases import Case
+from tlx.errors import UserError
+from tlx.memory import NotStoredError, reading_only
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PATIENCE = 0.4  # seconds a page waits before it shows a progress bar, so that quick work does not flicker
+TICK = 0.5  # seconds between two looks at a running job
+
+
+@st.cache_resource(show_spinner=False)
+def board() -> Board:
+    """The one board of this process."""
+    return Board()
+
+
+def key_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Key:
+    """What makes two requests the same: the function's name, cases by fingerprint, and the other arguments."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Case):
+            return value.fingerprint()
+        return tuple(plain(part) for part in value) if isinstance(value, list | tuple) else value
+
+    named = tuple(sorted((name, plain(value)) for name, value in kwargs.items()))
+    return (f"{function.__module__}.{function.__qualname__}", *map(plain, args), named)
+
+
+def stored(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+    """The result if it is at hand (in memory or on disk), else None; computes nothing that takes long.
+
+    Raises UserError where the stored inputs already show that there is no result.
+    """
+    key = key_of(function, args, kwargs)
+    held = board().held(key)
+    if held is not None:
+        result: R = held[0]
+        return result
+    try:
+        with reading_only():
+            result = function(*args, **kwargs)
+    except NotStoredError:
+        return None
+    board().keep(key, result)
+    return result
+
+
+def result(label: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+    """The result, or None while it is computed (its progress is drawn here) or after it failed (why is said here).
+
+    label: what is being done, as a page says it: "Comparing the neurons of class 8" (plain text, escaped here).
+    """
+    try:
+        found = stored(function, *args, **kwargs)
+    except UserError as error:
+        st.error(sentence(error))
+        return None
+    if found is not None:
+        return found
+    key = key_of(function, args, kwargs)
+    job = board().start(key, label, lambda: function(*args, **kwargs))
+    try:
+        return job.future.result(timeout=PATIENCE)  # type: ignore[no-any-return]
+    except TimeoutError as error:
+        if job.future.done():  # not our patience, but the work itself ended in one
+            _say_failure(key, label, error)
+        else:
+            _watch(key)
+    except AbandonedError:
+        st.rerun()
+    except Exception as error:
+        _say_failure(key, label, error)
+    return None
+
+
+def require(label: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Like `result`, but the page ends here until the result is there."""
+    found = result(label, function, *args, **kwargs)
+    if found is None:
+        st.stop()
+    return found
+
+
+def offered(label: str, cost: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+    """The result if it is at hand or being computed; else a button that computes it and says what it costs.
+
+    cost: the expected time in words, "about 20 s".
+    """
+    key = key_of(function, args, kwargs)
+    wanted = st.session_state.setdefault("tlx wanted", set())
+    try:
+        at_hand = stored(function, *args, **kwargs) is not None
+    except UserError:
+        at_hand = True  # `result` says why there is none
+    if at_hand or key in wanted or board().job(key) is not None:
+        return result(label, function, *args, **kwargs)
+    _button(f"{escape(label)} ({escape(cost)})", f"offer {key}", wanted.add, key)
+    return None
+
+
+def _say_failure(key: Key, label: str, error: Exception) -> None:
+    if isinstance(error, UserError):
+        st.error(sentence(error))
+    else:
+        st.error(f"{escape(label)} failed ({type(error).__name__}): a defect of tlx. The server's log says more.")
+    _button("Try again", f"retry {key}", board().forget, key)
+
+
+def _button(label: str, name: str, action: Callable[[Key], None], key: Key) -> None:
+    """A button, once on a page: where two parts of it ask for the same result, it stands beside the first."""
+    with suppress(StreamlitDuplicateElementKey):
+        st.button(label, key=name, on_click=action, args=(key,))
+
+
+@st.fragment(run_every=TICK)
+def _watch(key: Key) -> None:
+    """Draws how far a job has come, twice a second; when it is finished the whole page runs again."""
+    job = board().job(key)
+    if job is None or job.future.done():
+        st.rerun()
+    job.seen = time.monotonic()
+    st.progress(min(job.fraction, 1.0), text=progress_text(job, board().running))
+
+
+def progress_text(job: Job, running: Job | None = None) -> str:
+    """What a progress bar says (Markdown): what is being done, how far it is, its rate and the time left.
+
+    running: the job that keeps this one waiting.
+    """
+    if job.began is None:
+        ahead = f"“{escape(running.label)}”" if running is not None and running is not job else "other work"
+        return f"{escape(job.label)}: waits for {ahead} to finish"
+    parts = [f"**{escape(job.label)}**"]
+    left, steps = job.seconds_left(), job.steps
+    if steps:
+        parts += [escape(steps[0].doing), f"{steps[0].done:,} of {steps[0].total:,}"]
+    if left is None:
+        parts.append(f"for {duration(time.monotonic() - job.began)}")
+    else:
+        rate = (1 - job.fraction) * steps[0].total / max(left, 1e-9)
+        parts.append(f"{rate:.1f} a second" if rate >= 1 else f"{1 / max(rate, 1e-9):.1f} s each")
+        parts.append(f"{duration(left)} left")
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """ "under a second", "12 s", "3 min 5 s", "1 h 12 min"."""
+    if seconds < 1:
+        return "under a second"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (0 if hours else rest, "s")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)

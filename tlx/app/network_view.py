@@ -1,0 +1,127 @@
+"""The controls of the zig-zag, what a tap on it chooses, and its numbers as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+import pandas as pd
+import streamlit as st
+
+from tlx import pipeline
+from tlx.app import jobs
+from tlx.app.bokeh_view import Event
+from tlx.app.selection import NeuronRef, choose
+from tlx.app.weight_panel import choose_edge
+from tlx.cases import Case
+from tlx.figures.zigzag_layout import CellHit, EdgeHit, Layout, NeuronHit, locate
+from tlx.figures.zigzag_subject import ORDERS, USUAL, Options, Subject
+from tlx.figures.zigzag_weights import woven
+from tlx.results import Reuse
+
+_ORDER_WORDS = {"rank": "by importance", "index": "by index", "match": "matches side by side"}
+
+
+def options(subject: Subject, layers: Sequence[str]) -> Options:
+    """The row of controls above the view; they keep their values when the page is left and visited again."""
+    most = max(len(subject.model(model).important[layer]) for layer in layers for model in ("source", "target"))
+    kept = st.session_state.setdefault("network options", Options())
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    order = row.segmented_control(
+        "Order of neurons",
+        ORDERS,
+        default=kept.order,
+        format_func=_ORDER_WORDS.__getitem__,
+        help="By importance: highest rank score first. Matches side by side: each source neuron stands where the "
+        "target neuron it matches stands.",
+    )
+    shown = kept.shown
+    if most > 8:
+        sizes = [size for size in (8, USUAL, 48, 96) if size < most] + [0]
+        shown = row.selectbox(
+            "Important neurons shown",
+            sizes,
+            index=sizes.index(kept.shown) if kept.shown in sizes else len(sizes) - 1,
+            format_func=lambda size: f"up to {size}" if size else f"all (up to {most})",
+            width=190,
+        )
+    others = row.toggle("Non-important regions", kept.others)
+    source = row.toggle("Source weights", kept.source)
+    chosen = Options(shown, order or kept.order, others, source)
+    st.session_state["network options"] = chosen
+    return chosen
+
+
+def taker(layout: Layout) -> Callable[[Event], None]:
+    """Handles a tap: an index or a cell chooses a neuron, a weight chooses an edge and its target-side neuron."""
+
+    def take(event: Event) -> None:
+        hit = locate(layout, float(event["x"]), float(event["y"]))
+        if isinstance(hit, NeuronHit):
+            choose(neuron=NeuronRef(hit.model, hit.layer, hit.neuron))
+        elif isinstance(hit, CellHit):
+            choose(neuron=NeuronRef("target", hit.layer, hit.target))
+        elif isinstance(hit, EdgeHit):
+            choose_edge(hit.model, hit.pair, hit.first, hit.second)
+
+    return take
+
+
+def focus(neuron: NeuronRef | None) -> tuple[str, str, int] | None:
+    """The chosen neuron as the figure takes it."""
+    return None if neuron is None else (neuron.model, neuron.layer, neuron.index)
+
+
+def known_reuse(case: Case, class_name: str, ours: Reuse) -> dict[str, Reuse]:
+    """The reuse of every class that is stored already, the chosen one last, so that it is drawn on top."""
+    others = [name for name in pipeline.classes(case) if name != class_name]
+    found = {name: jobs.stored(pipeline.reuse, case, name) for name in others if _has_instances(case, name)}
+    return {name: reuse for name, reuse in found.items() if reuse is not None} | {class_name: ours}
+
+
+def _has_instances(case: Case, class_name: str) -> bool:
+    return len(pipeline.instances_of(case, "target", class_name)) > 0
+
+
+def label(subject: Subject, layers: Sequence[str]) -> str:
+    """What a screen reader says about the view."""
+    titles = ", ".join(subject.title(layer) for layer in layers)
+    return (
+        f"Zig-zag of neuron similarity matrices and weights for class {subject.comparison.class_name}: {titles}. "
+        "The tables behind the download button and the choices below hold the same numbers."
+    )
+
+
+def table(layout: Layout, subject: Subject) -> pd.DataFrame:
+    """The numbers shown, long: kind, model, layer, next_layer, first, second, value, count, important, inherited.
+
+    For a similarity `first` is the source and `second` the target neuron; for a weight they are the edge's ends.
+    """
+    return pd.DataFrame([*_similarities(layout, subject), *_weights(layout, subject)])
+
+
+def _similarities(layout: Layout, subject: Subject) -> Iterator[dict[str, object]]:
+    for block in layout.of_kind("similarity"):
+        source, target = (block.rows, block.columns) if block.rows.model == "source" else (block.columns, block.rows)
+        values = subject.comparison.similarity[source.layer]
+        for one, other in product(source.shown.neurons, target.shown.neurons):
+            ends = {"kind": "similarity", "layer": source.layer, "first": one, "second": other}
+            yield ends | {"value": float(values[one, other])}
+
+
+def _weights(layout: Layout, subject: Subject) -> Iterator[dict[str, object]]:
+    for part in woven(layout, subject):
+        important = zip(part.edges.important.tolist(), part.inherited.tolist(), strict=True)
+        state = {(first, second): inherited for (first, second), inherited in important}
+        place = {"kind": "weight", "model": part.block.model} | dict(
+            zip(("layer", "next_layer"), part.block.pair, strict=True)
+        )
+        for ends in product(part.block.first.shown.neurons, part.block.second.shown.neurons):
+            yield place | {
+                "first": ends[0],
+                "second": ends[1],
+                "value": float(part.edges.value[ends]),
+                "count": int(part.edges.counts[ends]),
+                "important": ends in state,
+                "inherited": state.get(ends, False),
+            }

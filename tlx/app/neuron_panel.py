@@ -1,0 +1,145 @@
+"""One neuron of the zig-zag looked at closely: pictures, rank in both models, most similar neurons (Figure 1 C.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from tlx.app import frame, pictures
+from tlx.app.selection import Choice, NeuronRef, Selection, choose
+from tlx.figures.conductance import Distribution
+from tlx.figures.pictures import Pictures
+from tlx.figures.zigzag_layout import OTHER_MODEL
+from tlx.figures.zigzag_subject import Subject
+from tlx.results import Activations, Conductance
+
+SIMILAR = 5
+TOP = 8
+_KEY = "network neuron"
+
+
+def picker(subject: Subject, layers: tuple[str, ...], chosen: NeuronRef | None) -> NeuronRef:
+    """The keyboard's way to a neuron, and the one chosen: by default the most important of the first layer shown."""
+    neuron = chosen or NeuronRef("target", layers[0], _best(subject, layers[0]))
+    names = subject.network.names
+    keys = [f"{_KEY} {name}" for name in ("model", "layer", "index")]
+    for key, value in zip(keys, (neuron.model, neuron.layer, neuron.index), strict=True):
+        st.session_state[key] = value
+
+    def take() -> None:
+        model, layer, index = (st.session_state[key] for key in keys)
+        choose(neuron=NeuronRef(model, layer, min(int(index or 0), subject.network.layer(layer).units - 1)))
+
+    model, layer, index = st.columns([3, 5, 3])
+    model.selectbox("Model", ("target", "source"), key=keys[0], on_change=take)
+    layer.selectbox("Layer", names, key=keys[1], on_change=take, format_func=subject.title)
+    units = subject.network.layer(neuron.layer).units
+    index.number_input("Neuron", 0, units - 1, step=1, key=keys[2], on_change=take)
+    return neuron
+
+
+def _best(subject: Subject, layer: str) -> int:
+    important = subject.target.important[layer]
+    return int(important[0]) if len(important) else 0
+
+
+def facts(subject: Subject, neuron: NeuronRef) -> str:
+    """Its rank in both models and its match, as Markdown."""
+    there = OTHER_MODEL[neuron.model]
+    ranks = {model: int(subject.model(model).rank(neuron.layer)[neuron.index]) for model in (neuron.model, there)}
+    units = subject.network.layer(neuron.layer).units
+    lines = [f"**{ordinal(ranks[neuron.model])}** of {units} here, {ordinal(ranks[there])} in the {there} model."]
+    if not subject.model(neuron.model).active[neuron.layer][neuron.index]:
+        lines.append("Inactive: its conductance is 0 on every instance of the class, so it resembles no neuron.")
+    return "  \n".join(lines)
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, … 11th, 12th, 13th."""
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
+def similar(subject: Subject, neuron: NeuronRef) -> list[tuple[int, float]]:
+    """The most similar neurons of the other model with their similarities, best first; none for an inactive one."""
+    matrix = subject.comparison.similarity[neuron.layer]
+    values = np.asarray(matrix[neuron.index] if neuron.model == "source" else matrix[:, neuron.index])
+    order = np.argsort(-np.where(np.isnan(values), -np.inf, values), kind="stable")[:SIMILAR]
+    return [(int(at), float(values[at])) for at in order if not np.isnan(values[at])]
+
+
+def wanted(neuron: NeuronRef, like: list[tuple[int, float]]) -> list[tuple[str, str, tuple[int, ...]]]:
+    """What to draw: (model, layer, neurons) of the neuron itself and of the similar ones in the other model."""
+    there = OTHER_MODEL[neuron.model]
+    return [(neuron.model, neuron.layer, (neuron.index,)), (there, neuron.layer, tuple(index for index, _ in like))]
+
+
+def images(neuron: NeuronRef, like: list[tuple[int, float]], drawn: Sequence[Mapping[int, np.ndarray] | None]) -> None:
+    """Its feature image, larger, beside those of the most similar neurons of the other model, each a button to it."""
+    own, theirs = drawn
+    large, *small = st.columns([2, *[1] * SIMILAR], vertical_alignment="bottom", gap="small")
+    if own is not None:
+        large.image(own[neuron.index], caption=f"#{neuron.index}, {neuron.model}", width="stretch")
+    there = OTHER_MODEL[neuron.model]
+    for column, (index, similarity) in zip(small, like, strict=False):
+        if theirs is not None:
+            column.image(theirs[index], width="stretch")
+        column.button(
+            f"#{index}",
+            key=f"{_KEY} like {index}",
+            help=f"Similarity {similarity:.3f}. Look at this neuron of the {there} model.",
+            on_click=choose,
+            kwargs={"neuron": NeuronRef(there, neuron.layer, index)},
+            type="tertiary",
+            width="stretch",
+        )
+        column.caption(f"{similarity:.3f}")
+    if like:
+        st.caption(
+            f"Left: what the neuron looks for. Right: its {len(like)} most similar neurons in the {there} model."
+        )
+
+
+def conductances(
+    neuron: NeuronRef, like: list[tuple[int, float]], values: Mapping[str, Conductance], instances: np.ndarray
+) -> list[Distribution]:
+    """The neuron's conductance on these target instances, and that of its most similar neuron."""
+    both = [neuron] + [NeuronRef(OTHER_MODEL[neuron.model], neuron.layer, index) for index, _ in like[:1]]
+    return [
+        Distribution(
+            one.model, f"{one.model} neuron #{one.index}", values[one.model].layer(one.layer)[instances, one.index]
+        )
+        for one in both
+    ]
+
+
+def label(neuron: NeuronRef) -> str:
+    """What a screen reader says about the histogram."""
+    return f"Conductance of {neuron.model} neuron {neuron.index} on the class's instances, above its most similar one's"
+
+
+def features_link(selection: Selection, neuron: NeuronRef) -> None:
+    """A link to the Features page with this neuron."""
+    there = Choice(selection.case.name, selection.class_name, selection.layers, neuron, selection.instance)
+    frame.link("Features", there, label="How well this neuron tells the domains apart")
+
+
+def gallery(
+    served: Pictures, activations: Activations | None, instances: pd.DataFrame, neuron: NeuronRef, domain: str
+) -> None:
+    """The instances of a domain that activate the neuron most."""
+    if activations is not None:
+        rows = top_instances(activations, instances, neuron, domain)
+        st.markdown(f"**{domain.capitalize()} domain**, with their class and the activation of #{neuron.index}")
+        pictures.gallery(served, rows)
+
+
+def top_instances(activations: Activations, instances: pd.DataFrame, neuron: NeuronRef, domain: str) -> pd.DataFrame:
+    """The instances of a domain that activate the neuron most, rows of `pipeline.instances` with a caption."""
+    values = activations.layer(neuron.layer)[:, neuron.index]
+    best = np.argsort(-values, kind="stable")[:TOP]
+    ours = instances[instances["domain"] == domain].set_index("instance", drop=False).loc[best]
+    return ours.assign(caption=[f"{label}: {values[at]:.2g}" for label, at in zip(ours["label"], best, strict=True)])

@@ -1,0 +1,87 @@
+"""The parts of the start page: cases as cards, the facts of one, and findings that lead to their views."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tlx import pipeline
+from tlx.app import jobs
+from tlx.app.known_cases import known_cases
+from tlx.app.navigation import link
+from tlx.app.selection import Choice, NeuronRef, Selection, choose
+from tlx.app.text import escape
+from tlx.cases import DOMAINS, Case
+from tlx.findings import Finding
+
+
+def cases(chosen: Case) -> None:
+    """A card for each known case with a button that chooses it; what is chosen is told apart."""
+    known, _ = known_cases()
+    if len(known) < 2:
+        st.markdown(f"**{escape(chosen.title)}.** {escape(chosen.about, 600)}")
+        return
+    for case, column in zip(known.values(), st.columns(min(len(known), 3)) * len(known), strict=False):
+        with column.container(border=True, height="stretch"):
+            st.markdown(f"**{escape(case.title)}**")
+            st.caption(escape(case.about, 600))
+            here = case.name == chosen.name
+            st.button(
+                "Chosen" if here else "Choose",
+                key=f"case {case.name}",
+                disabled=here,
+                icon=":material/check:" if here else None,
+                on_click=choose,
+                kwargs={"case": case.name},
+            )
+
+
+def facts(case: Case) -> None:
+    """Images and classes per domain, the architecture with its parameters, the analysed layers."""
+    network = jobs.require("Reading the network", pipeline.network, case)
+    row = st.container(horizontal=True)
+    for domain in DOMAINS:
+        images = jobs.require("Reading the images", pipeline.images, case, domain)
+        held_out = int(images.validation.sum())
+        row.metric(
+            f"{domain.capitalize()}: {case.domain(domain).title}",
+            f"{len(images):,} images",
+            f"{len(images.classes)} classes, {held_out:,} for validation",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+        )
+        for said in images.skipped:
+            st.caption(escape(said))
+    row.metric(
+        "Network",
+        case.architecture.rpartition(":")[2].replace("_", " "),
+        f"{network.parameters:,} parameters",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+    )
+    row.metric(
+        "Analysed layers",
+        len(network.layers),
+        f"{sum(layer.units for layer in network.layers):,} neurons",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+    )
+
+
+def finding(found: Finding | None, selection: Selection, nothing: str) -> None:
+    """A finding as a card that leads to its view with the selection set; a sentence where there is nothing to find."""
+    if found is None:
+        st.caption(escape(nothing))
+        return
+    with st.container(border=True):
+        st.markdown(f"**{escape(found.title)}**  \n{escape(found.text, 600)}")
+        choice = Choice(
+            selection.case.name,
+            found.class_name or selection.class_name,
+            found.layers or selection.layers,
+            NeuronRef(*found.neuron) if found.neuron else selection.neuron,
+            selection.instance,
+        )
+        link(found.page, choice, label=f"See it in {found.page}")

@@ -1,0 +1,73 @@
+"""Serving the thumbnail sheets, and galleries of instances made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+import pandas as pd
+import streamlit as st
+from streamlit import runtime
+
+from tlx.app.text import escape_html
+from tlx.figures import theme
+from tlx.figures.pictures import Pictures
+from tlx.results import Thumbnails
+
+SHOWN = 96  # pictures of a gallery at most
+
+
+def serve(thumbnails: Mapping[str, Thumbnails]) -> Pictures:
+    """Hands the sheets of both domains to Streamlit's media server; call it in every run that shows them.
+
+    The server forgets files no page of a session has asked for in its last run. The addresses are relative, so that
+    they hold under a base path too.
+    """
+    files = runtime.get_instance().media_file_mgr
+    urls = {
+        domain: tuple(
+            files.add(sheet, "image/webp", f"tlx sheet {domain} {at}").lstrip("/") for at, sheet in enumerate(of.sheets)
+        )
+        for domain, of in thumbnails.items()
+    }
+    first = next(iter(thumbnails.values()))
+    return Pictures(urls, first.tile, first.columns)
+
+
+def gallery(pictures: Pictures, rows: pd.DataFrame, *, size: int = 72) -> None:
+    """Instances as pictures with their class and, where it is wrong, what the target model said.
+
+    rows: of `pipeline.instances`; a column `caption` replaces the words below a picture. At most 96 are shown.
+    """
+    st.html(gallery_html(pictures, rows.head(SHOWN), size))
+    if len(rows) > SHOWN:
+        st.caption(f"The first {SHOWN} of {len(rows):,}; the CSV file has all of them.")
+
+
+def gallery_html(pictures: Pictures, rows: pd.DataFrame, size: int) -> str:
+    """The gallery as HTML; everything that came with the data is escaped."""
+    tiles = "".join(_tile(pictures, row, size) for row in rows.to_dict("records"))
+    return f'<div style="display:flex;flex-wrap:wrap;gap:10px 8px">{tiles}</div>'
+
+
+def _tile(pictures: Pictures, row: Mapping[Hashable, object], size: int) -> str:
+    domain, instance = str(row["domain"]), int(str(row["instance"]))
+    wrong = bool(row["mispredicted"])
+    said = escape_html(row.get("caption") or (f"{row['label']} → {row['prediction']}" if wrong else row["label"]))
+    what = escape_html(
+        f"{row['name']}: {domain} domain, instance {instance}, class {row['label']}, target model says "
+        f"{row['prediction']}"
+    )
+    ring = f"outline:2px solid {theme.NEUTRAL};outline-offset:1px;" if wrong else ""
+    return (
+        f'<div style="width:{size}px;font-size:12px;line-height:1.3;text-align:center" title="{what}">'
+        f'<div role="img" aria-label="{what}" style="{pictures.css(domain, instance, size)};border-radius:4px;{ring}'
+        f'border-bottom:4px solid {theme.COLOURS[domain]};box-sizing:content-box"></div>'
+        f'<div style="overflow-wrap:anywhere;margin-top:3px">{said}</div></div>'
+    )
+
+
+def picture(pictures: Pictures, domain: str, instance: int, *, size: int = 160) -> None:
+    """One instance, large, framed in its domain's colour."""
+    frame = f"border:4px solid {theme.COLOURS[domain]};border-radius:6px;box-sizing:content-box"
+    said = f"instance {instance} of the {domain} domain"
+    st.html(f'<div role="img" aria-label="{said}" style="{pictures.css(domain, instance, size)};{frame}"></div>')

@@ -1,0 +1,156 @@
+"""The feature ranking list with its controls: order, layers, page, ticks; the ticked neurons are the plot's axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from tlx.app.bokeh_view import Event, bokeh_view
+from tlx.app.selection import NeuronRef, choose
+from tlx.figures.ranking import hit, ranking
+from tlx.results import Discriminability
+
+ROWS = 8  # on a page of the list
+TICKED = 5  # at first, as in the paper
+_ORDERS = {"most domain-specific first": False, "most domain-invariant first": True}
+
+
+def ordered(table: pd.DataFrame, about: str) -> tuple[pd.DataFrame, str]:
+    """The rows in the order and of the layers the controls say, and what they are about, extended by these choices.
+
+    about: what the list belongs to (case, class, model); ticks and page are kept for each such text.
+    """
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    order = row.segmented_control(
+        "Order",
+        list(_ORDERS),
+        default=next(iter(_ORDERS)),
+        required=True,
+        key="features order",
+        persist_state="session",
+    )
+    titles = dict(zip(table["layer"], table["title"], strict=True))
+    layers = row.multiselect(
+        "Only these layers",
+        list(titles),
+        format_func=titles.__getitem__,
+        placeholder="all layers",
+        key="features layers",
+        persist_state="session",
+    )
+    kept = table[table["layer"].isin(layers)] if layers else table
+    return (kept.iloc[::-1] if _ORDERS[str(order)] else kept), f"{about} {order} {layers}"
+
+
+def ticks(rows: pd.DataFrame, about: str) -> list[int]:
+    """The ticked columns: the first five rows until somebody changes them; the multiselect is the keyboard's way."""
+    key = f"features ticks {about}"
+    kept = st.session_state.setdefault("features ticked", {})
+    kept.setdefault(about, [int(column) for column in rows["column"].head(TICKED)])
+    names = {
+        int(column): f"#{place} {title.partition(':')[0]} · {neuron}"
+        for column, place, title, neuron in zip(
+            rows["column"], rows["place"], rows["title"], rows["neuron"], strict=True
+        )
+    }
+    st.session_state[key] = [column for column in kept[about] if column in names]
+
+    def take() -> None:
+        st.session_state["features ticked"][about] = list(st.session_state[key])
+
+    st.multiselect(
+        "Ticked neurons, drawn as axes",
+        list(names),
+        key=key,
+        format_func=names.__getitem__,
+        on_change=take,
+        help="The same as the boxes in the list.",
+    )
+    return list(st.session_state[key])
+
+
+def page_of(rows: pd.DataFrame, about: str) -> pd.DataFrame:
+    """One page of the rows, and the control that turns the pages."""
+    pages = -(-len(rows) // ROWS)
+    at = 1
+    if pages > 1:
+        at = st.pagination(pages, key=f"features page {about}", persist_state="session")
+    return rows.iloc[(at - 1) * ROWS : at * ROWS]
+
+
+def ranking_list(
+    rows: pd.DataFrame,
+    result: Discriminability,
+    images: Mapping[tuple[str, int], np.ndarray],
+    *,
+    active: list[int],
+    about: str,
+    chosen: tuple[str, int] | None,
+) -> None:
+    """Draws one page of rows; a tap on a box ticks or unticks it, a tap elsewhere in a row chooses the neuron."""
+    bokeh_view(
+        ranking(rows, result, images, active=active, chosen=chosen),
+        key="ranking",
+        label=f"Feature ranking list, {len(rows)} neurons; the multiselect above and the selectbox below do the same",
+        on_tap=taker(rows, result.model, about),
+        layout=f"{about} {len(rows)} {len(images)}",
+    )
+
+
+def taker(rows: pd.DataFrame, model: str, about: str) -> Callable[[Event], None]:
+    """Handles a tap on the list."""
+
+    def take(event: Event) -> None:
+        found = hit(float(event["x"]), float(event["y"]), len(rows))
+        if found is None:
+            return
+        row = rows.iloc[found.row]
+        if found.tick:
+            ticked = st.session_state["features ticked"][about]
+            column = int(row["column"])
+            st.session_state["features ticked"][about] = (
+                [one for one in ticked if one != column] if column in ticked else [*ticked, column]
+            )
+        else:
+            choose(neuron=NeuronRef(model, str(row["layer"]), int(row["neuron"])))
+
+    return take
+
+
+def neuron_picker(table: pd.DataFrame, model: str, chosen: NeuronRef | None) -> NeuronRef:
+    """The chosen neuron, by default the first of the ranking, and the keyboard's way to another."""
+    pairs = list(zip(table["layer"], table["neuron"].astype(int), strict=True))
+    said = [f"#{place} {title}, neuron {n}" for place, title, n in table[["place", "title", "neuron"]].to_numpy()]
+    words = dict(zip(pairs, said, strict=True))
+    ours = chosen_in(chosen, model)
+    if ours is not None and ours not in words:
+        pairs, words = [ours, *pairs], {ours: f"{ours[0]}, neuron {ours[1]} (not ranked)", **words}
+    key = "features neuron"
+    st.session_state[key] = ours or pairs[0]
+
+    def take() -> None:
+        layer, index = st.session_state[key]
+        choose(neuron=NeuronRef(model, layer, index))
+
+    layer, index = st.selectbox("Neuron", pairs, key=key, format_func=words.__getitem__, on_change=take)
+    return NeuronRef(model, layer, index)
+
+
+def neurons_of(rows: pd.DataFrame) -> tuple[tuple[str, int], ...]:
+    """(layer, index) of the rows' neurons."""
+    return tuple((str(layer), int(index)) for layer, index in zip(rows["layer"], rows["neuron"], strict=True))
+
+
+def chosen_in(neuron: NeuronRef | None, model: str) -> tuple[str, int] | None:
+    """(layer, index) of the shared neuron, if it belongs to this model."""
+    return (neuron.layer, neuron.index) if neuron is not None and neuron.model == model else None
+
+
+def network_link(neuron: NeuronRef, names: tuple[str, ...], layers: tuple[str, ...]) -> None:
+    """A button that opens the Network page with this neuron chosen and its layer among those shown."""
+    if st.button("See it in the network view", icon=":material/hub:", key="features to network"):
+        choose(neuron=neuron, layers=tuple(name for name in names if name in {*layers, neuron.layer}))
+        st.switch_page("pages/3_Network.py")

@@ -1,0 +1,36 @@
+"""The transferability score as the statistics view shows it, left of the accuracy chart (5.1, Figure 1 A)."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tlx.findings import percent, points
+from tlx.results import Transferability
+
+
+def score_card(found: Transferability) -> None:
+    """The score with its interval, the accuracies it is the difference of, and what it means in one sentence."""
+    with st.container(border=True):
+        st.metric(
+            "Transferability score",
+            points(found.score),
+            help="Best accuracy of the target model minus best accuracy of the source model, both on the target "
+            "domain's validation data. A point is one instance in a hundred. The interval comes from resampling the "
+            "instances with both models' answers.",
+        )
+        st.caption(f"95 % interval {points(found.low)} to {points(found.high)}, n = {found.n:,}")
+        st.markdown(
+            f"- Target model: **{percent(found.target_accuracy)}** (epoch {found.target_epoch})\n"
+            f"- Source model: **{percent(found.source_accuracy)}** (epoch {found.source_epoch})\n"
+            + ("" if found.scratch_accuracy is None else f"- From scratch: **{percent(found.scratch_accuracy)}**\n")
+        )
+        st.markdown(meaning(found))
+
+
+def meaning(found: Transferability) -> str:
+    """What the sign of the whole interval says about the target model; a negative transfer is called one."""
+    if found.negative:
+        return "Negative transfer: on the target domain it is worse than the model it started from, beyond chance."
+    if found.low > 0:
+        return "The transfer helped: on the target domain it beats the model it started from, beyond chance."
+    return "No clear gain or loss: the interval holds 0, so chance alone may have made the difference."

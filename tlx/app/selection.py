@@ -1,0 +1,236 @@
+"""One selection for all pages: case, class, layers, neuron and instance, mirrored in the page's address.
+
+`Choice` is what a person (or a link) asked for; `settle` holds it against what the case has and answers with a choice
+in which everything exists, and a sentence for each thing that had to be dropped. `write` and `parse` are the address's
+two directions. Only the last part of the module knows Streamlit: `current`, `choose` and `mirror`.
+
+The truth lives in the session under one key that is no widget's, so that no page change drops it. Where the address
+disagrees with what was last mirrored there (a pasted link, Back, Forward), the address wins; an address without any of
+our parameters (a page opened from the sidebar) takes over the session's choice.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote, unquote
+
+import streamlit as st
+
+from tlx.app.text import escape
+from tlx.cases import DOMAINS, MODELS, Case
+from tlx.results import Network
+
+PARAMETERS = ("case", "class", "layers", "neuron", "instance")
+DEFAULT_LAYERS = 3  # few enough to read the network view at a glance
+LONGEST = 4_000  # characters of one parameter; longer ones are no link of ours
+LAG = 1.0  # seconds in which the browser may still report the address it had before we changed it
+_CHOICE, _CHANGED, _MIRRORED, _NOTICES = "tlx choice", "tlx changed", "tlx mirrored", "tlx notices"
+
+
+@dataclass(frozen=True)
+class _Mirrored:
+    """What was last written to the address, what stood there before, and when."""
+
+    wanted: dict[str, str]
+    before: dict[str, str]
+    at: float
+
+
+@dataclass(frozen=True)
+class NeuronRef:
+    """A neuron of one model: written `target:conv3:17`."""
+
+    model: str
+    layer: str
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.model}:{self.layer}:{self.index}"
+
+
+@dataclass(frozen=True)
+class InstanceRef:
+    """An instance of one domain: written `target:120`."""
+
+    domain: str
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.domain}:{self.index}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was asked for; None (or no layers) leaves the choice to `settle`."""
+
+    case: str | None = None
+    class_name: str | None = None
+    layers: tuple[str, ...] = ()
+    neuron: NeuronRef | None = None
+    instance: InstanceRef | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What every page shows: all of it exists in `case`, with at least one layer, in network order."""
+
+    case: Case
+    class_name: str
+    layers: tuple[str, ...]
+    neuron: NeuronRef | None = None
+    instance: InstanceRef | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a case has to choose from: classes, its network, and how many instances each domain holds."""
+
+    classes: tuple[str, ...]
+    network: Network
+    instances: Mapping[str, int]
+    first_class: str | None = None  # where nobody chose one
+
+
+def write(choice: Choice) -> dict[str, str]:
+    """The address parameters of a choice; what is None has none."""
+    said = {
+        "case": choice.case,
+        "class": choice.class_name,
+        "layers": ",".join(quote(name, safe="/:@ ()[]") for name in choice.layers) or None,
+        "neuron": None if choice.neuron is None else str(choice.neuron),
+        "instance": None if choice.instance is None else str(choice.instance),
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def parse(parameters: Mapping[str, str]) -> tuple[Choice, list[str]]:
+    """The choice an address asks for, and a sentence (Markdown) for each parameter that cannot be read."""
+    notices: list[str] = []
+    given = {}
+    for name in PARAMETERS:
+        value = parameters.get(name)
+        if value is not None and len(value) > LONGEST:
+            notices.append(f"The link's {name} is too long and was left out.")
+        elif value:
+            given[name] = value
+    neuron, instance = read_neuron(given.get("neuron", "")), read_instance(given.get("instance", ""))
+    for name, read in (("neuron", neuron), ("instance", instance)):
+        if name in given and read is None:
+            notices.append(f"The link's {name} {escape(repr(given[name]), 80)} cannot be read and was left out.")
+    layers = tuple(dict.fromkeys(unquote(part) for part in given.get("layers", "").split(",") if part))
+    return Choice(given.get("case"), given.get("class"), layers, neuron, instance), notices
+
+
+def read_neuron(text: str) -> NeuronRef | None:
+    """`target:conv3:17`; the layer's name may hold colons. None for anything else."""
+    found = re.fullmatch(r"(source|target):(.+):([0-9]{1,9})", text, flags=re.DOTALL)
+    return NeuronRef(found[1], found[2], int(found[3])) if found else None
+
+
+def read_instance(text: str) -> InstanceRef | None:
+    """`target:120`. None for anything else."""
+    found = re.fullmatch(r"(source|target):([0-9]{1,9})", text)
+    return InstanceRef(found[1], int(found[2])) if found else None
+
+
+def settle(choice: Choice, facts: Facts) -> tuple[Choice, list[str]]:
+    """The choice with everything that does not exist dropped, and a sentence (Markdown) for each thing dropped."""
+    notices: list[str] = []
+    class_name = choice.class_name
+    if class_name not in facts.classes:
+        if class_name is not None:
+            notices.append(_dropped("class", class_name, facts.classes))
+        class_name = facts.first_class if facts.first_class in facts.classes else facts.classes[0]
+    names = facts.network.names
+    notices += [_dropped("layer", name, names) for name in choice.layers if name not in names][:3]
+    layers = tuple(name for name in names if name in choice.layers) or names[:DEFAULT_LAYERS]
+    neuron, instance = choice.neuron, choice.instance
+    if neuron is not None and not _has_neuron(neuron, facts.network):
+        notices.append(f"This case has no neuron {escape(neuron, 80)}; it was left out.")
+        neuron = None
+    if instance is not None and not _has_instance(instance, facts.instances):
+        notices.append(f"This case has no instance {escape(instance, 80)}; it was left out.")
+        instance = None
+    return Choice(choice.case, class_name, layers, neuron, instance), notices
+
+
+def _dropped(kind: str, given: str, valid: Sequence[str]) -> str:
+    some = ", ".join(escape(name, 40) for name in valid[:8])
+    more = f" and {len(valid) - 8} more" if len(valid) > 8 else ""
+    return f"This case has no {kind} {escape(repr(given), 80)}, so it was left out; it has {some}{more}."
+
+
+def _has_neuron(neuron: NeuronRef, network: Network) -> bool:
+    units = {layer.name: layer.units for layer in network.layers}
+    return neuron.model in MODELS and 0 <= neuron.index < units.get(neuron.layer, 0)
+
+
+def _has_instance(instance: InstanceRef, instances: Mapping[str, int]) -> bool:
+    return instance.domain in DOMAINS and 0 <= instance.index < instances.get(instance.domain, 0)
+
+
+def current() -> Choice:
+    """The session's choice; read anew from the address when that was changed by hand, by a link or by Back."""
+    ours, last = _address(), st.session_state.get(_MIRRORED)
+    chosen_now = st.session_state.pop(_CHANGED, False)
+    known = last and (ours == last.wanted or (ours == last.before and time.monotonic() - last.at < LAG))
+    if ours and not known and not chosen_now:
+        st.session_state[_CHOICE], notices = parse(ours)
+        notice(*notices)
+    choice: Choice = st.session_state.setdefault(_CHOICE, Choice())
+    return choice
+
+
+def choose(**changes: Any) -> None:
+    """Changes the shared selection: any of case, class_name, layers, neuron, instance. Call it in a callback.
+
+    Another case drops what belonged to the old one; None lets the page choose (or nothing be chosen).
+    """
+    choice: Choice = st.session_state.get(_CHOICE, Choice())
+    if changes.get("case", choice.case) != choice.case:
+        choice = Choice()
+    if "layers" in changes:
+        changes["layers"] = tuple(changes["layers"] or ())
+    st.session_state[_CHOICE] = replace(choice, **changes)
+    st.session_state[_CHANGED] = True
+
+
+def mirror(choice: Choice) -> dict[str, str] | None:
+    """Keeps the settled choice and writes it to the address.
+
+    An address that names anything of ours gets a new history entry when the choice changes, so that Back steps
+    through choices. One without our parameters must not (Back would have to be pressed twice): for it the wanted
+    parameters are returned, for the browser to put in place.
+    """
+    wanted, ours, last = write(choice), _address(), st.session_state.get(_MIRRORED)
+    st.session_state[_CHOICE] = choice
+    if last is None or last.wanted != wanted:
+        st.session_state[_MIRRORED] = _Mirrored(wanted, ours, time.monotonic())
+    if not ours:
+        return wanted
+    if ours != wanted:
+        others: dict[str, Any] = {
+            name: st.query_params.get_all(name) for name in st.query_params if name not in PARAMETERS
+        }
+        st.query_params.from_dict(others | wanted)
+    return None
+
+
+def _address() -> dict[str, str]:
+    return {name: st.query_params[name] for name in PARAMETERS if name in st.query_params}
+
+
+def notice(*sentences: str) -> None:
+    """Has the frame say these sentences (Markdown) once, in the next run of any page."""
+    if sentences:
+        st.session_state[_NOTICES] = [*st.session_state.get(_NOTICES, []), *sentences]
+
+
+def take_notices() -> list[str]:
+    """The sentences still to be said; they are forgotten by this call."""
+    said: list[str] = st.session_state.pop(_NOTICES, [])
+    return said

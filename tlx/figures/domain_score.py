@@ -1,0 +1,82 @@
+"""How source-like or target-like each instance of a class is: the domain classifier's decision values (5.4.1)."""
+
+from __future__ import annotations
+
+import numpy as np
+from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, Span
+from bokeh.plotting import figure
+
+from tlx.figures import theme
+from tlx.results import Discriminability
+
+BINS = 30
+
+_TOOLTIP = """<div style="font-size:13px"><b>@count</b> of @n @domain instances<br>
+decision value @left{0.00} to @right{0.00}</div>"""
+
+
+def domain_score(result: Discriminability, picked: tuple[str, int] | None = None) -> figure:
+    """Histograms of the out-of-fold decision values, source above and target below one axis, on one scale.
+
+    Left of 0 the classifier takes an instance for source, right of it for target. picked: (domain, instance) whose
+    value is marked. Sources "source", "target" (one row a bar) and "picked".
+    """
+    plot = figure(
+        title=f"Domain score of class {result.class_name}, {result.model} model: source above, target below",
+        height=300,
+        sizing_mode="stretch_width",
+        x_axis_label="decision value (source-like on the left, target-like on the right; no unit)",
+        y_axis_label="instances",
+        tools="xpan,xwheel_zoom,reset,save",
+        toolbar_location="above",
+        background_fill_alpha=0,
+        border_fill_alpha=0,
+        name="domain score",
+    )
+    plot.toolbar.logo = None
+    edges = _edges(result.decision)
+    for domain, side in (("source", 1), ("target", -1)):
+        _bars(plot, result.decision[result.domain == domain], edges, domain, side)
+    plot.add_layout(Span(location=0, dimension="height", line_color=theme.NEUTRAL, line_dash="dashed", line_width=2))
+    plot.yaxis.formatter = CustomJSTickFormatter(code="return `${Math.abs(tick)}`")
+    _mark(plot, result, picked)
+    return plot
+
+
+def _edges(decision: np.ndarray) -> np.ndarray:
+    """BINS equal bins over all values, with 0 on an edge, so that no bar stands on both sides of the boundary."""
+    low, high = min(float(decision.min()), 0.0), max(float(decision.max()), 0.0)
+    width = (high - low) / BINS or 1.0
+    return width * np.arange(np.floor(low / width), np.ceil(high / width) + 1)
+
+
+def _bars(plot: figure, values: np.ndarray, edges: np.ndarray, domain: str, side: int) -> None:
+    count = np.histogram(values, edges)[0]
+    data = {"left": edges[:-1], "right": edges[1:], "top": side * count, "count": count}
+    data |= {"domain": np.repeat(domain, len(count)), "n": np.repeat(len(values), len(count))}
+    bars = plot.quad(
+        "left",
+        "right",
+        "top",
+        0,
+        source=ColumnDataSource(data, name=domain),
+        fill_color=theme.COLOURS[domain],
+        line_color=theme.COLOURS[domain],
+        fill_alpha=0.8,
+        legend_label=f"{domain} instances ({len(values)})",
+        name=domain,
+    )
+    plot.add_layout(plot.legend[0], "right")
+    plot.legend[0].border_line_alpha = plot.legend[0].background_fill_alpha = 0
+    plot.add_tools(HoverTool(renderers=[bars], tooltips=_TOOLTIP))
+
+
+def _mark(plot: figure, result: Discriminability, picked: tuple[str, int] | None) -> None:
+    domain, instance = picked or ("", -1)
+    found = np.flatnonzero((result.domain == domain) & (result.instances == instance))
+    data = {"x": result.decision[found], "y": np.zeros(len(found)), "instance": result.instances[found]}
+    source = ColumnDataSource(data, name="picked")
+    for width, colour in ((5.5, "#ffffff"), (2.5, theme.INK)):
+        marks = plot.scatter("x", "y", source=source, size=16, marker="diamond", fill_alpha=0, line_color=colour)
+        marks.glyph.line_width = width
+    plot.add_tools(HoverTool(renderers=[marks], tooltips="instance @instance: decision value @x{0.00}"))

@@ -1,0 +1,84 @@
+"""How much is reused, over depth: one line for each class, the chosen one beside its chance (5.3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+from bokeh.models import ColumnDataSource, FactorRange, HoverTool
+from bokeh.plotting import figure
+
+from tlx.figures import theme
+from tlx.results import Network, Reuse
+
+MEASURES = {
+    "same_index": ("Same-index matches", "share of target neurons"),
+    "rank_agreement": ("Rank agreement", "Spearman's ρ of rank scores"),
+    "inherited": ("Inherited edges", "share of important edges"),
+}
+_HOVER = """<div style="font-size:12px;line-height:1.5"><b>class @class_name, @place</b>
+<div>@value{0.00} of @n @counted</div><div>by chance @chance{0.00} (@low{0.00} to @high{0.00})</div></div>"""
+
+
+def reuse(network: Network, known: Mapping[str, Reuse], chosen: str, measure: str) -> figure:
+    """One measure over depth. known: by class name; chosen: the class drawn in colour, with chance's 95 % range.
+
+    Sources: lines (one row for each class), points (all classes), chance. Raises KeyError for an unknown measure.
+    """
+    title, unit = MEASURES[measure]
+    data = table(network, known, measure)
+    places = list(dict.fromkeys(data["place"]))
+    plot = figure(
+        title=title,
+        x_range=FactorRange(*places),
+        y_range=(-1.05, 1.05) if (data["value"] < 0).any() else (-0.03, 1.05),
+        y_axis_label=unit,
+        x_axis_label="layers" if measure == "inherited" else "layer",
+        height=250,
+        sizing_mode="stretch_width",
+        tools="save,reset",
+        toolbar_location=None,
+        min_border_right=12,
+    )
+    plot.xgrid.visible = False
+    ours = data[data["class_name"] == chosen]
+    band = ColumnDataSource(ours[["place", "low", "high", "chance"]].to_dict("list"), name="chance")
+    plot.varea("place", "low", "high", source=band, fill_color=theme.NEUTRAL, fill_alpha=0.25)
+    plot.line("place", "chance", source=band, line_color=theme.NEUTRAL, line_dash="dotted", line_width=1.5)
+    _classes(plot, data, chosen)
+    return plot
+
+
+def table(network: Network, known: Mapping[str, Reuse], measure: str) -> pd.DataFrame:
+    """One row for each class and layer (or pair): class_name, place, counted, and what `Reuse.table` says."""
+    index = {layer.name: str(layer.index) for layer in network.layers} | {"": ""}
+    parts = [found.of(measure).assign(class_name=name) for name, found in known.items()]
+    data = pd.concat(parts, ignore_index=True)
+    data["place"] = [
+        index[first] + (f"→{index[second]}" if second else "")
+        for first, second in zip(data["first"], data["second"], strict=True)
+    ]
+    return data.assign(counted="important edges" if measure == "inherited" else "neurons")
+
+
+def _classes(plot: figure, data: pd.DataFrame, chosen: str) -> None:
+    lines = [(name, rows["place"].tolist(), rows["value"].tolist()) for name, rows in data.groupby("class_name")]
+    look = (
+        {"colour": [], "alpha": [], "width": []}
+        if not lines
+        else {
+            "colour": [theme.TARGET if name == chosen else theme.NEUTRAL for name, *_ in lines],
+            "alpha": [1.0 if name == chosen else 0.45 for name, *_ in lines],
+            "width": [2.5 if name == chosen else 1.0 for name, *_ in lines],
+        }
+    )
+    columns = {"xs": [xs for _, xs, _ in lines], "ys": [ys for *_, ys in lines], "name": [name for name, *_ in lines]}
+    source = ColumnDataSource(columns | look, name="lines")
+    plot.multi_line("xs", "ys", source=source, line_color="colour", line_alpha="alpha", line_width="width")
+    ours = data["class_name"] == chosen
+    colours, sizes = ours.map({True: theme.TARGET, False: theme.NEUTRAL}), ours.map({True: 9, False: 5})
+    points = ColumnDataSource(data.assign(colour=colours, size=sizes).to_dict("list"), name="points")
+    drawn = plot.scatter(
+        "place", "value", source=points, size="size", fill_color="colour", line_color=None, fill_alpha=0.8
+    )
+    plot.add_tools(HoverTool(renderers=[drawn], tooltips=_HOVER, visible=False))

@@ -1,0 +1,176 @@
+"""The projection of the instance view: every instance of the chosen classes as one mark (5.2, Figure 1 B)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from bokeh.models import HoverTool, Legend, LegendItem
+from bokeh.plotting import figure
+
+from tlx.figures import theme
+from tlx.figures.pictures import Pictures
+from tlx.figures.sources import source_of
+from tlx.results import Embedding
+
+# A cross needs a face for its class and a border for its prediction; Bokeh's "x" is lines only, "plus" has both and
+# is turned to stand like an x.
+MARKS = {"source": ("plus", np.pi / 4, 11.0), "target": ("circle", 0.0, 8.5)}
+FAINT = 0.12
+_HALO = "#c9ccd2"  # a light rim around the dark grey border, so that it shows on a dark page too
+
+_TOOLTIP = """<div style="display:flex;gap:10px;font-size:13px;line-height:1.45">{picture}<div>
+<b>@label</b> &nbsp;<span>@domain domain, instance @instance</span><br>
+target model: <b>@prediction</b> (@confidence{{0 %}}) @verdict<br>
+source model: @source_prediction (@source_confidence{{0 %}})</div></div>"""
+
+
+def scatter(
+    embedding: Embedding,
+    instances: pd.DataFrame,
+    colours: Mapping[str, str],
+    *,
+    pictures: Pictures | None = None,
+    picked: tuple[str, int] | None = None,
+    legend: bool = True,
+) -> figure:
+    """One embedding: face = class, turned cross = source, circle = target, dark grey border = mispredicted.
+
+    instances: `pipeline.instances`; colours: of each class drawn; pictures: shown in tooltips; picked: (domain,
+    instance) that is ringed. Sources: "points" in the order of `points`, "picked" and "names" (each class's
+    name at the median of its instances, target instances where there are any).
+    """
+    data = points(embedding, instances, colours)
+    plot = figure(
+        title=f"{embedding.model.capitalize()} model, {embedding.layer or 'before the first fully connected layer'}",
+        height=540,
+        sizing_mode="stretch_width",
+        match_aspect=True,
+        x_axis_label="t-SNE, first dimension (no unit)",
+        y_axis_label="t-SNE, second dimension (no unit)",
+        tools="pan,wheel_zoom,box_select,lasso_select,tap,reset,save",
+        active_drag="lasso_select",
+        toolbar_location="right",
+        background_fill_alpha=0,
+        border_fill_alpha=0,
+        name=f"scatter {embedding.model}",
+    )
+    plot.toolbar.logo = None
+    plot.grid.visible = False
+    plot.axis.major_tick_line_color = plot.axis.minor_tick_line_color = None
+    plot.axis.major_label_text_font_size = "0px"  # t-SNE keeps who is near; its coordinates mean nothing
+    _draw_points(plot, data, pictures)
+    _draw_names(plot, data, colours)
+    _draw_picked(plot, data, picked)
+    if legend:
+        _add_legend(plot, {name: colour for name, colour in colours.items() if name in set(data["label"])})
+    return plot
+
+
+def points(embedding: Embedding, instances: pd.DataFrame, colours: Mapping[str, str]) -> pd.DataFrame:
+    """One row a mark: coordinates, what both models say, and how it is drawn; mispredicted ones last, so on top."""
+    told = instances.set_index(["domain", "instance"]).loc[list(zip(embedding.domain, embedding.instance, strict=True))]
+    data = told.reset_index()
+    data["x"], data["y"] = embedding.coordinates[:, 0], embedding.coordinates[:, 1]
+    data["marker"], data["angle"], data["size"] = (data["domain"].map(lambda d, at=at: MARKS[d][at]) for at in range(3))
+    wrong = data["mispredicted"].to_numpy()
+    data["fill"] = data["label"].map(colours)
+    data["border"] = np.where(wrong, theme.MISPREDICTED, data["fill"])
+    data["width"] = np.where(wrong, 2.0, 0.5)
+    data["halo"] = np.where(wrong, data["size"] + 3, 0)
+    data["verdict"] = np.where(wrong, "✗ mispredicted", "✓")
+    return data.sort_values("mispredicted", kind="stable", ignore_index=True)
+
+
+def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None) -> None:
+    source = source_of(data.drop(columns="mispredicted"), "points")
+    if pictures:
+        source.data.update(pictures.columns_of(data["domain"].to_numpy(), data["instance"].to_numpy()))
+    plot.scatter(
+        "x",
+        "y",
+        source=source,  # the same one, so that the rim of an unselected mark fades with it
+        marker="marker",
+        angle="angle",
+        size="halo",
+        color=_HALO,
+        nonselection_fill_alpha=FAINT,
+        nonselection_line_alpha=0,
+        name="halo",
+    )
+    marks = plot.scatter(
+        "x",
+        "y",
+        source=source,
+        marker="marker",
+        angle="angle",
+        size="size",
+        fill_color="fill",
+        line_color="border",
+        line_width="width",
+        fill_alpha=0.9,
+        nonselection_fill_alpha=FAINT,
+        nonselection_line_alpha=FAINT,
+        name="marks",
+    )
+    picture = pictures.tooltip() if pictures else ""
+    formatters = pictures.formatters() if pictures else {}
+    tooltips = _TOOLTIP.format(picture=picture)
+    plot.add_tools(HoverTool(renderers=[marks], tooltips=tooltips, formatters=formatters, limit=1, mode="mouse"))
+
+
+def _draw_names(plot: figure, data: pd.DataFrame, colours: Mapping[str, str]) -> None:
+    rows = [(name, *_middle(data[data["label"] == name])) for name in colours if (data["label"] == name).any()]
+    table = pd.DataFrame(rows, columns=["name", "x", "y"])
+    table["fill"] = table["name"].map(colours)
+    table["ink"] = table["fill"].map(theme.text_on)
+    source = source_of(table, "names")
+    plot.text(
+        "x",
+        "y",
+        "name",
+        source=source,
+        text_color="ink",
+        background_fill_color="fill",
+        background_fill_alpha=0.92,
+        border_radius=4,
+        padding=3,
+        text_font_size="12px",
+        text_font_style="bold",
+        text_align="center",
+        text_baseline="middle",
+    )
+
+
+def _middle(rows: pd.DataFrame) -> tuple[float, float]:
+    """The instance nearest to the median of a class, so that the name stands on its own class even in a ring."""
+    ours = rows[rows["domain"] == "target"] if (rows["domain"] == "target").any() else rows
+    places = ours[["x", "y"]].to_numpy()
+    at = np.argmin(((places - np.median(places, axis=0)) ** 2).sum(axis=1))
+    return float(places[at, 0]), float(places[at, 1])
+
+
+def _draw_picked(plot: figure, data: pd.DataFrame, picked: tuple[str, int] | None) -> None:
+    """Two rings, light and dark, so that one of them shows on any ground."""
+    domain, instance = picked or ("", -1)
+    found = data[(data["domain"] == domain) & (data["instance"] == instance)]
+    source = source_of(found[["x", "y", "domain", "instance"]], "picked")
+    for size, width, colour in ((24, 5.5, "#ffffff"), (24, 2.5, theme.INK)):
+        plot.scatter("x", "y", source=source, size=size, fill_alpha=0, line_color=colour, line_width=width)
+
+
+def _add_legend(plot: figure, colours: Mapping[str, str]) -> None:
+    def item(label: str, **look: Any) -> LegendItem:
+        return LegendItem(label=label, renderers=[plot.scatter([np.nan], [np.nan], size=10, **look)])
+
+    cross, angle, _ = MARKS["source"]
+    items = [
+        item("source instance", marker=cross, angle=angle, color=theme.NEUTRAL),
+        item("target instance", marker="circle", color=theme.NEUTRAL),
+        item("mispredicted", marker="circle", fill_color=theme.PAPER, line_color=theme.MISPREDICTED, line_width=2.5),
+        *(item(name, marker="square", color=colour) for name, colour in colours.items()),
+    ]
+    columns = 1 + len(items) // 24
+    plot.add_layout(Legend(items=items, ncols=columns, border_line_alpha=0, background_fill_alpha=0, margin=4), "right")

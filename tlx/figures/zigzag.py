@@ -1,0 +1,190 @@
+"""The network relation view (paper 5.3.3, Figure 4): similarity matrices in a zig-zag, weights beside them.
+
+All numbers come from `zigzag_matrices`, `zigzag_weights` and `zigzag_frame` as columns; here they become marks. However
+many layers are drawn, there is one glyph of each kind, and one image for each matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bokeh.models import ColumnDataSource, CustomJS, CustomJSHover, HoverTool, LinearColorMapper, Range1d
+from bokeh.models.renderers import GlyphRenderer
+from bokeh.plotting import figure
+
+from tlx.figures import ink, theme, zigzag_frame, zigzag_matrices, zigzag_weights, zigzag_words
+from tlx.figures.zigzag_bars import Columns
+from tlx.figures.zigzag_frame import Focus
+from tlx.figures.zigzag_key import Key, key
+from tlx.figures.zigzag_layout import DIGIT, TEXT, Layout
+from tlx.figures.zigzag_subject import Options, Subject, layout_of
+
+_MARGIN = 6.0
+_USUAL = 1060.0  # pixels a page usually leaves for the view
+_LARGEST = 1.25  # pixels a length of 1 may take, so that two layers do not fill a wide screen
+_THIN = """
+    const scale = plot.inner_width / Math.abs(plot.x_range.end - plot.x_range.start)
+    if (!(scale > 0)) return
+    const {pitch, level, room} = source.data
+    const fits = (i) => pitch[i] * scale * 2 ** level[i] >= closest && room[i] * scale >= digit
+    const alpha = Array.from(pitch, (_, i) => fits(i) ? 1 : 0)
+    if (alpha.some((a, i) => a != source.data.alpha[i])) source.data = {...source.data, alpha}
+"""  # indices thin out, by halves, where they would run into each other
+
+
+def zigzag(subject: Subject, layers: Sequence[str], options: Options | None = None, chosen: Focus = None) -> figure:
+    """The view of these layers, shallow first.
+
+    The figure's coordinates are those of `layout_of(subject, layers, options)`, so that `locate` says what was tapped.
+    Sources and renderers are named: similarity, matches, similarity_bars, source_weights, target_weights, marks, boxes,
+    weight_bars, indices, bars, titles, gaps, focus.
+
+    Args:
+        chosen: the neuron (model, layer, index) to frame.
+
+    Raises:
+        EmptyError: no layer is given.
+    """
+    options = options or Options()
+    layout = layout_of(subject, layers, options)
+    explained = key(layout, options, max(layout.width / _USUAL, 1.0))
+    plot = _canvas(max(layout.width, explained.right), max(layout.height, explained.bottom))
+    _papers(plot, zigzag_frame.papers(layout, subject))
+    _matrices(plot, layout, subject)
+    _weights(plot, layout, subject)
+    _frame(plot, layout, subject, chosen)
+    _key(plot, explained)
+    return plot
+
+
+def _canvas(width: float, height: float) -> figure:
+    across, down = width + 2 * _MARGIN, height + 2 * _MARGIN
+    fits = min(1.0, _USUAL / across)
+    plot = figure(
+        x_range=Range1d(-_MARGIN, width + _MARGIN),
+        y_range=Range1d(height + _MARGIN, -_MARGIN),
+        sizing_mode="scale_width",
+        aspect_ratio=across / down,
+        width=round(across * fits),
+        height=round(down * fits),
+        max_width=round(across * _LARGEST),
+        min_border=0,
+        tools="pan,wheel_zoom,box_zoom,reset,save",
+        toolbar_location="right",
+        name="zigzag",
+    )
+    plot.axis.visible = plot.grid.visible = False
+    plot.outline_line_color = None
+    plot.toolbar.logo = None
+    return plot
+
+
+def _source(columns: Columns, name: str) -> ColumnDataSource:
+    return ColumnDataSource(columns, name=name)
+
+
+def _tooltip(plot: figure, renderers: Sequence[GlyphRenderer], words: str, **formatters: CustomJSHover) -> None:
+    """Tooltips of these marks; `words` is HTML, in which Bokeh escapes the values it fills in."""
+    tool = HoverTool(renderers=list(renderers), tooltips=words, visible=False, point_policy="follow_mouse")
+    tool.formatters = {f"@{name}": said for name, said in formatters.items()}
+    plot.add_tools(tool)
+
+
+def _papers(plot: figure, columns: Columns) -> None:
+    sides = {name: name for name in ("left", "right", "top", "bottom")}
+    look: dict[str, Any] = {"hatch_pattern": "hatch", "hatch_color": ink.HATCH, "hatch_weight": 0.8, "hatch_scale": 7}
+    plot.quad(**sides, source=_source(columns, "papers"), fill_color=theme.PAPER, line_color="frame", **look)
+
+
+def _image(plot: figure, source: ColumnDataSource, darkest: str) -> GlyphRenderer:
+    """Matrices, drawn row by row from the upper left corner; undefined cells let the hatched paper through."""
+    mapper = LinearColorMapper(palette=ink.shades(darkest), low=0, high=1, nan_color="#00000000")
+    return plot.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper, name=source.name)
+
+
+def _matrices(plot: figure, layout: Layout, subject: Subject) -> None:
+    cells = _image(plot, _source(zigzag_matrices.cells(layout, subject), "similarity"), ink.NEUTRAL_INK)
+    undefined = zigzag_words.number("undefined: one of the two is inactive")
+    _tooltip(plot, [cells], zigzag_words.CELL, image=undefined, relation=zigzag_words.relations())
+    _histogram(plot, zigzag_matrices.histograms(layout, subject), "similarity_bars")
+    matches = _source(zigzag_matrices.matches(layout, subject), "matches")
+    plot.rect("x", "y", "width", "height", source=matches, fill_color=None, line_color=ink.MATCH, line_width=1.6)
+    plot.patches("corner_x", "corner_y", source=matches, fill_color=ink.MATCH, line_color=None)
+
+
+def _histogram(plot: figure, columns: Columns, name: str) -> None:
+    sides = {side: side for side in ("left", "right", "top", "bottom")}
+    look: dict[str, Any] = {"hatch_pattern": "hatch", "hatch_color": ink.HATCH, "hatch_scale": 5}
+    bars = plot.quad(
+        **sides, source=_source(columns, name), fill_color="colour", line_color=theme.NEUTRAL, line_width=0.6, **look
+    )
+    _tooltip(plot, [bars], zigzag_words.BAR)
+
+
+def _weights(plot: figure, layout: Layout, subject: Subject) -> None:
+    for model in ("source", "target"):
+        cells = _source(zigzag_weights.cells(layout, subject, model), f"{model}_weights")
+        drawn = _image(plot, cells, zigzag_weights.INKS[model])
+        words = zigzag_words.TARGET_EDGE if model == "target" else zigzag_words.SOURCE_EDGE
+        neuron = zigzag_words.neuron()
+        _tooltip(plot, [drawn], words, state=zigzag_words.states(), match_first=neuron, match_second=neuron)
+    marks = _source(zigzag_weights.marks(layout, subject), "marks")
+    plot.rect("x", "y", "width", "height", source=marks, fill_color=None, line_color="line", line_width=1)
+    plot.circle("x", "y", "dot", source=marks, fill_color=theme.SOURCE, line_color=theme.PAPER, line_width=0.8)
+    _many_marks(plot, _source(zigzag_weights.many_marks(layout, subject), "many_marks"))
+    _histogram(plot, zigzag_weights.histograms(layout, subject), "weight_bars")
+    _boxes(plot, _source(zigzag_weights.boxes(layout, subject), "boxes"))
+
+
+def _many_marks(plot: figure, source: ColumnDataSource) -> None:
+    colours = ("#00000000", ink.SOURCE_INK, ink.TARGET_INK, theme.SOURCE)
+    mapper = LinearColorMapper(palette=colours, low=-0.5, high=3.5)
+    plot.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper)
+
+
+def _boxes(plot: figure, source: ColumnDataSource) -> None:
+    plot.segment("x0", "y0", "x1", "y1", source=source, line_color="line", line_width=1)
+    box = plot.quad("left", "right", "top", "bottom", source=source, fill_color="fill", line_color="line", name="boxes")
+    plot.segment("m0", "n0", "m1", "n1", source=source, line_color="line", line_width=2)
+    pie = plot.circle(
+        "pie_x", "pie_y", "pie_radius", source=source, fill_color=theme.PAPER, line_color=theme.NEUTRAL, line_width=0.8
+    )
+    turn = {"start_angle": "pie_start", "end_angle": "pie_end", "direction": "clock"}
+    plot.wedge("pie_x", "pie_y", "pie_radius", source=source, fill_color=theme.SOURCE, line_color=None, **turn)
+    _tooltip(plot, [box, pie], zigzag_words.BOX)
+
+
+def _frame(plot: figure, layout: Layout, subject: Subject, chosen: Focus) -> None:
+    sides = {name: name for name in ("left", "right", "top", "bottom")}
+    bars = plot.quad(**sides, source=_source(zigzag_frame.bars(layout), "bars"), color="colour", alpha="alpha")
+    _tooltip(plot, [bars], zigzag_words.STRIP)
+    source = _source(zigzag_frame.indices(layout, subject), "indices")
+    text = {"text": "text", "angle": "angle", "text_align": "align", "text_color": "colour", "text_alpha": "alpha"}
+    indices = plot.text("x", "y", source=source, text_baseline="middle", text_font_size="12px", name="indices", **text)
+    _tooltip(plot, [indices], zigzag_words.INDEX, twin=zigzag_words.neuron())
+    thin = CustomJS(args={"plot": plot, "source": source, "closest": TEXT, "digit": DIGIT - 0.5}, code=_THIN)
+    for model, change in ((plot, "inner_width"), (plot.x_range, "start"), (plot.x_range, "end")):
+        model.js_on_change(change, thin)
+    titles = _source(zigzag_frame.titles(layout, subject), "titles")
+    plot.text("x", "y", "text", source=titles, text_font_size="13px", text_font_style="bold", text_baseline="top")
+    captions = _source(zigzag_frame.captions(layout, subject), "captions")
+    plot.text("x", "y", "text", source=captions, text_font_size="12px", text_color="colour")
+    gaps = _source(zigzag_frame.gaps(layout, subject), "gaps")
+    plot.text("x", "y", "text", source=gaps, text_font_size="12px", text_baseline="top")
+    focus = _source(zigzag_frame.focus(layout, chosen), "focus")
+    plot.quad(**sides, source=focus, fill_color=ink.MATCH, fill_alpha=0.12, line_color=ink.MATCH, line_width=2)
+
+
+def _key(plot: figure, explained: Key) -> None:
+    sides = {name: name for name in ("left", "right", "top", "bottom")}
+    hatch: dict[str, Any] = {"hatch_pattern": "hatch", "hatch_color": ink.HATCH, "hatch_scale": 5}
+    plot.quad(**sides, source=_source(explained.quads, "key_quads"), fill_color="fill", line_color="line", **hatch)
+    corners = _source(explained.corners, "key_corners")
+    plot.patches("corner_x", "corner_y", source=corners, fill_color=ink.MATCH, line_color=None)
+    plot.circle("x", "y", "radius", source=_source(explained.dots, "key_dots"), fill_color="fill", line_color="line")
+    turn = {"start_angle": 1.5708, "end_angle": "end", "direction": "clock"}
+    slices = _source(explained.slices, "key_slices")
+    plot.wedge("x", "y", "radius", source=slices, fill_color=theme.SOURCE, line_color=None, **turn)
+    texts = _source(explained.texts, "key_texts")
+    plot.text("x", "y", "text", source=texts, text_font_size="12px", text_baseline="middle")
