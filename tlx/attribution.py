@@ -154,6 +154,10 @@ def _path(
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Walks the path once: conductance maps of all layers, and F(input) - F(baseline)."""
     begin, end = ends
+    # Channels last is the fastest layout, but rounds otherwise: at the baseline, where whole windows are equal, pooling
+    # then passes the gradient to another position. Where numbers are approximate anyway it is worth a quarter.
+    fast = end.dtype == torch.bfloat16 and end.ndim == 4
+    layout = torch.channels_last if fast else torch.contiguous_format
     names = [read.layer for read in reads]
     total: dict[str, Tensor] = {}
     before: list[Tensor] = []
@@ -163,7 +167,7 @@ def _path(
         last = step == n_steps
         # A graph is needed from the first layer on: asking for the image's gradient starts it; autograd then leaves
         # out everything before the first layer on the way back.
-        point = torch.lerp(begin, end, step / n_steps).requires_grad_(not last)
+        point = torch.lerp(begin, end, step / n_steps).contiguous(memory_format=layout).requires_grad_(not last)
         with torch.set_grad_enabled(not last):
             score = model(point).gather(1, targets[:, None]).squeeze(1)
             now = [outputs[name] for name in names]
