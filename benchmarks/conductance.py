@@ -116,9 +116,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
-    print(
-        f"device {models.default_device()}, {torch.get_num_threads()} threads, {given.images} images, {given.steps} steps"
-    )
+    print(f"{models.default_device()}, {torch.get_num_threads()} threads, {given.images} images, {given.steps} steps")
     print(f"{'network':10} {'layers':>6} {'method':24} {'seconds':>9} {'ratio':>8}")
     for name in given.networks:
         compare(name, given.images, given.steps, given.repeats)

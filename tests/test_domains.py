@@ -39,11 +39,9 @@ def test_eighty_five_to_fifteen() -> None:
 
 
 def test_printed_digits_are_reproducible_and_labelled() -> None:
-    first, labels = digits.printed(32, 2, seed=1)
-    again, _ = digits.printed(32, 2, seed=1)
-    other, _ = digits.printed(32, 2, seed=2)
+    first, again, other = (digits.printed(32, 2, seed=seed) for seed in (1, 1, 2))
     assert first.shape == (20, 32, 32, 3)
-    assert labels.tolist() == [*range(10), *range(10)]
+    assert digits.printed_labels(2).tolist() == [*range(10), *range(10)]
     assert (first == again).all()
     assert (first != other).any()
 
@@ -51,7 +49,8 @@ def test_printed_digits_are_reproducible_and_labelled() -> None:
 def test_handwritten_digits_are_scikit_learns() -> None:
     from sklearn.datasets import load_digits
 
-    pixels, labels = digits.handwritten(32)
+    grey, labels = digits.handwritten()
+    pixels = digits.enlarged(grey, 32)
     assert (labels == load_digits().target).all()
     assert pixels.shape == (1797, 32, 32, 3)
     small = pixels[:, 2:30, 2:30, 0].reshape(1797, 7, 4, 7, 4).mean((2, 4))
@@ -98,3 +97,15 @@ def test_missing_and_empty_folders_are_named(tmp_path: Path) -> None:
         domains.load(Domain("folder", "pets", str(tmp_path)), 16, 3)
     with pytest.raises(DataError, match="MNIST was not found"):
         domains.load(Domain("torchvision", "digits", str(tmp_path), "mnist"), 16, 3)
+
+
+@pytest.mark.parametrize("kind", ["printed-digits", "handwritten-digits", "folder"])
+def test_the_catalogue_is_the_domain_without_its_pixels(kind: str, folder: Path) -> None:
+    """Labels, classes, split and names come without an image being read or rendered."""
+    domain = Domain(kind, "d", str(folder) if kind == "folder" else "", per_class=3)
+    whole, listed = domains.load(domain, 16, 3), domains.catalogue(domain)
+    assert (listed.labels == whole.labels).all()
+    assert (listed.validation == whole.validation).all()
+    assert listed.names.tolist() == whole.names.tolist()
+    assert (listed.classes, listed.skipped) == (whole.classes, whole.skipped)
+    assert listed.pixels.size == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small_case
-from distributed import Client, LocalCluster
 
 from tlx import load_case, pipeline
 
+ROOT = str(Path(__file__).parent.parent)
 RUN = """
 import sys, torch
 torch.set_num_threads(1)
@@ -34,8 +35,7 @@ def home(tmp_path: Path) -> Path:
 
 def child(file: Path, store: Path) -> subprocess.Popen[bytes]:
     environment = os.environ | {"TLX_CACHE": str(store), "OMP_NUM_THREADS": "1"}
-    root = str(Path(__file__).parent.parent)
-    return subprocess.Popen([sys.executable, "-c", RUN, str(file)], env=environment, cwd=root)
+    return subprocess.Popen([sys.executable, "-c", RUN, str(file)], env=environment, cwd=ROOT)
 
 
 def finished_shards(store: Path) -> dict[Path, int]:
@@ -91,38 +91,56 @@ def test_a_cluster_gives_equal_results_even_when_a_worker_dies(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two dask workers compute what this process computes; one is killed in the middle and its shard is redone."""
-    import threading
-
-    import joblib
-
-    monkeypatch.setattr(pipeline, "SHARD", 1)
     monkeypatch.setenv("TLX_CACHE", str(tmp_path / "here"))
     expected = pipeline.conductance(load_case(home), "target", "target").values
 
-    store = tmp_path / "cluster"
+    store, stopped = tmp_path / "cluster", []
     monkeypatch.setenv("TLX_CACHE", str(store))
-    with cluster() as client:
-        pids = list(client.run(os.getpid).values())
-        killer = threading.Thread(target=kill_after_first_shard, args=(pids[0], store))
-        killer.start()
-        with joblib.parallel_config("dask", n_jobs=-1):
-            found = pipeline.conductance(load_case(home), "target", "target").values
-        killer.join()
-    assert np.allclose(found, expected, rtol=1e-5, atol=1e-7)
+    with cluster(tmp_path / "scheduler.json") as (address, workers):
+        options = ["--classes", "lying", "--no-features", "--backend", "dask", "--scheduler", address]
+        run = launch("-m", "tlx", "run", str(home), *options)
+        while not finished_shards(store):
+            assert run.poll() is None
+            time.sleep(0.005)
+        workers[0].kill()
+        stopped.append(workers[0].wait())
+        assert run.wait() == 0
+    assert stopped == [-signal.SIGKILL]
+    case = load_case(home)
+    assert pipeline.conductance.is_stored(case, "target", "target")
+    assert np.allclose(pipeline.conductance(case, "target", "target").values, expected, rtol=1e-5, atol=1e-7)
 
 
-def kill_after_first_shard(pid: int, store: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not finished_shards(store) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(pid, signal.SIGKILL)
+def test_a_cluster_that_does_not_answer_is_one_sentence(home: Path) -> None:
+    code = launch("-m", "tlx", "run", str(home), "--backend", "dask", stderr=subprocess.PIPE)
+    _, said = code.communicate()
+    assert code.returncode == 1
+    assert said.decode().strip().splitlines()[-1].startswith("tlx: --backend dask needs --scheduler ADDRESS")
+
+
+def launch(*arguments: str, stderr: int | None = None) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ROOT}
+    return subprocess.Popen([sys.executable, *arguments], env=environment, cwd=ROOT, stderr=stderr)
 
 
 @contextmanager
-def cluster() -> Iterator[Client]:
-    """A local cluster of two worker processes."""
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as made,
-        Client(made) as client,
-    ):
-        yield client
+def cluster(file: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A dask scheduler's address and its two worker processes, on this machine."""
+    shared = ("--scheduler-file", str(file), "--no-dashboard")
+    local = ("--host", "127.0.0.1")
+    scheduler = launch(
+        "-m", "distributed.cli.dask_scheduler", *local, "--port", "0", *shared, stderr=subprocess.DEVNULL
+    )
+    only = ("--nthreads", "1", "--no-nanny")
+    workers = [
+        launch("-m", "distributed.cli.dask_worker", *shared, *local, *only, stderr=subprocess.DEVNULL) for _ in range(2)
+    ]
+    try:
+        while not file.exists():
+            assert scheduler.poll() is None
+            time.sleep(0.05)
+        yield json.loads(file.read_text())["address"], workers
+    finally:
+        for process in (*workers, scheduler):
+            process.kill()
+            process.wait()

@@ -106,7 +106,7 @@ def _backend(given: argparse.Namespace) -> Iterator[None]:
     if not given.scheduler:
         raise UserError("--backend dask needs --scheduler ADDRESS, such as tcp://127.0.0.1:8786")
     try:
-        client = Client(given.scheduler, timeout="20s")
+        client = Client(given.scheduler, timeout="20s")  # type: ignore[no-untyped-call]
     except OSError as error:
         raise UserError(
             f"no dask scheduler answers at {given.scheduler} ({error}); start one or mend the address"

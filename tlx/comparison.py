@@ -8,7 +8,6 @@ import numpy as np
 
 from tlx.results import Abstraction, Comparison
 
-
 TIE = 1e-6  # similarities closer than this are equal: float32 cosines are no finer
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from tlx.progress import track
+
 CLASSES = tuple("0123456789")
 CANVAS = 64  # printed digits are drawn at this size and reduced, so that strokes have soft edges
 FONTS = (
@@ -31,26 +33,35 @@ FONTS = (
 )
 
 
-def handwritten(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """All 1,797 handwritten digits: (N, size, size, 3) uint8 and (N,) labels."""
+def handwritten() -> tuple[np.ndarray, np.ndarray]:
+    """All 1,797 handwritten digits as they are: (N, 8, 8) with grey levels 0 to 16, and (N,) labels."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
+    return bunch.images, bunch.target.astype(np.int64)
+
+
+def enlarged(grey: np.ndarray, size: int) -> np.ndarray:
+    """(N, 8, 8) grey levels 0 to 16 to (N, size, size, 3) uint8, with a narrow black edge."""
     edge = size // 16
+    inner = (size - 2 * edge,) * 2
     pictures = [
-        Image.fromarray((grey * 255 / 16).astype(np.uint8)).resize((size - 2 * edge,) * 2, Image.Resampling.BICUBIC)
-        for grey in bunch.images
+        Image.fromarray((one * 255 / 16).astype(np.uint8)).resize(inner, Image.Resampling.BICUBIC) for one in grey
     ]
-    grey = np.zeros((len(pictures), size, size), dtype=np.uint8)
-    grey[:, edge : size - edge, edge : size - edge] = np.stack([np.asarray(picture) for picture in pictures])
-    return np.repeat(grey[..., None], 3, axis=3), bunch.target.astype(np.int64)
+    framed = np.zeros((len(pictures), size, size), dtype=np.uint8)
+    framed[:, edge : size - edge, edge : size - edge] = np.stack([np.asarray(picture) for picture in pictures])
+    return np.repeat(framed[..., None], 3, axis=3)
 
 
-def printed(size: int, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`per_class` renderings of every digit: (N, size, size, 3) uint8 and (N,) labels, classes interleaved."""
-    labels = np.tile(np.arange(len(CLASSES)), per_class)
-    pictures = [_render(str(label), size, np.random.default_rng((seed, at))) for at, label in enumerate(labels)]
-    return np.stack(pictures), labels
+def printed_labels(per_class: int) -> np.ndarray:
+    """(N,) labels of the printed digits, classes interleaved."""
+    return np.tile(np.arange(len(CLASSES)), per_class)
+
+
+def printed(size: int, per_class: int, seed: int) -> np.ndarray:
+    """`per_class` renderings of every digit in the order of `printed_labels`: (N, size, size, 3) uint8."""
+    labels = track(printed_labels(per_class), "printed digits")
+    return np.stack([_render(str(label), size, np.random.default_rng((seed, at))) for at, label in enumerate(labels)])
 
 
 @lru_cache(maxsize=512)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,48 @@ from tlx.results import DomainImages
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
+@dataclass(frozen=True, eq=False)
+class _Listing:
+    """Who is in a domain: labels, class names, names; `pixels(size, channels)` then reads or renders the images."""
+
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    pixels: Callable[[int, int], np.ndarray]
+    names: np.ndarray | None = None
+
+
 def load(domain: Domain, size: int, channels: int) -> DomainImages:
     """The images of a domain at size x size with the given number of channels.
 
     Raises DataError when the folder or dataset is missing, is empty, or holds a file that is no image.
     """
-    return _LOADERS[domain.kind](domain, size, channels)
+    listing = _LISTINGS[domain.kind](domain)
+    pixels = listing.pixels(size, channels)
+    if channels == 1 and pixels.shape[-1] == 3:
+        pixels = pixels[..., :1] if (pixels == pixels[..., :1]).all() else _grey(pixels)
+    return _described(domain, listing, np.ascontiguousarray(pixels, dtype=np.uint8))
+
+
+def catalogue(domain: Domain) -> DomainImages:
+    """The same without reading an image: labels, classes, split and names; pixels are (N, 0, 0, 0)."""
+    listing = _LISTINGS[domain.kind](domain)
+    return _described(domain, listing, np.empty((len(listing.labels), 0, 0, 0), dtype=np.uint8))
+
+
+def _described(domain: Domain, listing: _Listing, pixels: np.ndarray) -> DomainImages:
+    labels, classes, names = listing.labels, listing.classes, listing.names
+    if names is None:
+        names = np.array([f"{domain.title} {at}" for at in range(len(labels))], dtype=object)
+    counts = np.bincount(labels, minlength=len(classes))
+    lonely = [f"class {classes[at]!r} of {domain.title} has {counts[at]} image(s)" for at in np.flatnonzero(counts < 2)]
+    return DomainImages(
+        pixels=pixels,
+        labels=labels.astype(np.int64),
+        classes=classes,
+        validation=split(labels, domain.training_share, domain.seed),
+        names=names,
+        skipped=tuple(lonely),
+    )
 
 
 def split(labels: np.ndarray, training_share: float, seed: int) -> np.ndarray:
@@ -40,18 +77,24 @@ def split(labels: np.ndarray, training_share: float, seed: int) -> np.ndarray:
     return validation
 
 
-def _printed(domain: Domain, size: int, channels: int) -> DomainImages:
-    pixels, labels = digits.printed(size, domain.per_class, domain.seed)
-    return _images(domain, pixels, labels, digits.CLASSES, channels=channels)
+def _printed(domain: Domain) -> _Listing:
+    def pixels(size: int, _: int) -> np.ndarray:
+        return digits.printed(size, domain.per_class, domain.seed)
+
+    return _Listing(digits.printed_labels(domain.per_class), digits.CLASSES, pixels)
 
 
-def _handwritten(domain: Domain, size: int, channels: int) -> DomainImages:
-    pixels, labels = digits.handwritten(size)
+def _handwritten(domain: Domain) -> _Listing:
+    grey, labels = digits.handwritten()
     kept = _limited(labels, domain)
-    return _images(domain, pixels[kept], labels[kept], digits.CLASSES, channels=channels)
+
+    def pixels(size: int, _: int) -> np.ndarray:
+        return digits.enlarged(grey[kept], size)
+
+    return _Listing(labels[kept], digits.CLASSES, pixels)
 
 
-def _folder(domain: Domain, size: int, channels: int) -> DomainImages:
+def _folder(domain: Domain) -> _Listing:
     """`class/image` below the domain's path; classes in alphabetical order."""
     root = Path(domain.path)
     if not root.is_dir():
@@ -65,9 +108,12 @@ def _folder(domain: Domain, size: int, channels: int) -> DomainImages:
     labels = np.array([label for _, label in files])
     kept = _limited(labels, domain)
     paths = [files[at][0] for at in kept]
-    pixels = np.stack([_read(path, size, channels) for path in track(paths, f"images of {domain.title}")])
+
+    def pixels(size: int, channels: int) -> np.ndarray:
+        return np.stack([_read(path, size, channels) for path in track(paths, f"images of {domain.title}")])
+
     names = np.array([str(path.relative_to(root)) for path in paths], dtype=object)
-    return _images(domain, pixels, labels[kept], classes, channels=channels, names=names)
+    return _Listing(labels[kept], classes, pixels, names)
 
 
 def _is_image(path: Path) -> bool:
@@ -83,7 +129,7 @@ def _read(path: Path, size: int, channels: int) -> np.ndarray:
     return np.asarray(resized).reshape(size, size, channels)
 
 
-def _torchvision(domain: Domain, size: int, channels: int) -> DomainImages:
+def _torchvision(domain: Domain) -> _Listing:
     from tlx._vision import datasets
 
     known = {name.lower(): getattr(datasets, name) for name in ("MNIST", "SVHN", "USPS", "CIFAR10", "FashionMNIST")}
@@ -100,10 +146,14 @@ def _torchvision(domain: Domain, size: int, channels: int) -> DomainImages:
     labels = np.asarray(found.labels if hasattr(found, "labels") else found.targets)
     kept = _limited(labels, domain)
     classes = tuple(str(name) for name in getattr(found, "classes", range(int(labels.max()) + 1)))
-    mode = "L" if channels == 1 else "RGB"
-    pictures = (found[int(at)][0].convert(mode).resize((size, size)) for at in track(kept, f"images of {domain.title}"))
-    pixels = np.stack([np.asarray(picture).reshape(size, size, channels) for picture in pictures])
-    return _images(domain, pixels, labels[kept], classes, channels=channels)
+
+    def pixels(size: int, channels: int) -> np.ndarray:
+        mode = "L" if channels == 1 else "RGB"
+        chosen = track(kept, f"images of {domain.title}")
+        pictures = (found[int(at)][0].convert(mode).resize((size, size)) for at in chosen)
+        return np.stack([np.asarray(picture).reshape(size, size, channels) for picture in pictures])
+
+    return _Listing(labels[kept], classes, pixels)
 
 
 def _limited(labels: np.ndarray, domain: Domain) -> np.ndarray:
@@ -115,38 +165,13 @@ def _limited(labels: np.ndarray, domain: Domain) -> np.ndarray:
     return np.sort(np.concatenate(chosen))
 
 
-def _images(
-    domain: Domain,
-    pixels: np.ndarray,
-    labels: np.ndarray,
-    classes: tuple[str, ...],
-    *,
-    channels: int,
-    names: np.ndarray | None = None,
-) -> DomainImages:
-    if channels == 1 and pixels.shape[-1] == 3:
-        pixels = pixels[..., :1] if (pixels == pixels[..., :1]).all() else _grey(pixels)
-    if names is None:
-        names = np.array([f"{domain.title} {at}" for at in range(len(labels))], dtype=object)
-    counts = np.bincount(labels, minlength=len(classes))
-    lonely = [f"class {classes[at]!r} of {domain.title} has {counts[at]} image(s)" for at in np.flatnonzero(counts < 2)]
-    return DomainImages(
-        pixels=np.ascontiguousarray(pixels, dtype=np.uint8),
-        labels=labels.astype(np.int64),
-        classes=classes,
-        validation=split(labels, domain.training_share, domain.seed),
-        names=names,
-        skipped=tuple(lonely),
-    )
-
-
 def _grey(pixels: np.ndarray) -> np.ndarray:
     """Luma of ITU-R 601, as PIL's conversion to "L" has it."""
     luma: np.ndarray = np.rint(pixels @ np.array([0.299, 0.587, 0.114]))[..., None].astype(np.uint8)
     return luma
 
 
-_LOADERS: dict[str, Callable[[Domain, int, int], DomainImages]] = {
+_LISTINGS: dict[str, Callable[[Domain], _Listing]] = {
     "printed-digits": _printed,
     "handwritten-digits": _handwritten,
     "folder": _folder,

@@ -48,12 +48,20 @@ def images(case: Case, domain: str) -> DomainImages:
     return domains.load(case.domain(domain), case.image_size, case.channels)
 
 
+@memoized("data")
+def catalogue(case: Case, domain: str) -> DomainImages:
+    """Who is in a domain (labels, classes, split, names) without its pixels, at hand long before `images`."""
+    from tlx import domains
+
+    return domains.catalogue(case.domain(domain))
+
+
 @memoized("models")
 def trained(case: Case, model: str) -> TrainedModel:
     """The source or target model: read from its checkpoint, or trained with its history (method 2)."""
     from tlx import training
 
-    plan, classes = case.plan(model), images(case, model).classes
+    plan, classes = case.plan(model), catalogue(case, model).classes
     if plan.checkpoint:
         return training.read(case, model, classes)
     start = trained(case, "source").tensors if model == "target" else None
@@ -75,7 +83,7 @@ def network(case: Case) -> Network:
     """The analysed layers and what joins them (method 1 and 4)."""
     from tlx import models
 
-    return models.network(case, len(images(case, "source").classes))
+    return models.network(case, len(catalogue(case, "source").classes))
 
 
 @memoized("models")
@@ -199,7 +207,7 @@ def activations(case: Case, model: str, domain: str) -> Activations:
 
 def classes(case: Case) -> tuple[str, ...]:
     """The class names of both domains, the target's first, matched by name (method 2)."""
-    return tuple(dict.fromkeys([*images(case, "target").classes, *images(case, "source").classes]))
+    return tuple(dict.fromkeys([*catalogue(case, "target").classes, *catalogue(case, "source").classes]))
 
 
 def instances_of(case: Case, domain: str, class_name: str) -> np.ndarray:
@@ -207,7 +215,7 @@ def instances_of(case: Case, domain: str, class_name: str) -> np.ndarray:
     everywhere = classes(case)
     if class_name not in everywhere:
         raise errors.SelectionError(errors.unknown("class", class_name, everywhere))
-    return images(case, domain).of_class(class_name)
+    return catalogue(case, domain).of_class(class_name)
 
 
 @memoized()

@@ -122,12 +122,12 @@ def _facts(case: Case) -> Facts:
     """What the case has to choose from; ends the page where that cannot be found out."""
     label = f"Preparing the case {case.name}"
     network = jobs.require(label, pipeline.network, case)
-    images = {domain: jobs.require(label, pipeline.images, case, domain) for domain in cases.DOMAINS}
-    classes = tuple(dict.fromkeys([*images["target"].classes, *images["source"].classes]))
+    domains = {domain: jobs.require(label, pipeline.catalogue, case, domain) for domain in cases.DOMAINS}
+    classes = tuple(dict.fromkeys([*domains["target"].classes, *domains["source"].classes]))
     if not classes or not network.layers:
         st.error(f"The case {escape(case.name)} has no {'class' if not classes else 'layer'} to look at.")
         st.stop()
-    counts = {domain: len(images[domain]) for domain in cases.DOMAINS}
+    counts = {domain: len(domains[domain]) for domain in cases.DOMAINS}
     return Facts(classes, network, counts, _most_changed(case))
 
 

@@ -40,17 +40,17 @@ def facts(case: Case) -> None:
     network = jobs.require("Reading the network", pipeline.network, case)
     row = st.container(horizontal=True)
     for domain in DOMAINS:
-        images = jobs.require("Reading the images", pipeline.images, case, domain)
-        held_out = int(images.validation.sum())
+        listed = jobs.require("Reading the domains", pipeline.catalogue, case, domain)
+        held_out = int(listed.validation.sum())
         row.metric(
             f"{domain.capitalize()}: {case.domain(domain).title}",
-            f"{len(images):,} images",
-            f"{len(images.classes)} classes, {held_out:,} for validation",
+            f"{len(listed):,} images",
+            f"{len(listed.classes)} classes, {held_out:,} for validation",
             delta_color="off",
             delta_arrow="off",
             border=True,
         )
-        for said in images.skipped:
+        for said in listed.skipped:
             st.caption(escape(said))
     row.metric(
         "Network",
