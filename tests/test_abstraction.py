@@ -104,12 +104,12 @@ def test_edges_equal_the_literal_reference(build: object) -> None:
 
 def test_ties_at_the_threshold_are_all_kept() -> None:
     """Twenty equal edges: the top 10 % are two, and all twenty tie with the second."""
-    assert abstraction.kept(torch.ones(1, 4, 5)).all()
+    assert abstraction.kept(torch.ones(1, 4, 5), 2).all()
 
 
 def test_an_edge_without_positive_value_is_never_kept() -> None:
     values = torch.tensor([[[-1.0, -2.0], [-3.0, 0.0]]])
-    assert not abstraction.kept(values).any()
+    assert not abstraction.kept(values, 2).any()
     assert len(abstraction.important_edges(np.zeros((2, 2), int), np.ones((2, 2)))) == 0
 
 
@@ -118,3 +118,18 @@ def test_of_equal_counts_the_larger_value_is_important() -> None:
     value = np.zeros((4, 5))
     value[2, 3], value[1, 1] = 9.0, 8.0
     assert abstraction.important_edges(counts, value).tolist() == [[2, 3], [1, 1]]
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 9), st.sampled_from(["normal", "sparse", "few", "sorted"]), st.floats(0.001, 1))
+def test_the_nth_largest_of_many_is_exact(seed: int, kind: str, share: float) -> None:
+    """Bracketing by a sample gives the very value sorting gives, also with ties and in sorted order."""
+    values = torch.randn(300_000, generator=torch.Generator().manual_seed(seed))
+    if kind == "sparse":
+        values = values.clamp(min=0.8) - 0.8
+    if kind == "few":
+        values = values.round()
+    if kind == "sorted":
+        values = values.sort().values
+    n = max(1, int(share * len(values)))
+    assert abstraction.nth_largest(values, n) == values.sort(descending=True).values[n - 1]

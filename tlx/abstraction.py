@@ -14,8 +14,10 @@ from tlx import models, structure
 from tlx.cases import Case
 from tlx.results import Abstraction, DomainImages, Edges, Network, Pair
 
+Rows = slice | Tensor
 TOP = 0.1  # the share of neurons, of an instance's edges and of edges that counts as important
 BATCH_BYTES = 128 * 2**20  # of kernel responses held at once
+MANY, SAMPLE = 200_000, 20_000  # from how many values on, and by how many, the n-th largest is bracketed first
 
 
 def top_count(count: int) -> int:
@@ -64,19 +66,38 @@ def edges(
     counts = torch.zeros(units, dtype=torch.int32)
     total = torch.zeros(units, dtype=torch.float64)
     with torch.inference_mode():
-        for values in _responses(model, network.joins[pair], units, images, chosen, case):
-            total += values.sum(0).cpu()
-            counts += kept(values).sum(0, dtype=torch.int32).cpu()
+        for rows, values in _responses(model, network.joins[pair], units, images, chosen, case):
+            total[rows] += values.sum(0).cpu()
+            counts[rows] += kept(values, top_count(units[0] * units[1])).sum(0, dtype=torch.int32).cpu()
     mean = (total / max(len(chosen), 1)).float().numpy()
     return Edges(counts.numpy(), mean, important_edges(counts.numpy(), mean))
 
 
-def kept(values: Tensor) -> Tensor:
-    """(n, U_l, U_m) bool: which edges are among their instance's top 10 % and positive."""
-    flat = values.flatten(1)
-    count = flat.shape[1]
-    threshold = flat.kthvalue(count - top_count(count) + 1, dim=1).values[:, None, None]
-    return (values >= threshold) & (values > 0)
+def kept(values: Tensor, top: int) -> Tensor:
+    """(n, rows, U_m) bool: which edges are positive and among their instance's `top` largest; left-out rows are 0."""
+    if values[0].numel() <= top:
+        return values > 0
+    threshold = torch.stack([nth_largest(one.flatten(), top) for one in values])
+    return (values >= threshold[:, None, None]) & (values > 0)
+
+
+def nth_largest(values: Tensor, n: int) -> Tensor:
+    """The n-th largest of (E,) values, exactly.
+
+    Of millions, a sample tells between which two values it must lie, and only what lies between them is sorted out:
+    several times faster than `kthvalue` on all.
+    """
+    count = len(values)
+    if count > MANY:
+        sample = values[:: count // SAMPLE]
+        place, margin = n * len(sample) / count, 5 * len(sample) ** 0.5
+        ends = [int(np.clip(place + step, 1, len(sample))) for step in (margin, -margin)]
+        low, high = (sample.kthvalue(len(sample) - end + 1).values for end in ends)
+        above = int((values > high).sum())
+        between = values[(values >= low) & (values <= high)]
+        if above < n <= above + len(between):
+            values, n, count = between, n - above, len(between)
+    return values.kthvalue(count - n + 1).values
 
 
 def important_edges(counts: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -94,18 +115,32 @@ def important_edges(counts: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 def _responses(
     model: nn.Module, join: str, units: tuple[int, int], images: DomainImages, chosen: np.ndarray, case: Case
-) -> Iterator[Tensor]:
-    """(n, U_l, U_m) edge values, few instances at a time: a whole class of 4096 x 4096 edges would not fit."""
+) -> Iterator[tuple[Rows, Tensor]]:
+    """Rows i and (n, rows, U_m) values of their edges; few instances at a time, since 4096 x 4096 edges are 64 MB each.
+
+    Between linear layers only the rows of active neurons come: the others are 0, and after a ReLU they are most.
+    """
     module = model.get_submodule(join)
     response = _of_convolution if isinstance(module, nn.Conv2d) else _of_linear
     with structure.entering(model, join) as entered:
         for at in range(0, len(chosen), 64):
             model(models.inputs(model, images.pixels[chosen[at : at + 64]], case))
             inputs = entered[-1]
+            if isinstance(module, nn.Linear) and inputs[0].numel() == units[0]:
+                yield from _of_vectors(inputs.flatten(1), module)
+                continue
             positions = inputs[0].numel() // units[0] if isinstance(module, nn.Conv2d) else 1
             size = max(1, int(BATCH_BYTES // (4 * units[0] * units[1] * positions)))
             for first in range(0, len(inputs), size):
-                yield response(inputs[first : first + size], module, units)
+                yield slice(None), response(inputs[first : first + size], module, units)
+
+
+def _of_vectors(inputs: Tensor, module: nn.Linear) -> Iterator[tuple[Rows, Tensor]]:
+    weight = module.weight.T.contiguous()
+    for one in inputs:
+        rows = one.nonzero().flatten()
+        if len(rows):
+            yield rows.cpu(), (one[rows, None] * weight[rows])[None]
 
 
 def _of_linear(inputs: Tensor, module: nn.Module, units: tuple[int, int]) -> Tensor:
@@ -118,7 +153,7 @@ def _of_convolution(inputs: Tensor, module: nn.Module, units: tuple[int, int]) -
     """Each channel's windows times each of its kernels, then the largest over positions; 0 where no kernel joins."""
     assert isinstance(module, nn.Conv2d)
     size, groups = module.kernel_size, module.groups
-    windows = functional.unfold(_padded(inputs, module), size, module.dilation, 0, module.stride)
+    windows = functional.unfold(padded(inputs, module), size, module.dilation, 0, module.stride)
     windows = windows.view(len(inputs), groups, units[0] // groups, size[0] * size[1], -1)
     kernels = module.weight.view(groups, units[1] // groups, units[0] // groups, -1)
     found = torch.zeros(len(inputs), *units, dtype=inputs.dtype, device=inputs.device)
@@ -129,7 +164,8 @@ def _of_convolution(inputs: Tensor, module: nn.Module, units: tuple[int, int]) -
     return found
 
 
-def _padded(inputs: Tensor, module: nn.Conv2d) -> Tensor:
+def padded(inputs: Tensor, module: nn.Conv2d) -> Tensor:
+    """What a convolution slides over: the entering maps (n, any, H, W) with its own padding around them."""
     if module.padding == "valid":
         return inputs
     if module.padding_mode != "zeros":

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tlx import models, structure
+from tlx.abstraction import padded
 from tlx.cases import Case
 from tlx.results import DomainImages, KernelResponse
 
@@ -52,11 +53,7 @@ def _of_convolution(
     kernel = torch.zeros(1, 1, *module.kernel_size)
     if second // (units[1] // module.groups) == first // per_group:  # in other groups no kernel joins the two
         kernel = module.weight[second, first % per_group][None, None]
-    padded = channel
-    if module.padding != "valid":
-        mode = "constant" if module.padding_mode == "zeros" else module.padding_mode
-        padded = functional.pad(channel, module._reversed_padding_repeated_twice, mode=mode)
-    answer = functional.conv2d(padded, kernel, stride=module.stride, dilation=module.dilation)
+    answer = functional.conv2d(padded(channel, module), kernel, stride=module.stride, dilation=module.dilation)
     return kernel[0, 0], channel[0, 0], answer[0, 0]
 
 
