@@ -10,8 +10,8 @@ import shutil
 import tempfile
 from typing import Any
 
-from pages import DONE, DRAWN, FLAGS, ROOT, start, wait
 from playwright.sync_api import sync_playwright
+from visits import DONE, DRAWN, FLAGS, ROOT, start, wait
 
 SHOTS = {
     "start": ("?case=digits&class=8", 1000),

@@ -25,6 +25,7 @@ from tlx import cases, pipeline, progress
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import EmptyError, UserError
 
+FEATURES = 8  # feature images computed ahead for each class and model
 Step = tuple[str, Callable[[], object]]
 
 
@@ -129,25 +130,38 @@ def _steps(case: Case, class_names: list[str] | None, *, features: bool) -> Iter
         for domain in reversed(DOMAINS):
             yield "conductance", partial(pipeline.conductance, case, model, domain)
             yield "activations", partial(pipeline.activations, case, model, domain)
+    for domain in DOMAINS:
+        yield "thumbnails", partial(pipeline.thumbnails, case, domain)
+        for model in MODELS:
+            yield "embedding vectors", partial(pipeline.vectors, case, model, domain)
     for name in progress.track(class_names or pipeline.classes(case), "classes"):
-        yield from _class_steps(case, name, features)
+        for stage, step in _class_steps(case, name, features=features):
+            yield stage, partial(_unless_empty, step)
 
 
-def _class_steps(case: Case, name: str, features: bool) -> Iterator[Step]:
-    def unless_empty(step: Callable[[], object]) -> Callable[[], object]:
-        def run() -> None:
-            try:
-                step()
-            except EmptyError as error:  # one domain lacks the class: said, and no reason to stop
-                tqdm.write(f"tlx: {error}", file=sys.stderr)
-
-        return run
-
+def _class_steps(case: Case, name: str, *, features: bool) -> Iterator[Step]:
     for model in MODELS:
-        yield "abstraction", unless_empty(partial(pipeline.abstraction, case, model, name))
-    yield "comparison", unless_empty(partial(pipeline.comparison, case, name))
+        yield "abstraction", partial(pipeline.abstraction, case, model, name)
+    yield "comparison", partial(pipeline.comparison, case, name)
+    yield "reuse", partial(pipeline.reuse, case, name)
     for model in MODELS:
-        yield "discriminability", unless_empty(partial(pipeline.discriminability, case, name, model))
+        yield "discriminability", partial(pipeline.discriminability, case, name, model)
+        if features:
+            yield "feature images", partial(_ranked_first, case, name, model)
+
+
+def _ranked_first(case: Case, name: str, model: str) -> None:
+    """The feature images of the neurons at the top of a class's ranking list; others are drawn when looked at."""
+    found = pipeline.discriminability(case, name, model)
+    pipeline.neuron_images(case, model, [found.neurons[at] for at in found.ranking[:FEATURES]])
+
+
+def _unless_empty(step: Callable[[], object]) -> None:
+    """Runs a step; that one domain lacks its class is said, and no reason to stop."""
+    try:
+        step()
+    except EmptyError as error:
+        tqdm.write(f"tlx: {error}", file=sys.stderr)
 
 
 def _train(given: argparse.Namespace) -> None:
