@@ -169,6 +169,16 @@ def test_transformer_units_are_embedding_channels() -> None:
     assert (layer.units, layer.positions) == (8, (9, 1))
 
 
+def test_units_of_channels_last_maps_are_their_channels() -> None:
+    """8 channels on 3 x 3 positions, and the conductance is Captum's, largest over the positions."""
+    model, images = toy.seeded(toy.ChannelsLast), torch.randn(2, 3, 12, 12)
+    layer = structure.network(model, images[:1], (), "last").layer("block")
+    assert (layer.kind, layer.units, layer.positions) == ("block", 8, (3, 3))
+    targets = torch.tensor([0, 2])
+    found = attribution.layer_conductance(model, ["block"], images, targets, n_steps=5)["block"]
+    assert relative(found, captum(model, model.block, images, targets, n_steps=5).amax((1, 2))) < 1e-5
+
+
 def test_receptive_fields_are_measured() -> None:
     """A 3 x 3 convolution with stride 2, then pooling by 2, then 3 x 3: fields of 3 and of 13 pixels, steps 2 and 4."""
     start = list(toy.seeded(toy.plain))[:5]

@@ -96,6 +96,28 @@ class Transformer(nn.Module):
         return self.head(self.block(tokens).mean(1))
 
 
+class ChannelsLast(nn.Module):
+    """Maps of shape (n, height, width, channels) with layer norm and a skip connection, as in Swin transformers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 4, stride=4)
+        self.block = LastBlock()
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.block(self.patches(x).permute(0, 2, 3, 1)).mean((1, 2)))
+
+
+class LastBlock(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.mix = nn.LayerNorm(8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.mix(self.norm(x))
+
+
 def seeded(build: object, seed: int = 0) -> nn.Module:
     """A network with reproducible random weights, batch-norm statistics included, in evaluation mode."""
     torch.manual_seed(seed)

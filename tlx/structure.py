@@ -245,8 +245,16 @@ def _readout(layer: str, calls: list[_Call], consumers: Counter[Any]) -> Readout
         read = after
     if read.output.ndim not in (2, 3, 4):
         raise ModelError(f"layer {layer!r} has an output of {read.output.ndim} axes; neurons need 2, 3 or 4")
-    # A sequence (n, tokens, channels) of a transformer has its channels last.
-    return Readout(layer, read.name, read.call, axis=2 if read.output.ndim == 3 else 1)
+    return Readout(layer, read.name, read.call, _channel_axis(read))
+
+
+def _channel_axis(read: _Call) -> int:
+    """1, as in convolutions, unless channels are last: in a transformer's sequences, and in maps it normalises there."""
+    shape = read.output.shape
+    if len(shape) == 3:
+        return 2
+    normalised = {tuple(part.normalized_shape) for part in read.module.modules() if isinstance(part, nn.LayerNorm)}
+    return 3 if len(shape) == 4 and (shape[3],) in normalised and (shape[1],) not in normalised else 1
 
 
 def _consumers(score: Any) -> Counter[Any]:
@@ -270,7 +278,8 @@ def _kind(module: nn.Module) -> str:
 
 def _positions(output: Tensor, axis: int) -> tuple[int, int]:
     if output.ndim == 4:
-        return int(output.shape[2]), int(output.shape[3])
+        height, width = (size for at, size in enumerate(output.shape) if at not in (0, axis))
+        return int(height), int(width)
     return (int(output.shape[1]), 1) if axis == 2 else (1, 1)
 
 
@@ -349,7 +358,7 @@ def _fields(model: nn.Module, reads: Sequence[Readout], example: Tensor) -> dict
     with evaluated(model), captured(model, reads) as found, torch.enable_grad():
         image = drawn.requires_grad_()
         model(image)
-        return {read.layer: _field(found[read.layer], image) for read in reads}
+        return {read.layer: _field(found[read.layer].movedim(read.axis, 1), image) for read in reads}
 
 
 def _field(maps: Tensor, image: Tensor) -> tuple[int, int, int] | None:
