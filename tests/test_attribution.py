@@ -18,7 +18,7 @@ from tlx.errors import ModelError, SelectionError
 def captum(
     model: nn.Module, module: nn.Module, images: torch.Tensor, targets: torch.Tensor, n_steps: int
 ) -> torch.Tensor:
-    """Captum's sum at our path points, which for "riemann_trapezoid" are n_steps + 1 at equal steps, both ends included."""
+    """Captum's sum at our path points: for "riemann_trapezoid" n_steps + 1 at equal steps, both ends included."""
     found = LayerConductance(model, module).attribute(
         images, baselines=torch.zeros_like(images), target=targets, n_steps=n_steps, method="riemann_trapezoid"
     )
@@ -177,6 +177,17 @@ def test_units_of_channels_last_maps_are_their_channels() -> None:
     targets = torch.tensor([0, 2])
     found = attribution.layer_conductance(model, ["block"], images, targets, n_steps=5)["block"]
     assert relative(found, captum(model, model.block, images, targets, n_steps=5).amax((1, 2))) < 1e-5
+
+
+def test_an_activation_without_a_module_is_read_too() -> None:
+    """Neurons are taken behind F.relu, where the module around it answers."""
+    model, images, targets = toy.seeded(toy.Functional), torch.randn(2, 3, 12, 12), torch.tensor([0, 3])
+    reads = structure.readouts(model, ["first.conv", "second.conv"], images[:1])
+    assert [read.module for read in reads] == ["first", "second"]
+    found = attribution.layer_conductance(model, ["first.conv"], images, targets, n_steps=5, reduce=None)["first.conv"]
+    assert relative(found, captum(model, model.first, images, targets, n_steps=5)) < 1e-5
+    network = structure.network(model, images[:1], (), "functional")
+    assert network.joins == {("first.conv", "second.conv"): "second.conv"}
 
 
 def test_receptive_fields_are_measured() -> None:

@@ -10,7 +10,7 @@ def hand_set() -> nn.Sequential:
     """Two pixels, three hidden neurons, two scores; every weight is a small whole number.
 
     hidden = relu([x0, x1, -x0]); score = [2 h0 + 1 h1 + 5 h2, 0 h0 + 3 h1]. For positive pixels (a, b) and a zero
-    baseline the path is straight and nothing switches, so conductance for score 0 is (2a, b, 0), for score 1 (0, 3b, 0).
+    baseline the path is straight and nothing switches: conductance is (2a, b, 0) for score 0, (0, 3b, 0) for score 1.
     """
     model = nn.Sequential(nn.Flatten(), nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
     with torch.no_grad():
@@ -94,6 +94,27 @@ class Transformer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.patches(x).flatten(2).transpose(1, 2)
         return self.head(self.block(tokens).mean(1))
+
+
+class Functional(nn.Module):
+    """A convolution whose activation function is called without a module of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = ConvRelu(3, 6), ConvRelu(6, 8)
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.second(self.first(x)).mean((2, 3)))
+
+
+class ConvRelu(nn.Module):
+    def __init__(self, channels: int, out: int) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(channels, out, 3), nn.BatchNorm2d(out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu_(self.norm(self.conv(x)))
 
 
 class ChannelsLast(nn.Module):

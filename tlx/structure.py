@@ -8,7 +8,7 @@ runs through a layer (completeness, method 3), and which blocks stand for layers
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +26,15 @@ ACTIVATIONS = (
     nn.Hardtanh, nn.Hardsigmoid, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Softsign, nn.LogSigmoid, nn.Threshold,
 )  # fmt: skip
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+Users = dict[Any, list[Any]]  # which autograd nodes use each node's result
 _FOLLOWING = (*NORMS, *ACTIVATIONS)  # what belongs to a layer when it directly follows its weights
+
+# Autograd nodes of activation functions: where one is called without a module of its own, the module around it that
+# answers with its result is read (a convolution and F.relu in one module, say).
+FUNCTIONAL = (
+    "Relu", "LeakyRelu", "Elu", "Gelu", "Silu", "Mish", "Hardswish", "Hardtanh", "Hardsigmoid", "Sigmoid", "Tanh",
+    "Softplus", "Clamp",
+)  # fmt: skip
 
 # Autograd nodes that may stand between a layer and the module that joins it to the next: each keeps or pools a
 # channel's values without mixing channels.
@@ -232,15 +240,21 @@ def _call(calls: list[_Call], module: str, at: int) -> _Call:
     return next(call for call in calls if call.name == module and call.call == at)
 
 
-def _readout(layer: str, calls: list[_Call], consumers: Counter[Any]) -> Readout:
+def _readout(layer: str, calls: list[_Call], consumers: Users) -> Readout:
     own = [call for call in calls if call.name == layer]
     if not own:
         raise ModelError(f"layer {layer!r} is never called, or does not answer with one tensor; choose another layer")
     read = own[-1]
     while isinstance(read.module, (*WEIGHTED, *NORMS)):
-        follows = (call for call in calls if call.source is read.node and isinstance(call.module, _FOLLOWING))
+        users = consumers[read.node]
+        follows = (
+            call
+            for call in calls
+            if (call.source is read.node and isinstance(call.module, _FOLLOWING))
+            or (call.node in users and type(call.node).__name__.startswith(FUNCTIONAL))
+        )
         after = next(follows, None)
-        if after is None or consumers[read.node] > 1:
+        if after is None or len(users) > 1:
             break
         read = after
     if read.output.ndim not in (2, 3, 4):
@@ -249,7 +263,7 @@ def _readout(layer: str, calls: list[_Call], consumers: Counter[Any]) -> Readout
 
 
 def _channel_axis(read: _Call) -> int:
-    """1, as in convolutions, unless channels are last: in a transformer's sequences, and in maps it normalises there."""
+    """1, as in convolutions, unless channels are last: in sequences of tokens, and in maps normalised along them."""
     shape = read.output.shape
     if len(shape) == 3:
         return 2
@@ -257,15 +271,15 @@ def _channel_axis(read: _Call) -> int:
     return 3 if len(shape) == 4 and (shape[3],) in normalised and (shape[1],) not in normalised else 1
 
 
-def _consumers(score: Any) -> Counter[Any]:
-    """How many autograd nodes use each node's result."""
-    uses: Counter[Any] = Counter()
+def _consumers(score: Any) -> Users:
+    uses: Users = defaultdict(list)
     waiting = [score]
     while waiting:
-        for after, _ in waiting.pop().next_functions:
+        node = waiting.pop()
+        for after, _ in node.next_functions:
             if after is not None:
-                uses[after] += 1
-                if uses[after] == 1:
+                uses[after].append(node)
+                if len(uses[after]) == 1:
                     waiting.append(after)
     return uses
 
@@ -283,7 +297,7 @@ def _positions(output: Tensor, axis: int) -> tuple[int, int]:
     return (int(output.shape[1]), 1) if axis == 2 else (1, 1)
 
 
-def _automatic(calls: list[_Call], score: Any, consumers: Counter[Any]) -> tuple[str, ...]:
+def _automatic(calls: list[_Call], score: Any, consumers: Users) -> tuple[str, ...]:
     """Every convolution and linear layer but the last; one beside a skip connection is replaced by its block.
 
     The block is the smallest module around it through whose output every path to the score runs.
