@@ -1,6 +1,6 @@
 """Layer conductance: Captum looped over the layers against tlx's one pass, in the same run.
 
-    python benchmarks/conductance.py [alexnet resnet18 vgg11 digits] [--images 8] [--steps 16]
+    PYTHONPATH=. python benchmarks/conductance.py [alexnet resnet18 vgg11 digits] [--images 8] [--steps 16]
 
 Prints for each network: seconds, ratio to Captum, largest relative difference, median completeness error, and for
 bfloat16 the share of identical important neurons. Same path points, same images in a batch, same device.

@@ -1,6 +1,6 @@
 """How many path steps are enough: conductance at few steps and in bfloat16 against 400 steps, on the `digits` case.
 
-    python benchmarks/fidelity.py [--images 100]
+    PYTHONPATH=. python benchmarks/fidelity.py [--images 100]
 
 Per row: median completeness error over instances and layers, mean rank correlation of neurons within an instance, and
 share of identical important neurons over classes and layers.

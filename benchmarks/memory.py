@@ -1,6 +1,6 @@
 """Peak memory of conductance for 500 and 5,000 images, and time and memory of AlexNet's 4096 x 4096 edges.
 
-    python benchmarks/memory.py
+    PYTHONPATH=. python benchmarks/memory.py
 
 Each row is a process of its own, so that its peak is its own.
 """

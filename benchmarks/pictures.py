@@ -1,4 +1,4 @@
-"""The README's pictures, taken from the running app: `python benchmarks/pictures.py [--cache FOLDER]`.
+"""The README's pictures, taken from the running app: `PYTHONPATH=. python benchmarks/pictures.py [--cache FOLDER]`.
 
 Writes docs/pictures/<page>.png (light) and <page>-dark.png, 1440 px wide, of the built-in case.
 """

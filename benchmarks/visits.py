@@ -1,6 +1,6 @@
 """The app as a visitor meets it: cold start to the first picture and to all views, warm pages, memory.
 
-    python benchmarks/visits.py [--case digits] [--class 8] [--cache FOLDER]
+    PYTHONPATH=. python benchmarks/visits.py [--case digits] [--class 8] [--cache FOLDER]
 
 Starts a server with an empty cache (or FOLDER), opens the pages in headless Chromium and prints seconds and megabytes.
 """

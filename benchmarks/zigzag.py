@@ -3,7 +3,7 @@
 Prints a table: layers, neurons shown, seconds to build the figure and its text, megabytes sent, seconds in headless
 Chromium until it is drawn, and milliseconds for one redraw while panning. Needs playwright and Chromium.
 
-    python benchmarks/zigzag.py
+    PYTHONPATH=. python benchmarks/zigzag.py
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Instances (5.2): where the instances of some classes lie for a model, and what it says about each."""
 
+from functools import partial
+
 import streamlit as st
 
 from tlx import pipeline
-from tlx.app import cost, frame, instance_detail, instance_panel, jobs, pictures
+from tlx.app import cost, domain_panel, frame, instance_detail, instance_panel, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
-from tlx.app.text import escape
 from tlx.cases import DOMAINS
 from tlx.figures import theme
-from tlx.figures.domain_score import domain_score
 from tlx.figures.scatter import points, scatter
 
 selection = frame.page(
@@ -53,7 +53,7 @@ for model, column in zip(models, st.columns(len(models), gap="medium"), strict=T
         )
         if embedding.sampled:
             st.caption(embedding.sampled)
-        frame.downloads(scatter(embedding, instances, colours), marks, name=f"instances-{case.name}-{model}")
+        frame.downloads(partial(scatter, embedding, instances, colours), marks, name=f"instances-{case.name}-{model}")
 
 detail, gathered = st.columns([2, 3], gap="medium")
 with detail:
@@ -69,11 +69,10 @@ with gathered:
     st.subheader("Gathered instances", anchor=False)
     instance_panel.gallery(served, instances)
 
-st.subheader(f"Source-like or target-like: class {escape(selection.class_name)}", anchor=False)
-label = f"Scoring the domains of class {selection.class_name}"
-told = cost.ask("discriminability", label, pipeline.discriminability, case, selection.class_name)
-if told is not None:
-    instance_panel.domain_note(told)
-    drawn = domain_score(told, (picked.domain, picked.index) if picked else None)
-    bokeh_view(drawn, key="domain score", label=f"Domain scores of class {selection.class_name}")
-    frame.downloads(drawn, instance_panel.score_table(told), name=f"domain-score-{selection.class_name}")
+st.subheader("Source-like or target-like", anchor=False)
+for name, column in domain_panel.panels(chosen):
+    with column:
+        label = f"Scoring the domains of class {name}"
+        told = cost.ask("discriminability", label, pipeline.discriminability, case, name)
+        if told is not None:
+            domain_panel.draw(told, picked)

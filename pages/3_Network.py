@@ -3,7 +3,7 @@
 import streamlit as st
 
 from tlx import pipeline
-from tlx.app import frame, jobs, network_view, network_words, neuron_panel, pictures, weight_panel
+from tlx.app import cost, frame, jobs, network_view, network_words, neuron_panel, pictures, weight_panel
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.text import escape
 from tlx.cases import DOMAINS, MODELS
@@ -27,15 +27,14 @@ models = {model: jobs.require(label, pipeline.abstraction, case, model, name) fo
 subject = Subject(network, jobs.require(label, pipeline.comparison, case, name), **models)
 reused = jobs.require(label, pipeline.reuse, case, name)
 
-st.markdown(
-    f"Class **{escape(name)}**, {subject.target.n:,} target instances.  \n{network_words.summary(reused, network)}"
-)
+words = network_words.summary(reused, network)
+st.markdown(f"Class **{escape(name)}**, {subject.target.n:,} target instances.  \n{words}")
 options = network_view.options(subject, layers)
-layout, chosen = layout_of(subject, layers, options), network_view.focus(selection.neuron)
-drawn = zigzag(subject, layers, options, chosen)
+layout, edges = layout_of(subject, layers, options), weight_panel.framed(subject)
+drawn = zigzag(subject, layers, options, chosen=network_view.focus(selection.neuron), edges=edges)
 fixed = f"{case.fingerprint()} {layers} {options} {layout.width} {layout.height}"
-take, said = network_view.taker(layout), network_view.label(subject, layers)
-bokeh_view(drawn, key="zigzag", label=said, on_tap=take, layout=fixed)
+said = network_view.label(subject, layers)
+bokeh_view(drawn, key="zigzag", label=said, on_tap=network_view.taker(layout), layout=fixed)
 frame.downloads(drawn, network_view.table(layout, subject), name=f"network-{case.name}-{name}")
 
 left, right = st.columns(2, gap="large")
@@ -70,17 +69,22 @@ st.subheader("Instances that activate the neuron most", anchor=False)
 table = jobs.require("Predicting every instance", pipeline.instances, case)
 sheets = {domain: jobs.require("Making thumbnails", pipeline.thumbnails, case, domain) for domain in DOMAINS}
 served = pictures.serve(sheets)
+crops = jobs.result("Finding what the neuron sees", pipeline.crops, case, neuron.model, neuron.layer, neuron.index)
 for domain, column in zip(DOMAINS, st.columns(2, gap="large"), strict=True):
     with column:
         activations = jobs.result("Measuring activations", pipeline.activations, case, neuron.model, domain)
         neuron_panel.gallery(served, activations, table, neuron, domain)
+        neuron_panel.parts_seen(crops, network.layer(neuron.layer), domain)
 
 st.subheader("Reuse over depth", anchor=False)
-jobs.offered("Compare all classes", "about a minute", pipeline.reuse_by_class, case)
-known = network_view.known_reuse(case, name, reused)
-charts = {measure: reuse.reuse(network, known, name, measure) for measure in reuse.MEASURES}
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    second = network_view.second_class(case, name)
+    jobs.offered("Compare all classes", cost.words(cost.of_reuse(case)), pipeline.reuse_by_class, case)
+beside = second and jobs.result(f"Comparing the neurons of class {second}", pipeline.reuse, case, second)
+known = network_view.known_reuse(case, reused, beside)
+charts = {measure: reuse.reuse(network, known, name, measure, second=second) for measure in reuse.MEASURES}
 for (measure, chart), column in zip(charts.items(), st.columns(len(charts)), strict=True):
     with column:
         bokeh_view(chart, key=f"reuse {measure}", label=f"{reuse.MEASURES[measure][0]} over depth")
-st.caption("Grey band: 95 % of what 200 random trades of the source neurons give. Thin grey lines: the other classes.")
+st.caption(network_words.reuse_caption(name, second))
 frame.downloads(charts["inherited"], reused.table, name=f"reuse-{case.name}-{name}")

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from tlx import pipeline
-from tlx.app import features_panel, frame, instance_panel, jobs, pictures, ranking_list
+from tlx.app import cost, features_panel, frame, instance_panel, jobs, pictures, ranking_list
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import feature_strip
 from tlx.cases import DOMAINS, MODELS
 from tlx.figures.discriminability import biplot
 from tlx.figures.domain_gap import domain_gap, gap_table
-from tlx.figures.ranking import ranking_table
+from tlx.figures.ranking_layout import ranking_table
 from tlx.figures.silencing import change_table, silencing
 
 selection = frame.page(
@@ -70,7 +70,7 @@ st.subheader("Do the ticked neurons matter?", anchor=False)
 ticked = tuple(result.neurons[column] for column in sorted(active))
 if ticked:
     label = f"Silence the {len(ticked)} ticked neurons"
-    silenced = jobs.offered(label, "about 20 s", pipeline.silenced, case, model, ticked)
+    silenced = jobs.offered(label, cost.words(cost.of_silencing(case)), pipeline.silenced, case, model, ticked)
     if silenced is not None:
         st.markdown(features_panel.silenced_words(silenced))
         drawn = silencing(silenced)
@@ -80,7 +80,8 @@ else:
     st.caption("Tick neurons in the list to silence them.")
 
 st.subheader("Where in the network the domains differ", anchor=False)
-gaps = jobs.offered(f"Measure every layer on class {name}", "about 20 s", pipeline.domain_gap, case, name)
+label = f"Measure every layer on class {name}"
+gaps = jobs.offered(label, cost.words(cost.of_domain_gap(case, name)), pipeline.domain_gap, case, name)
 if gaps is not None:
     drawn = domain_gap(gaps, network)
     bokeh_view(drawn, key="domain gap", label="Held-out accuracy of telling the domains apart, layer by layer")

@@ -5,6 +5,7 @@ AppTest knows no `components.v2` element, so a few private names of Streamlit ar
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import Any
 
 from bokeh.document import Document
 from bokeh.models import ColumnDataSource
+from streamlit.components.v2 import manifest_scanner
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 
 from tlx.app import jobs
 
+# Every AppTest has Streamlit look through all installed packages for components (half a second); once is enough.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 ROOT = Path(__file__).parent.parent
 
 
@@ -30,11 +34,11 @@ def app(path: str = "streamlit_app.py", **query: str) -> AppTest:
 
 
 def run_to_end(page: AppTest, runs: int = 40) -> AppTest:
-    """Runs the page until no job is under way (each run waits a moment for its job)."""
+    """Runs the page until it waits for nothing any more (each run waits a moment for its job)."""
     for _ in range(runs):
         page.run()
-        if not jobs.board().busy():
-            return page.run()
+        if not jobs.board().busy() and not page.get("progress"):
+            return page
     raise AssertionError("the page's jobs did not come to an end")
 
 

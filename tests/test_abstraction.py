@@ -54,7 +54,9 @@ def test_important_neurons_come_best_first() -> None:
     assert abstraction.important_neurons(values).tolist() == [19, 18]
 
 
-def literal_values(model: nn.Module, network: structure.Network, pair: tuple[str, str], data: DomainImages) -> np.ndarray:
+def literal_values(
+    model: nn.Module, network: structure.Network, pair: tuple[str, str], data: DomainImages
+) -> np.ndarray:
     """(N, U_l, U_m) edge values one kernel at a time, with SciPy's correlation."""
     from tlx import models
 

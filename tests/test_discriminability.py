@@ -208,7 +208,7 @@ def test_the_principal_component_does_not_flip(sign):
 @given(st.permutations(range(4)), st.lists(st.sampled_from([0.5, 2.0, 64.0]), min_size=4, max_size=4))
 def test_units_and_order_of_neurons_do_not_matter(order, scales):
     """Scaling a neuron's conductance or listing the neurons in another order changes only where they stand."""
-    source, target = apart()
+    source, target = apart(n_source=9, n_target=6)
     plain = ask(source, target)
     other = ask(source[:, order] * scales, target[:, order] * scales)
     np.testing.assert_allclose(other.weights, plain.weights[order], atol=1e-5)
@@ -218,7 +218,7 @@ def test_units_and_order_of_neurons_do_not_matter(order, scales):
 
 
 def test_asking_twice_gives_the_same_numbers():
-    source, target = apart(gap=0.5)
+    source, target = apart(gap=0.5, n_source=9, n_target=6)
     one, two = ask(source, target), ask(source, target)
     np.testing.assert_array_equal(one.coordinates, two.coordinates)
     np.testing.assert_array_equal(one.decision, two.decision)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tlx.figures import discriminability as plot
-from tlx.figures import domain_gap, ranking, silencing
+from tlx.figures import domain_gap, projection, ranking, ranking_layout, silencing
 from tlx.results import Discriminability, Layer, LayerGap, Network, Silenced
 
 TITLES = {"a": "Layer 1: conv (2)", "b": "Layer 2: linear (3)"}
@@ -97,7 +97,7 @@ def test_no_ticked_neuron_draws_no_axis():
 
 def test_labels_of_like_axes_are_moved_apart():
     """Three labels at one height end up in their order, at least 1 apart, about the same middle."""
-    spread = plot._spread(np.array([0.0, 0.0, 5.0, 0.1]), 1.0)
+    spread = projection._spread(np.array([0.0, 0.0, 5.0, 0.1]), 1.0)
     assert np.diff(np.sort(spread)).min() >= 1 - 1e-6
     assert spread[2] == pytest.approx(5)
     assert spread[[0, 1, 3]].mean() == pytest.approx(0.033, abs=1e-2)
@@ -109,8 +109,8 @@ def test_some_neurons_see_what_is_left_with_the_others_at_their_mean():
     values = told.values.copy()
     standard = (values - values.mean(axis=0)) / values.std(axis=0)
     standard[:, 2] = 0
-    np.testing.assert_allclose(plot.seen_by(told, [0, 1]), standard @ told.axes)
-    np.testing.assert_allclose(plot.seen_by(told, [2, 0, 1]), told.coordinates)
+    np.testing.assert_allclose(projection.seen_by(told, [0, 1]), standard @ told.axes)
+    np.testing.assert_allclose(projection.seen_by(told, [2, 0, 1]), told.coordinates)
 
 
 def test_agreement_counts_the_sides_of_the_boundary():
@@ -118,18 +118,18 @@ def test_agreement_counts_the_sides_of_the_boundary():
     told = result()
     moved = told.coordinates.copy()
     moved[0, 0] = 2 * told.boundary - moved[0, 0]
-    assert plot.agreement(told, told.coordinates) == 1
-    assert plot.agreement(told, moved) == pytest.approx(5 / 6)
+    assert projection.agreement(told, told.coordinates) == 1
+    assert projection.agreement(told, moved) == pytest.approx(5 / 6)
 
 
 def test_the_projection_by_the_ticked_neurons_is_drawn_on_request():
     data = sources(plot.biplot(result(), [0], TITLES, only_active=True))["points"].data
-    np.testing.assert_allclose(data["x"], plot.seen_by(result(), [0])[:, 0])
+    np.testing.assert_allclose(data["x"], projection.seen_by(result(), [0])[:, 0])
 
 
 def test_the_ranking_names_every_neuron_by_weight():
     """The neuron of largest |weight| comes first; each row says its layer, place for the class and direction."""
-    table = ranking.ranking_table(result(), NETWORK, CLASS_RANKS)
+    table = ranking_layout.ranking_table(result(), NETWORK, CLASS_RANKS)
     assert list(zip(table["place"], table["layer"], table["neuron"], strict=True)) == [
         (1, "b", 2),
         (2, "a", 1),
@@ -143,8 +143,8 @@ def test_the_ranking_names_every_neuron_by_weight():
 
 def test_histograms_are_mirrored_on_one_scale():
     """Source bars go up, target bars down, counts add up to the instances and equal shares are equally high."""
-    table = ranking.ranking_table(result(), NETWORK, CLASS_RANKS)
-    bars = ranking.bar_table(table, result())
+    table = ranking_layout.ranking_table(result(), NETWORK, CLASS_RANKS)
+    bars = ranking_layout.bar_table(table, result())
     for row in range(3):
         for domain, n in (("source", 4), ("target", 2)):
             part = bars[(bars["row"] == row) & (bars["domain"] == domain)]
@@ -159,22 +159,22 @@ def test_histograms_are_mirrored_on_one_scale():
 
 
 def test_weights_are_bars_to_their_domains_side():
-    table = ranking.ranking_table(result(), NETWORK, CLASS_RANKS)
-    bars = ranking.weight_table(table, result())
+    table = ranking_layout.ranking_table(result(), NETWORK, CLASS_RANKS)
+    bars = ranking_layout.weight_table(table, result())
     assert list(bars["x1"] - bars["x0"]) == pytest.approx([-48, 36, 0])
     assert list(bars["label"]) == ["−0.800", "+0.600", "+0.000"]
 
 
 def test_a_tap_means_the_box_or_the_row():
     """Left of 70 it is the row's box, elsewhere the row; the head, a row too many and the margins mean nothing."""
-    assert ranking.hit(16, 0.5, 3) == ranking.Hit(0, tick=True)
-    assert ranking.hit(300, 2.9, 3) == ranking.Hit(2, tick=False)
-    assert [ranking.hit(*at, 3) for at in ((300, -0.2), (300, 3.0), (-1, 1), (641, 1))] == [None] * 4
+    assert ranking_layout.hit(16, 0.5, 3) == ranking_layout.Hit(0, tick=True)
+    assert ranking_layout.hit(300, 2.9, 3) == ranking_layout.Hit(2, tick=False)
+    assert [ranking_layout.hit(*at, 3) for at in ((300, -0.2), (300, 3.0), (-1, 1), (641, 1))] == [None] * 4
 
 
 def test_the_list_shows_ticks_choice_and_the_images_that_are_there():
     """Of three rows the ticked one has its mark, the chosen one its band; only the image that is there is drawn."""
-    table = ranking.ranking_table(result(), NETWORK, CLASS_RANKS)
+    table = ranking_layout.ranking_table(result(), NETWORK, CLASS_RANKS)
     image = np.zeros((8, 8, 3), dtype=np.uint8)
     drawn = ranking.ranking(table, result(), {("a", 1): image}, active=[1], chosen=("b", 0))
     found = sources(drawn)

@@ -8,7 +8,7 @@ import statistics_case as toy
 from streamlit_help import app, fire, run_to_end, source_of, text_of
 
 from tlx import memory, pipeline, statistics
-from tlx.app import pictures
+from tlx.app import features_panel, pictures
 from tlx.crops import Crop
 from tlx.errors import EmptyError
 from tlx.figures.pictures import Pictures
@@ -163,6 +163,7 @@ def test_the_accuracy_is_told_in_words(untouched):
     assert "90.0% (95 % interval 80.0% to 95.0%)" in words
     assert "1.60" in words
     assert "noise" not in words
+    assert "few instances (4 of the source domain and 3 of the target domain)" in words
 
 
 def test_a_ranking_at_chance_is_called_noise(monkeypatch):
@@ -239,6 +240,17 @@ def test_silencing_is_offered_and_told(page):
     assert "from 100.0% to 50.0%" in words
     assert "more than chance does" in words
     assert min(source_of(page, "silencing", "target")["change"]) == -0.5
+
+
+def test_the_largest_change_is_compared_with_the_largest_by_chance():
+    """Class cup loses 50 points and random neurons cost it nothing, but once another class 60: chance."""
+    ones = np.ones(3)
+    one = {"source": ones, "target": np.array([0.5, 1, 1])}
+    chance = {"source": np.ones((2, 3)), "target": np.array([[1, 1, 1], [1, 0.4, 1]])}
+    counts = {"source": 4 * ones, "target": 3 * ones}
+    result = Silenced("target", NEURONS[:2], toy.CLASSES, counts, {"source": ones, "target": ones}, one, chance)
+    words = features_panel.silenced_words(result)
+    assert "no class by more than 60.0 in 2 draws, so this is within chance" in words
 
 
 def test_the_gap_over_depth_is_offered(page):

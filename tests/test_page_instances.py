@@ -136,8 +136,19 @@ def test_an_embedding_that_fails_is_a_sentence(monkeypatch):
 
 def test_domain_scores_are_shown_when_at_hand(page):
     """The histogram holds the decision values, with how far to trust them."""
-    assert source_of(page, "domain score", "source")["count"].sum() == 2
+    assert source_of(page, "domain score cup", "source")["count"].sum() == 2
     assert "accuracy 90.0%" in text_of(page)
+
+
+def test_every_chosen_class_has_its_histogram(page, monkeypatch):
+    """The first two of the chosen classes are drawn, each from a classifier of its own."""
+    asked = []
+    monkeypatch.setattr(pipeline, "discriminability", lambda *args: asked.append(args[1]) or toy.domain_scores(args[1]))
+    page.multiselect(key="instances widget classes").set_value(["cup", "book", "<b>pen</b>"])
+    run_to_end(page)
+    assert set(asked) == {"cup", "book"}
+    for name in ("cup", "book"):
+        assert source_of(page, f"domain score {name}", "target")["count"].sum() == 3
 
 
 def test_noise_is_called_noise(monkeypatch):

@@ -6,8 +6,8 @@ from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
 from tlx import pipeline
 from tlx.app import network_view, neuron_panel, weight_panel
 from tlx.app.selection import NeuronRef
-from tlx.app.weight_panel import EdgeRef
 from tlx.errors import EmptyError
+from tlx.figures.zigzag_layout import EdgeHit
 from tlx.figures.zigzag_subject import Options, layout_of
 
 PAGE = "pages/3_Network.py"
@@ -72,6 +72,33 @@ def test_tapping_a_weight_shows_both_edges_and_what_became_of_it(page, layout):
     assert "**source edge #3 → #1**: among the top 10 % in 4 of 10 instances (important), mean value 3.1." in said
     assert "it is **inherited**" in said
     np.testing.assert_allclose(source_of(page, "network edge kernel", "map")["image"][0], [[1, -2], [0.5, 0]])
+
+
+def test_the_tapped_weight_and_its_counterpart_are_framed_in_the_view(page, layout):
+    """Target edge 2 → 1 and source edge 3 → 1, one frame in each model's block."""
+    assert source_of(page, "zigzag", "edge_focus")["model"] == []
+    tap(page, layout.columns[0].centre(0), layout.rows[1].centre(0))
+    assert sorted(source_of(page, "zigzag", "edge_focus")["model"]) == ["source", "target"]
+
+
+def test_a_second_class_is_drawn_beside_the_chosen_one(page):
+    """It gets diamonds in all three charts, and the caption names it as text."""
+    page.selectbox(key="network second class widget").set_value("<b>pen</b>")
+    run_to_end(page)
+    assert "class \\<b\\>pen" in text_of(page)
+    for measure in ("same_index", "rank_agreement", "inherited"):
+        assert "diamond" in source_of(page, f"reuse {measure}", "points")["marker"]
+
+
+def test_how_many_neurons_is_asked_only_where_some_can_be_left_out(page, monkeypatch):
+    """Two important neurons a layer leave nothing to choose; with limits of one there is a choice, and it is kept."""
+    assert "Important neurons shown" not in [box.label for box in page.selectbox]
+    monkeypatch.setattr(network_view, "SIZES", (1,))
+    run_to_end(page)
+    (box,) = [box for box in page.selectbox if box.label == "Important neurons shown"]
+    box.set_value(1)
+    run_to_end(page)
+    assert source_of(page, "zigzag", "similarity")["target"][0].tolist() == [[2]]
 
 
 def test_a_tap_beside_everything_changes_nothing(page):
@@ -183,8 +210,8 @@ def test_an_edge_without_a_counterpart_says_why():
     subject = toy.subject()
     subject.comparison.match["conv1"] = np.array([-1, 3, 3, 3])
     try:
-        assert weight_panel.counterpart(subject, EdgeRef("target", toy.FIRST, 0, 4)) is None
-        assert "its match is undefined" in weight_panel.facts(subject, EdgeRef("target", toy.FIRST, 0, 4))
+        assert weight_panel.counterpart(subject, EdgeHit("target", toy.FIRST, 0, 4)) is None
+        assert "its match is undefined" in weight_panel.facts(subject, EdgeHit("target", toy.FIRST, 0, 4))
     finally:
         subject.comparison.match["conv1"] = np.array([0, 3, 3, 3])
 

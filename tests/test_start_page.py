@@ -40,7 +40,7 @@ def test_facts_score_and_what_it_means():
     assert metrics["Network"][1] == "1,234 parameters"
     assert metrics["Analysed layers"] == ("4", "16 neurons")
     assert metrics["Transferability score"][0] == "+22.5 points"
-    assert "95 % interval +15 points to +30 points, n = 299" in text_of(page)
+    assert "+15 to +30 points  \n95 % interval, n = 299" in text_of(page).replace("\N{NO-BREAK SPACE}", " ")
     assert "The transfer helped" in text_of(page)
 
 
@@ -107,10 +107,10 @@ def test_a_broken_case_file_is_named_and_the_others_work(monkeypatch, tmp_path):
 def test_a_case_without_data_ends_in_one_sentence(monkeypatch):
     """Images that are not there: the sentence of the pipeline, and nothing below it."""
 
-    def images(case, domain):
+    def catalogue(case, domain):
         raise DataError("folder 'amazon' does not exist")
 
-    monkeypatch.setattr(pipeline, "images", images)
+    monkeypatch.setattr(pipeline, "catalogue", catalogue)
     page = run_to_end(app())
     assert not page.exception
     assert [error.value.replace("\\", "") for error in page.error] == ["Folder 'amazon' does not exist."]

@@ -63,16 +63,12 @@ def test_the_kept_epoch_is_the_best_on_own_validation(
     assert {(row["domain"], row["split"]): row["accuracy"] for row in rows}["source", "validation"] == 1.0
 
 
-def test_training_is_reproducible_from_its_seed(
-    trained: training.TrainedModel, both: dict[str, DomainImages]
-) -> None:
+def test_training_is_reproducible_from_its_seed(trained: training.TrainedModel, both: dict[str, DomainImages]) -> None:
     again = training.train(CASE, "source", both, start=None)
     assert all(np.allclose(again.tensors[name], tensor, atol=1e-5) for name, tensor in trained.tensors.items())
 
 
-def test_a_transfer_starts_from_the_source_model(
-    trained: training.TrainedModel, both: dict[str, DomainImages]
-) -> None:
+def test_a_transfer_starts_from_the_source_model(trained: training.TrainedModel, both: dict[str, DomainImages]) -> None:
     """Epoch 0 of the target model is the source model on both domains."""
     target = training.train(CASE, "target", both, start=trained.tensors)
     network = models.fill(models.build(CASE, 2), trained.tensors)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from tlx.errors import EmptyError
-from tlx.figures import ink, theme, zigzag_matrices, zigzag_weights
+from tlx.figures import ink, theme, zigzag_bars, zigzag_matrices, zigzag_weights
 from tlx.figures.zigzag import zigzag
 from tlx.figures.zigzag_layout import CellHit, EdgeHit, NeuronHit, Shown, arrange, locate
 from tlx.figures.zigzag_subject import Options, Subject, layout_of
@@ -360,6 +360,39 @@ def test_the_chosen_neuron_is_framed_along_its_row(subject, layout):
     assert len(data["top"]) == 3
     assert set(data["top"]) == {layout.rows[1].start + layout.rows[1].pitch}
     assert source(zigzag(subject, LAYERS, chosen=("target", "conv2", 3)), "focus")["top"] == []
+
+
+def test_the_chosen_edge_and_its_counterpart_are_framed(subject, layout):
+    """Target edge 2 → 1 lies in the first cell of the blue block, source edge 3 → 1 in its own of the red block."""
+    edges = (EdgeHit("target", toy.FIRST, 2, 1), EdgeHit("source", toy.FIRST, 3, 1))
+    data = source(zigzag(subject, LAYERS, edges=edges), "edge_focus")
+    sides = zip(*(data[name] for name in ("model", "left", "right", "top", "bottom")), strict=True)
+    middles = {model: ((left + right) / 2, (top + low) / 2) for model, left, right, top, low in sides}
+    assert middles == {
+        "target": (layout.columns[0].centre(0), layout.rows[1].centre(0)),
+        "source": (layout.columns[1].centre(1), layout.rows[0].centre(0)),
+    }
+    assert source(zigzag(subject, LAYERS, edges=[EdgeHit("target", toy.FIRST, 3, 1)]), "edge_focus")["top"] == []
+
+
+def test_each_matrix_says_from_where_to_where_its_similarities_go(drawn, subject):
+    """Conv1 shows 0.95, 0.5, 0.2 and 0.9; a matrix of inactive neurons only has no range."""
+    assert source(drawn, "titles")["range"][:2] == ["similarity 0.20 to 0.95", "similarity 0.20 to 0.90"]
+    important = {**subject.source.important, "conv1": np.array([1])}
+    silent = replace(subject, source=replace(subject.source, important=important))
+    assert source(zigzag(silent, LAYERS), "titles")["range"][0] == "similarity undefined"
+
+
+def test_a_whole_matrix_is_counted_once(subject, layout, monkeypatch):
+    """Drawn again with other options, only the parts that are shown are counted."""
+    zigzag(subject, LAYERS)
+    counted = []
+    monkeypatch.setattr(
+        zigzag_matrices, "tally", lambda values, *rest: counted.append(values.shape) or zigzag_bars.tally(values, *rest)
+    )
+    zigzag(subject, LAYERS, Options(order="index"))
+    assert counted
+    assert toy.SIMILARITY["conv1"].shape not in counted
 
 
 def test_every_kind_of_mark_has_a_tooltip(drawn):

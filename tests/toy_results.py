@@ -30,6 +30,10 @@ def images(case, domain):
     )
 
 
+def catalogue(case, domain):
+    return images(case, domain)
+
+
 def transferability(case):
     return Transferability(0.225, 0.15, 0.3, 299, 0.7, 0.925, 3, 5, scratch_accuracy=0.8)
 
@@ -79,4 +83,4 @@ def discriminability(case, class_name, model="target"):
     )
 
 
-FACE = (network, images, transferability, class_table, comparison, discriminability)
+FACE = (network, catalogue, images, transferability, class_table, comparison, discriminability)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tlx import cases, pipeline, reuse, statistics, thumbnails
+from tlx.crops import Crop
 from tlx.figures.zigzag_subject import Subject
 from tlx.results import (
     Abstraction,
@@ -28,7 +29,7 @@ CLASSES = ("cup", "<b>pen</b>")
 N = 10
 UNITS = {"conv1": 4, "conv2": 5, "fc3": 3}
 LAYERS = (
-    Layer("conv1", 1, "conv", 4, (4, 4)),
+    Layer("conv1", 1, "conv", 4, (4, 4), field=(3, 2, -1)),
     Layer("conv2", 2, "conv", 5, (2, 2)),
     Layer("fc3", 3, "linear", 3, (1, 1)),
 )
@@ -117,6 +118,12 @@ def feature_images(case, model, layer, neurons):
     return {neuron: np.full((8, 8, 3), 10 * neuron, dtype=np.uint8) for neuron in neurons}
 
 
+def crops(case, model, layer, neuron, count=6):
+    """One part of a source image; silent on the target domain."""
+    pixels = np.full((3, 3, 3), 10 * neuron, dtype=np.uint8)
+    return {"source": [Crop(pixels, 4, CLASSES[1], 0.5)], "target": []}
+
+
 def kernel_response(case, model, pair, edge, instance):
     kernel = np.array([[1.0, -2.0], [0.5, 0.0]], np.float32)
     return KernelResponse(kernel, np.ones((3, 3), np.float32), np.full((2, 2), -0.5, np.float32), -0.5)
@@ -156,9 +163,10 @@ def sheets(case, domain):
 
 
 def install(monkeypatch):
-    """Puts these results in place of the pipeline's."""
+    """Puts these results in place of the pipeline's, all of them at hand."""
     replaced = {
         "images": images,
+        "catalogue": images,
         "network": network,
         "predictions": predictions,
         "instances": instances,
@@ -169,9 +177,11 @@ def install(monkeypatch):
         "conductance": conductance,
         "activations": activations,
         "feature_images": feature_images,
+        "crops": crops,
         "kernel_response": kernel_response,
         "thumbnails": sheets,
     }
     for name, function in replaced.items():
+        monkeypatch.setattr(function, "is_stored", lambda *_: True, raising=False)
         monkeypatch.setattr(pipeline, name, function)
     return cases.load_case("digits")

@@ -141,6 +141,11 @@ def points(difference: float) -> str:
     return f"{said} point{'' if said.strip('+−') == '1' else 's'}"
 
 
+def points_between(low: float, high: float) -> str:
+    """An interval of differences: "+23.9 to +28.3 points"."""
+    return f"{_signed(low)} to {points(high)}"
+
+
 def _signed(difference: float) -> str:
     said = f"{abs(100 * difference):.1f}".removesuffix(".0")
     return said if said == "0" else f"{'+' if difference > 0 else '−'}{said}"

@@ -4,6 +4,8 @@
 const SWAPPED = ["data", "text", "low", "high", "start", "end", "factors", "axis_label", "ticks", "major_label_overrides",
                  "visible", "location", "html", "tooltips"]
 const REST = 120 // ms without a further change after which a selection counts as made
+// A frame around a figure tells who uses the keyboard where it is; a click needs none.
+const CANVAS = ".bk-events:focus:not(:focus-visible) { outline: none }"
 const living = new WeakMap() // host's parent -> what is drawn there
 
 export default function (component) {
@@ -191,6 +193,9 @@ function pageTheme(host) {
   const faint = `color-mix(in srgb, ${text} 45%, ${back})`
   const grid = `color-mix(in srgb, ${text} 14%, ${back})`
   const solid = { faint: resolve(host, faint), grid: resolve(host, grid) }
+  const raised = resolve(host, `color-mix(in srgb, ${text} 7%, ${back})`)
+  const tooltip = `:host { color: ${text}; background-color: ${raised}; border-color: ${solid.faint}; border-radius: 6px;
+    padding: 8px; opacity: 1; font-family: ${font}; --tooltip-arrow-color: ${solid.faint}; --tooltip-arrow-inner-color: ${raised} }`
   const get = (model, attribute) => {
     if (attribute.endsWith("text_font")) return font || undefined
     if (/^(major_label|group|subgroup)_text_font_size$/.test(attribute)) return "12px"
@@ -202,6 +207,8 @@ function pageTheme(host) {
     if (attribute === "border_line_color" && model.type === "Legend") return solid.grid
     if (/^(background|border)_fill_color$/.test(attribute) && /^(Figure|Plot)$/.test(model.type)) return null
     if (attribute === "outline_line_color" && /^(Figure|Plot)$/.test(model.type)) return solid.grid
+    if (attribute === "stylesheets" && model.type === "Tooltip") return [tooltip]
+    if (attribute === "stylesheets" && model.type === "Canvas") return [CANVAS]
     return undefined
   }
   return { get, key: [text, back, font].join("|") }

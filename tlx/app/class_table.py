@@ -17,14 +17,18 @@ _ONLY = {"both": "", "source": "source domain only", "target": "target domain on
 
 
 def mistakes(counts: tuple[tuple[str, int], ...]) -> str:
-    """ "3 × 5, 1 × 9": three instances were taken for class 5, one for class 9."""
-    return ", ".join(f"{count} × {name}" for name, count in counts)
+    """ "5 (3×), 9 (1×)": three instances were taken for class 5, one for class 9."""
+    return ", ".join(f"{name} ({count:,}×)" for name, count in counts)
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `pipeline.class_table` a person reads, in that order; a note only where one is needed."""
-    columns = ["class_name", "n", "source_accuracy", "target_accuracy", "difference", "errors"]
-    view = table[columns].assign(misclassified_as=table["misclassified_as"].map(mistakes))
+    """The columns of `pipeline.class_table` a person reads, in that order, accuracies in per cent and their difference
+    in points; a note only where one is needed.
+    """
+    shares = ["source_accuracy", "target_accuracy", "difference"]
+    view = table[["class_name", "n", *shares, "errors"]].copy()
+    view[shares] *= 100
+    view["misclassified_as"] = table["misclassified_as"].map(mistakes)
     small = table["small"].map({True: "few instances", False: ""})
     view["note"] = [", ".join(filter(None, pair)) for pair in zip(table["domains"].map(_ONLY), small, strict=True)]
     return view if view["note"].any() else view.drop(columns="note")
@@ -66,7 +70,7 @@ def _take(key: str, names: list[str]) -> Callable[[], None]:
 def _columns() -> dict[str, Any]:
     def share(model: str, said: str) -> Any:
         return st.column_config.ProgressColumn(
-            f"{model} model", format="percent", min_value=0, max_value=1, help=said, color=theme.COLOURS[model]
+            f"{model} model", format="%.1f %%", min_value=0, max_value=100, help=said, color=theme.COLOURS[model]
         )
 
     return {
@@ -75,11 +79,11 @@ def _columns() -> dict[str, Any]:
         "source_accuracy": share("source", "Accuracy of the source model on these instances."),
         "target_accuracy": share("target", "Accuracy of the target model on the same instances."),
         "difference": st.column_config.NumberColumn(
-            "difference", format="%+.3f", help="Target model minus source model."
+            "difference", format="%+.1f points", help="Accuracy of the target model minus that of the source model."
         ),
         "errors": st.column_config.NumberColumn("errors", help="Instances the target model got wrong."),
         "misclassified_as": st.column_config.TextColumn(
-            "misclassified as", help="Count × class the target model said instead, largest first."
+            "misclassified as", help="The classes the target model said instead and how many times, most often first."
         ),
         "note": st.column_config.TextColumn("note"),
     }

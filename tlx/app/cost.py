@@ -14,9 +14,13 @@ from typing import Any, TypeVar
 from tlx import pipeline
 from tlx.app import jobs
 from tlx.cases import DOMAINS, MODELS, Case
+from tlx.results import DomainImages
 
 FORWARD = 0.25e-3  # seconds for one image of 32 x 32 through the network
 BACKWARD = 0.75e-3  # and forward and back again
+EDGES = 20e-3  # and to value all edges of one model on it
+FIT = 10e-6  # and to tell two domains apart, for one neuron and instance
+RUNS = 12  # of a network to silence neurons: before, after, and ten times others
 REFERENCE = 32 * 32
 MOMENT = 15  # seconds a person may be made to wait without having asked
 
@@ -31,19 +35,49 @@ def ask(what: str, label: str, function: Callable[..., R], case: Case, *args: An
     expected = seconds(case, what)
     if expected <= MOMENT:
         return jobs.result(label, function, case, *args)
-    return jobs.offered(label, f"about {jobs.duration(_rounded(expected))}", function, case, *args)
+    return jobs.offered(label, words(expected), function, case, *args)
+
+
+def words(expected: float) -> str:
+    """ "about 20 s": as much as can be promised."""
+    return f"about {jobs.duration(_rounded(expected))}"
+
+
+def of_reuse(case: Case) -> float:
+    """The expected seconds to compare the two models for every class; counts only what is missing."""
+    target = _domains(case)["target"]
+    images = sum(
+        len(target.of_class(name))
+        for name in target.classes
+        for model in MODELS
+        if not pipeline.abstraction.is_stored(case, model, name)
+    )
+    return seconds(case, "comparison") + images * EDGES * case.image_size**2 / REFERENCE
+
+
+def of_silencing(case: Case) -> float:
+    """The expected seconds to silence neurons: validation instances with them, without them, and without others."""
+    held_out = sum(int(found.validation.sum()) for found in _domains(case).values())
+    return 1.0 + RUNS * held_out * FORWARD * case.image_size**2 / REFERENCE
+
+
+def of_domain_gap(case: Case, class_name: str) -> float:
+    """The expected seconds to tell a class's domains apart by each layer of both models; counts what is missing."""
+    layers = jobs.require("Reading the network", pipeline.network, case).layers
+    rows = sum(len(found.of_class(class_name)) for found in _domains(case).values())
+    return seconds(case, "domain gap") + len(MODELS) * sum(min(layer.units, rows) * rows * FIT for layer in layers)
 
 
 def seconds(case: Case, what: str) -> float:
     """The expected time; counts only what is missing."""
-    counts = {domain: len(jobs.require("Reading the domains", pipeline.catalogue, case, domain)) for domain in DOMAINS}
+    counts = {domain: len(found) for domain, found in _domains(case).items()}
     area = case.image_size**2 / REFERENCE
     total = 2.0 + _training(case, counts) * area
     if what == "score":
         missing = [model for model in MODELS if not pipeline.predictions.is_stored(case, model, "target")]
         return total + len(missing) * counts["target"] * FORWARD * area
     domains = ["target"] if what == "comparison" else list(DOMAINS)
-    models = MODELS if what == "comparison" else ("target",)
+    models = ("target",) if what == "discriminability" else MODELS
     passes = sum(
         counts[domain] * case.n_steps
         for model in models
@@ -51,6 +85,10 @@ def seconds(case: Case, what: str) -> float:
         if not pipeline.conductance.is_stored(case, model, domain)
     )
     return total + passes * BACKWARD * area
+
+
+def _domains(case: Case) -> dict[str, DomainImages]:
+    return {domain: jobs.require("Reading the domains", pipeline.catalogue, case, domain) for domain in DOMAINS}
 
 
 def _training(case: Case, counts: dict[str, int]) -> float:

@@ -28,24 +28,28 @@ def feature_strip(image: np.ndarray | None, crops: Mapping[str, Sequence[Crop]])
             st.image(image, caption="what it looks for", width="stretch")
     with columns[1]:
         for domain, found in crops.items():
-            st.html(_row(domain, found))
+            crop_row(domain, found, head=f"<b>{domain} domain</b>: what activates it most")
 
 
-def _row(domain: str, crops: Sequence[Crop]) -> str:
-    head = f'<div style="font-size:13px;margin-bottom:4px"><b>{domain} domain</b>: what activates it most</div>'
+def crop_row(domain: str, crops: Sequence[Crop], *, head: str = "What it sees of them", size: int = SIZE) -> None:
+    """A row of crops under `head` (HTML), or a sentence where the neuron is silent."""
+    st.html(f'<div style="font-size:13px;margin-bottom:4px">{head}</div>{_tiles(domain, crops, size)}')
+
+
+def _tiles(domain: str, crops: Sequence[Crop], size: int) -> str:
     if not crops:
-        return f"{head}<div style='font-size:13px;margin-bottom:10px'>It is silent on every instance.</div>"
-    tiles = "".join(_tile(domain, crop) for crop in crops)
-    return f'{head}<div style="display:flex;flex-wrap:wrap;gap:8px;margin-bottom:12px">{tiles}</div>'
+        return "<div style='font-size:13px;margin-bottom:10px'>It is silent on every instance.</div>"
+    tiles = "".join(_tile(domain, crop, size) for crop in crops)
+    return f'<div style="display:flex;flex-wrap:wrap;gap:8px;margin-bottom:12px">{tiles}</div>'
 
 
-def _tile(domain: str, crop: Crop) -> str:
+def _tile(domain: str, crop: Crop, size: int) -> str:
     what = escape_html(
         f"{domain} domain, instance {crop.instance}, class {crop.label}: activation {crop.activation:.3g}"
     )
     return (
-        f'<div style="width:{SIZE}px;font-size:12px;line-height:1.3;text-align:center" title="{what}">'
-        f'<img alt="{what}" src="{_address(crop.pixels)}" width="{SIZE}" height="{SIZE}" style="border-radius:4px;'
+        f'<div style="width:{size}px;font-size:12px;line-height:1.3;text-align:center" title="{what}">'
+        f'<img alt="{what}" src="{_address(crop.pixels)}" width="{size}" height="{size}" style="border-radius:4px;'
         f'image-rendering:pixelated;border-bottom:4px solid {theme.COLOURS[domain]}"/>'
         f"<div style='overflow-wrap:anywhere'>{escape_html(crop.label)}: {crop.activation:.2g}</div></div>"
     )

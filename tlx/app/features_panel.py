@@ -11,11 +11,14 @@ import streamlit as st
 from tlx.app import instance_panel
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.text import escape
-from tlx.figures.discriminability import agreement, biplot, point_table, seen_by
+from tlx.cases import DOMAINS
+from tlx.figures.discriminability import biplot
 from tlx.figures.pictures import Pictures
+from tlx.figures.projection import agreement, point_table, seen_by
 from tlx.figures.silencing import change_table
 from tlx.results import Discriminability, Layer, Silenced
 
+FEW = 20  # instances of a domain; the class table draws the same line
 _WHOLE, _TICKED = "all ranked neurons", "the ticked ones only"
 
 
@@ -26,13 +29,13 @@ def verdict(result: Discriminability) -> None:
     if result.chance:
         st.warning(
             f"Held out, the classifier is right in {share} of the cases, where a coin gets 50 %: **the ranking is "
-            f"noise**. The {count} important neurons respond alike to class {name} in both domains."
+            f"noise**. The {count} important neurons respond alike to class {name} in both domains.{_few(result)}"
         )
         return
     st.markdown(
         f"From {count} important neurons of the {result.model} model a linear classifier tells the two domains of "
         f"class **{name}** apart with held-out accuracy **{share}**, chance being 50 %; the proxy A-distance is "
-        f"**{result.a_distance:.2f}** of 2. {_reading(result.a_distance)}{_left_out(result)}"
+        f"**{result.a_distance:.2f}** of 2. {_reading(result.a_distance)}{_left_out(result)}{_few(result)}"
     )
 
 
@@ -47,6 +50,15 @@ def _reading(distance: float) -> str:
 def _left_out(result: Discriminability) -> str:
     count = len(result.constant)
     return f" {count} constant neuron{'s were' if count > 1 else ' was'} left out." if count else ""
+
+
+def _few(result: Discriminability) -> str:
+    """A caution where a domain has so few instances that the ranking hangs on single ones."""
+    counts = {domain: int((result.domain == domain).sum()) for domain in DOMAINS}
+    if min(counts.values()) >= FEW:
+        return ""
+    said = " and ".join(f"{count} of the {domain} domain" for domain, count in counts.items())
+    return f" These are few instances ({said}): a handful more may change the ranking."
 
 
 def discriminability_plot(
@@ -102,13 +114,14 @@ def silenced_words(result: Silenced) -> str:
     """What the silencing did, in one sentence (Markdown): the class that changes most, beside random neurons."""
     table = change_table(result)
     worst = table.iloc[int(np.argmax(np.abs(table["change"])))]
-    beyond = worst["change"] < worst["low"] or worst["change"] > worst["high"]
-    draws = len(result.random["target"])
+    draws = np.concatenate([result.random[domain] - result.before[domain] for domain in DOMAINS], axis=1)
+    largest = float(np.nanmax(np.abs(draws)))  # the largest change was looked for among all classes: so is chance's
+    told = "**more than chance does**" if abs(worst["change"]) > largest else "within chance"
     return (
         f"Class **{escape(worst['class_name'])}** of the {worst['domain']} domain changes most: from "
         f"{worst['before']:.1%} to {worst['after']:.1%}. As many random neurons of the same layers change it by "
-        f"{worst['random_points']:+.1f} points on average ({draws} draws, {worst['low_points']:+.1f} to "
-        f"{worst['high_points']:+.1f}), so this is {'**more than chance does**' if beyond else 'within chance'}."
+        f"{worst['random_points']:+.1f} points on average, and no class by more than "
+        f"{100 * largest:.1f} in {len(draws)} draws, so this is {told}."
     )
 
 

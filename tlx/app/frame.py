@@ -7,7 +7,7 @@ a figure by a name somebody chose) stands in `with frame.guard():`, which does t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from tlx.app import jobs, navigation, selection
 from tlx.app.known_cases import known_cases
 from tlx.app.navigation import link as link  # a part of the frame that pages and panels use
 from tlx.app.selection import Choice, Facts, Selection, choose
-from tlx.app.text import escape, sentence
+from tlx.app.text import csv, escape, sentence
 from tlx.cases import Case
 from tlx.errors import UserError
 
@@ -72,12 +72,15 @@ def guard() -> Iterator[None]:
         st.stop()
 
 
-def downloads(figure: LayoutDOM, table: pd.DataFrame, *, name: str) -> None:
-    """A row of two buttons: the numbers as CSV, the figure as an HTML file that works without a network."""
+def downloads(figure: LayoutDOM | Callable[[], LayoutDOM], table: pd.DataFrame, *, name: str) -> None:
+    """A row of two buttons: the numbers as CSV, the figure as an HTML file that works without a network.
+
+    figure: itself, or a function that draws it only when it is asked for.
+    """
     row = st.container(horizontal=True)
     row.download_button(
         "Numbers (CSV)",
-        partial(_csv, table),
+        partial(csv, table),
         file_name=f"{name}.csv",
         mime="text/csv",
         on_click="ignore",
@@ -95,12 +98,9 @@ def downloads(figure: LayoutDOM, table: pd.DataFrame, *, name: str) -> None:
     )
 
 
-def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False).encode("utf-8")
-
-
-def _html(figure: LayoutDOM, name: str) -> bytes:
-    return str(file_html(figure, INLINE, title=name)).encode("utf-8")
+def _html(figure: LayoutDOM | Callable[[], LayoutDOM], name: str) -> bytes:
+    drawn = figure if isinstance(figure, LayoutDOM) else figure()
+    return str(file_html(drawn, INLINE, title=name)).encode("utf-8")
 
 
 def _case(choice: Choice) -> tuple[Case, Choice]:

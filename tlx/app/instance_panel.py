@@ -14,10 +14,10 @@ import streamlit as st
 from tlx.app import pictures as views
 from tlx.app.bokeh_view import Event
 from tlx.app.selection import InstanceRef, choose
-from tlx.app.text import escape_html
+from tlx.app.text import csv, escape_html
 from tlx.cases import DOMAINS
 from tlx.figures.pictures import Pictures
-from tlx.results import Discriminability, Network
+from tlx.results import Network
 
 _CLASSES, _FOR, _LASSO = "instances classes", "instances classes for", "instances lasso"
 Pair = tuple[str, int]
@@ -123,24 +123,6 @@ def lasso() -> list[Pair]:
     return pairs
 
 
-def domain_note(result: Discriminability) -> None:
-    """How far the domain scores can be trusted, in one sentence."""
-    share = f"{result.accuracy:.1%} (95 % interval {result.low:.1%} to {result.high:.1%})"
-    if result.chance:
-        st.warning(f"The domains cannot be told apart better than by a coin, held out {share}: the scores are noise.")
-    else:
-        st.markdown(
-            f"By the conductance of its important neurons a linear classifier tells the two domains apart with "
-            f"held-out accuracy {share}. Instances on the wrong side of the dashed line look to it like the other "
-            "domain's."
-        )
-
-
-def score_table(result: Discriminability) -> pd.DataFrame:
-    """The scores as a table: domain, instance, decision value."""
-    return pd.DataFrame({"domain": result.domain, "instance": result.instances, "decision": result.decision})
-
-
 def indices_of(points: pd.DataFrame, pairs: list[Pair]) -> list[int]:
     """Rows of `scatter.points` that show these instances."""
     wanted = set(pairs)
@@ -177,7 +159,7 @@ def gallery(pictures: Pictures, instances: pd.DataFrame) -> None:
     head = st.container(horizontal=True)
     head.download_button(
         "Selection (CSV)",
-        lambda: rows.to_csv(index=False),
+        lambda: csv(rows),
         file_name="instances.csv",
         mime="text/csv",
         on_click="ignore",

@@ -7,6 +7,7 @@ from itertools import product
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from tlx import pipeline
 from tlx.app import jobs
@@ -19,6 +20,8 @@ from tlx.figures.zigzag_subject import ORDERS, USUAL, Options, Subject
 from tlx.figures.zigzag_weights import woven
 from tlx.results import Reuse
 
+_SECOND = "network second class"
+SIZES = (4, 8, USUAL, 48, 96)
 _ORDER_WORDS = {"rank": "by importance", "index": "by index", "match": "matches side by side"}
 
 
@@ -35,16 +38,7 @@ def options(subject: Subject, layers: Sequence[str]) -> Options:
         help="By importance: highest rank score first. Matches side by side: each source neuron stands where the "
         "target neuron it matches stands.",
     )
-    shown = kept.shown
-    if most > 8:
-        sizes = [size for size in (8, USUAL, 48, 96) if size < most] + [0]
-        shown = row.selectbox(
-            "Important neurons shown",
-            sizes,
-            index=sizes.index(kept.shown) if kept.shown in sizes else len(sizes) - 1,
-            format_func=lambda size: f"up to {size}" if size else f"all (up to {most})",
-            width=190,
-        )
+    shown = _how_many(row, most, kept.shown)
     others = row.toggle("Non-important regions", kept.others)
     source = row.toggle("Source weights", kept.source)
     chosen = Options(shown, order or kept.order, others, source)
@@ -52,8 +46,27 @@ def options(subject: Subject, layers: Sequence[str]) -> Options:
     return chosen
 
 
+def _how_many(row: DeltaGenerator, most: int, kept: int) -> int:
+    """How many important neurons of a layer to show; asked wherever there is anything to choose.
+
+    most: the largest number any layer has; kept: the present limit, 0 for all.
+    """
+    sizes = [size for size in SIZES if size < most]
+    if not sizes:
+        return kept
+    asked: int = row.selectbox(
+        "Important neurons shown",
+        [*sizes, 0],
+        index=sizes.index(kept) if kept in sizes else len(sizes),
+        format_func=lambda size: f"{size} of up to {most}" if size else f"all, up to {most}",
+        width=190,
+    )
+    # A limit that hides nothing here stays one, so that it holds again in a larger network.
+    return kept if asked == 0 and kept >= most else asked
+
+
 def taker(layout: Layout) -> Callable[[Event], None]:
-    """Handles a tap: an index or a cell chooses a neuron, a weight chooses an edge and its target-side neuron."""
+    """Handles a tap: an index or a cell chooses a neuron, a weight chooses an edge."""
 
     def take(event: Event) -> None:
         hit = locate(layout, float(event["x"]), float(event["y"]))
@@ -62,7 +75,7 @@ def taker(layout: Layout) -> Callable[[Event], None]:
         elif isinstance(hit, CellHit):
             choose(neuron=NeuronRef("target", hit.layer, hit.target))
         elif isinstance(hit, EdgeHit):
-            choose_edge(hit.model, hit.pair, hit.first, hit.second)
+            choose_edge(hit)
 
     return take
 
@@ -72,15 +85,36 @@ def focus(neuron: NeuronRef | None) -> tuple[str, str, int] | None:
     return None if neuron is None else (neuron.model, neuron.layer, neuron.index)
 
 
-def known_reuse(case: Case, class_name: str, ours: Reuse) -> dict[str, Reuse]:
-    """The reuse of every class that is stored already, the chosen one last, so that it is drawn on top."""
-    others = [name for name in pipeline.classes(case) if name != class_name]
-    found = {name: jobs.stored(pipeline.reuse, case, name) for name in others if _has_instances(case, name)}
-    return {name: reuse for name, reuse in found.items() if reuse is not None} | {class_name: ours}
+def second_class(case: Case, class_name: str) -> str | None:
+    """Asks for a class to set beside the chosen one; it stays chosen when the page is left and visited again."""
+    key, nobody = f"{_SECOND} widget", ""
+    names = [nobody, *_others(case, class_name)]
+    kept = st.session_state.get(_SECOND)
+    st.session_state[key] = kept if kept in names else nobody
+
+    def take() -> None:
+        st.session_state[_SECOND] = st.session_state[key]
+
+    said = {name: f"class {name}" for name in names} | {nobody: "no other class"}
+    asked: str = st.selectbox("Compare with", names, key=key, on_change=take, format_func=said.__getitem__, width=190)
+    return asked or None
 
 
-def _has_instances(case: Case, class_name: str) -> bool:
-    return len(pipeline.instances_of(case, "target", class_name)) > 0
+def known_reuse(case: Case, ours: Reuse, second: Reuse | None) -> dict[str, Reuse]:
+    """The reuse of every class that is stored already; the two compared come last, so that they are drawn on top."""
+    found = {name: jobs.stored(pipeline.reuse, case, name) for name in _others(case, ours.class_name)}
+    known = {name: reuse for name, reuse in found.items() if reuse is not None}
+    for one in (second, ours):
+        if one is not None:
+            known.pop(one.class_name, None)
+            known[one.class_name] = one
+    return known
+
+
+def _others(case: Case, class_name: str) -> list[str]:
+    """The other classes that the target domain has instances of."""
+    names = [name for name in pipeline.classes(case) if name != class_name]
+    return [name for name in names if len(pipeline.instances_of(case, "target", name))]
 
 
 def label(subject: Subject, layers: Sequence[str]) -> str:

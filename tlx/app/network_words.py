@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from tlx.app.text import escape
 from tlx.results import Network, Reuse
 
 
@@ -21,6 +22,15 @@ def summary(reuse: Reuse, network: Network) -> str:
         ]
         said.append("Important target edges that are inherited: " + _both(ends))
     return "  \n".join(said)
+
+
+def reuse_caption(chosen: str, second: str | None) -> str:
+    """What the lines over depth are (Markdown)."""
+    beside = f"; dashed, with diamonds: class {escape(second)}" if second is not None else ""
+    return (
+        f"Blue: class {escape(chosen)}{beside}. Grey band: 95 % of what 200 random trades of the source neurons give "
+        f"for class {escape(chosen)}. Thin grey lines: the other classes that have been compared."
+    )
 
 
 def _ends(rows: pd.DataFrame) -> list[tuple[object, pd.Series]]:

@@ -9,15 +9,18 @@ import pandas as pd
 import streamlit as st
 
 from tlx.app import frame, pictures
+from tlx.app.feature_strip import crop_row
 from tlx.app.selection import Choice, NeuronRef, Selection, choose
+from tlx.crops import Crop
 from tlx.figures.conductance import Distribution
 from tlx.figures.pictures import Pictures
 from tlx.figures.zigzag_layout import OTHER_MODEL
 from tlx.figures.zigzag_subject import Subject
-from tlx.results import Activations, Conductance
+from tlx.results import Activations, Conductance, Layer
 
 SIMILAR = 5
-TOP = 8
+TOP = 6
+_TILE = 64  # of their pictures, in CSS pixels: one row of them in half a page
 _KEY = "network neuron"
 
 
@@ -134,7 +137,13 @@ def gallery(
     if activations is not None:
         rows = top_instances(activations, instances, neuron, domain)
         st.markdown(f"**{domain.capitalize()} domain**, with their class and the activation of #{neuron.index}")
-        pictures.gallery(served, rows)
+        pictures.gallery(served, rows, size=_TILE)
+
+
+def parts_seen(crops: Mapping[str, Sequence[Crop]] | None, layer: Layer, domain: str) -> None:
+    """Below the instances the part of each that the neuron sees; nothing where it sees all of it."""
+    if crops is not None and layer.field is not None:
+        crop_row(domain, crops[domain], size=_TILE)
 
 
 def top_instances(activations: Activations, instances: pd.DataFrame, neuron: NeuronRef, domain: str) -> pd.DataFrame:

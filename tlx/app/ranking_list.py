@@ -10,7 +10,8 @@ import streamlit as st
 
 from tlx.app.bokeh_view import Event, bokeh_view
 from tlx.app.selection import NeuronRef, choose
-from tlx.figures.ranking import hit, ranking
+from tlx.figures.ranking import ranking
+from tlx.figures.ranking_layout import hit
 from tlx.results import Discriminability
 
 ROWS = 8  # on a page of the list

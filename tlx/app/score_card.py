@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tlx.findings import percent, points
+from tlx.findings import percent, points, points_between
 from tlx.results import Transferability
 
 
@@ -18,13 +18,19 @@ def score_card(found: Transferability) -> None:
             "domain's validation data. A point is one instance in a hundred. The interval comes from resampling the "
             "instances with both models' answers.",
         )
-        st.caption(f"95 % interval {points(found.low)} to {points(found.high)}, n = {found.n:,}")
+        between = points_between(found.low, found.high)
+        st.caption(_unbroken(f"{between}  \n95 % interval, n = {found.n:,}"))
         st.markdown(
-            f"- Target model: **{percent(found.target_accuracy)}** (epoch {found.target_epoch})\n"
-            f"- Source model: **{percent(found.source_accuracy)}** (epoch {found.source_epoch})\n"
-            + ("" if found.scratch_accuracy is None else f"- From scratch: **{percent(found.scratch_accuracy)}**\n")
+            f"Target model: **{percent(found.target_accuracy)}**, epoch {found.target_epoch}  \n"
+            f"Source model: **{percent(found.source_accuracy)}**, epoch {found.source_epoch}  \n"
+            + ("" if found.scratch_accuracy is None else f"From scratch: **{percent(found.scratch_accuracy)}**\n")
         )
         st.markdown(meaning(found))
+
+
+def _unbroken(said: str) -> str:
+    """Numbers stay on the line of their units; only line ends of the text itself break it."""
+    return "  \n".join(line.replace(" ", "\N{NO-BREAK SPACE}") for line in said.split("  \n"))
 
 
 def meaning(found: Transferability) -> str:

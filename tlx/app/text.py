@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import re
 
+import pandas as pd
+
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:&^=])")
 
 
@@ -19,6 +21,16 @@ def escape(text: object, limit: int = 300) -> str:
 def escape_html(text: object) -> str:
     """`text` as HTML that shows exactly these characters, attribute values included."""
     return html.escape(str(text), quote=True)
+
+
+def csv(table: pd.DataFrame) -> bytes:
+    """The table as CSV for a spreadsheet: text that it would take for a formula is quoted with an apostrophe."""
+    columns = {name: column.map(_no_formula) for name, column in table.items()}
+    return pd.DataFrame(columns).rename(columns=_no_formula).to_csv(index=False).encode("utf-8")
+
+
+def _no_formula(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def sentence(error: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -11,35 +10,41 @@ import streamlit as st
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.selection import InstanceRef
 from tlx.figures.maps import signed_map
+from tlx.figures.zigzag_layout import EdgeHit
 from tlx.figures.zigzag_subject import Subject
 from tlx.results import Activations, KernelResponse, Pair
 
 _KEY = "network edge"
 
 
-@dataclass(frozen=True)
-class EdgeRef:
-    """The edge from neuron `first` of the pair's shallow layer to `second` of its deep one, in one model."""
-
-    model: str
-    pair: Pair
-    first: int
-    second: int
+def choose_edge(edge: EdgeHit) -> None:
+    """Has the panel show this edge, on this page and when it is visited again; call it in a callback."""
+    st.session_state[_KEY] = edge
 
 
-def choose_edge(model: str, pair: Pair, first: int, second: int) -> None:
-    """Has the panel show this edge; call it in a callback."""
-    st.session_state[_KEY] = EdgeRef(model, pair, first, second)
+def chosen(subject: Subject) -> EdgeHit | None:
+    """The chosen edge, if this case has it."""
+    edge: EdgeHit | None = st.session_state.get(_KEY)
+    return edge if edge is not None and edge.pair in subject.target.edges and _exists(subject, edge) else None
 
 
-def picker(subject: Subject, layers: tuple[str, ...]) -> EdgeRef | None:
+def framed(subject: Subject) -> tuple[EdgeHit, ...]:
+    """The chosen edge and, where a target edge has one, its source counterpart: what the view frames."""
+    edge = chosen(subject)
+    if edge is None:
+        return ()
+    twin = counterpart(subject, edge) if edge.model == "target" else None
+    return (edge,) if twin is None else (edge, twin)
+
+
+def picker(subject: Subject, layers: tuple[str, ...]) -> EdgeHit | None:
     """The keyboard's way to an edge, and the one chosen; None where the chosen layers have no edges."""
     pairs = [pair for pair in pairwise(layers) if pair in subject.target.edges]
     if not pairs:
         st.caption("The chosen layers have no edges between them; choose neighbouring layers in the sidebar.")
         return None
-    edge = st.session_state.get(_KEY)
-    if edge is None or edge.pair not in pairs or not _exists(subject, edge):
+    edge = chosen(subject)
+    if edge is None or edge.pair not in pairs:
         edge = _strongest(subject, pairs[0])
     model, pair, first, second = st.columns([3, 4, 3, 3])
     keys = [f"{_KEY} {name}" for name in ("model", "pair", "first", "second")]
@@ -50,7 +55,7 @@ def picker(subject: Subject, layers: tuple[str, ...]) -> EdgeRef | None:
         values = [st.session_state[key] for key in keys]
         units = subject.model(values[0]).edges[values[1]].counts.shape
         ends = [min(int(value or 0), size - 1) for value, size in zip(values[2:], units, strict=True)]
-        choose_edge(values[0], values[1], *ends)
+        choose_edge(EdgeHit(values[0], values[1], *ends))
 
     model.selectbox("Model", ("target", "source"), key=keys[0], on_change=take)
     pair.selectbox("Layers", pairs, key=keys[1], on_change=take, format_func=lambda both: _between(subject, both))
@@ -64,29 +69,29 @@ def _between(subject: Subject, pair: Pair) -> str:
     return " → ".join(str(subject.network.layer(layer).index) for layer in pair)
 
 
-def _exists(subject: Subject, edge: EdgeRef) -> bool:
+def _exists(subject: Subject, edge: EdgeHit) -> bool:
     units = subject.target.edges[edge.pair].counts.shape
     return bool(edge.first < units[0] and edge.second < units[1])
 
 
-def _strongest(subject: Subject, pair: Pair) -> EdgeRef:
+def _strongest(subject: Subject, pair: Pair) -> EdgeHit:
     """The most important target edge between important neurons, or the most important of all."""
     important = subject.target.edges[pair].important
     ends = (subject.target.important[layer] for layer in pair)
     inside = np.logical_and(*(np.isin(important[:, at], neurons) for at, neurons in enumerate(ends)))
     rows = important[inside] if inside.any() else important
     first, second = rows[0] if len(rows) else (0, 0)
-    return EdgeRef("target", pair, int(first), int(second))
+    return EdgeHit("target", pair, int(first), int(second))
 
 
-def counterpart(subject: Subject, edge: EdgeRef) -> EdgeRef | None:
+def counterpart(subject: Subject, edge: EdgeHit) -> EdgeHit | None:
     """The source edge between the neurons most similar to a target edge's ends; None where a match is undefined."""
     match = subject.comparison.match
     first, second = int(match[edge.pair[0]][edge.first]), int(match[edge.pair[1]][edge.second])
-    return None if min(first, second) < 0 else EdgeRef("source", edge.pair, first, second)
+    return None if min(first, second) < 0 else EdgeHit("source", edge.pair, first, second)
 
 
-def facts(subject: Subject, edge: EdgeRef) -> str:
+def facts(subject: Subject, edge: EdgeHit) -> str:
     """The edge's numbers in both models, and what became of it, as Markdown."""
     lines = [_numbers(subject, edge)]
     if edge.model == "target":
@@ -99,7 +104,7 @@ def facts(subject: Subject, edge: EdgeRef) -> str:
     return "  \n".join(lines)
 
 
-def _numbers(subject: Subject, edge: EdgeRef) -> str:
+def _numbers(subject: Subject, edge: EdgeHit) -> str:
     edges, n = subject.model(edge.model).edges[edge.pair], subject.model(edge.model).n
     count, value = int(edges.counts[edge.first, edge.second]), float(edges.value[edge.first, edge.second])
     mark = "important" if _important(subject, edge) else "not important"
@@ -109,7 +114,7 @@ def _numbers(subject: Subject, edge: EdgeRef) -> str:
     )
 
 
-def _important(subject: Subject, edge: EdgeRef) -> bool:
+def _important(subject: Subject, edge: EdgeHit) -> bool:
     important = subject.model(edge.model).edges[edge.pair].important
     return bool(((important[:, 0] == edge.first) & (important[:, 1] == edge.second)).any())
 
@@ -120,14 +125,14 @@ def _verdict(here: bool, there: bool) -> str:
     return "So it is **inherited**." if there else "That one is not important, so this edge is **not inherited**."
 
 
-def instance_for(activations: Activations, edge: EdgeRef, among: np.ndarray, chosen: InstanceRef | None) -> int:
+def instance_for(activations: Activations, edge: EdgeHit, among: np.ndarray, chosen: InstanceRef | None) -> int:
     """The chosen target instance, or of these the one on which the edge's first neuron is most active."""
     if chosen is not None and chosen.domain == "target":
         return chosen.index
     return int(among[activations.layer(edge.pair[0])[among, edge.first].argmax()])
 
 
-def draw(found: KernelResponse | None, edge: EdgeRef, instance: int) -> None:
+def draw(found: KernelResponse | None, edge: EdgeHit, instance: int) -> None:
     """Kernel, entering map and response, side by side, as soon as they are measured."""
     if found is None:
         return

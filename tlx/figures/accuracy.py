@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from bokeh.models import FixedTicker, GlyphRenderer, HoverTool, Legend, LegendItem, Range1d
+from bokeh.models import FixedTicker, GlyphRenderer, HoverTool, Legend, LegendItem, NumeralTickFormatter, Range1d
 from bokeh.plotting import figure
 
 from tlx.figures import theme
@@ -39,7 +39,7 @@ def accuracy(history: pd.DataFrame) -> figure:
         height=380,
         sizing_mode="stretch_width",
         x_axis_label="epoch (0 = before training)",
-        y_axis_label="accuracy (share of right predictions)",
+        y_axis_label="accuracy (instances predicted right)",
         y_range=Range1d(0, 1.02),
         tools="xpan,xwheel_zoom,box_zoom,reset,save",
         toolbar_location="above",
@@ -49,6 +49,7 @@ def accuracy(history: pd.DataFrame) -> figure:
     )
     plot.toolbar.logo = None
     plot.yaxis.ticker = FixedTicker(ticks=[0, 0.2, 0.4, 0.6, 0.8, 1])
+    plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
     plot.xaxis.ticker.min_interval, plot.xaxis.ticker.num_minor_ticks = 1, 0  # there is no half epoch
     items = [item for line in [*LINES, *EXTRA] if (item := _line(plot, history, line)) is not None]
     plot.add_layout(

@@ -11,11 +11,11 @@ from bokeh.plotting import figure
 
 from tlx.figures import theme
 from tlx.figures.pictures import Pictures
+from tlx.figures.projection import axes_table, point_table, seen_by
+from tlx.figures.sources import source_of
 from tlx.results import Discriminability
 
-REACH = 0.9  # the longest axis drawn reaches this share of the way to the outermost instance
 AXIS = "#b8860b"  # dark gold: neither domain's colour, and seen on points of both
-APART = 0.06  # least vertical distance of two axes' labels, as a share of the plot's height
 
 _POINT = """<div style="display:flex;gap:10px;font-size:13px;line-height:1.45">{picture}<div>
 <b>@domain domain</b>, instance @instance<br>{said}
@@ -25,23 +25,6 @@ _SAID = "target model: <b>@prediction</b> (@confidence{{0 %}})<br>"
 _AXIS = """<div style="font-size:13px;line-height:1.45"><b>#@place &nbsp;@title, neuron @neuron</b><br>
 weight u @weight{+0.000}: more conductance looks <b>@towards</b><br>
 axis: @u{+0.000} along u/|u|, @g{+0.000} along g</div>"""
-
-
-def seen_by(result: Discriminability, active: Sequence[int]) -> np.ndarray:
-    """(N, 2) the plane as some neurons alone make it: their rows of W and their columns of A (5.4.2).
-
-    active: columns. Every other neuron counts as if it had its mean over the instances (0 after standardising), so the
-    boundary's place stays `result.boundary`: there the classifier's decision value is 0 for such an instance.
-    """
-    columns = result.values[:, list(active)]
-    standard = (columns - columns.mean(axis=0)) / columns.std(axis=0)
-    return np.asarray(standard @ result.axes[list(active)])
-
-
-def agreement(result: Discriminability, coordinates: np.ndarray) -> float:
-    """Share of instances that `coordinates` put on the side of the boundary where the whole classifier has them."""
-    drawn, whole = coordinates[:, 0] > result.boundary, result.coordinates[:, 0] > result.boundary
-    return float(np.mean(drawn == whole))
 
 
 def biplot(
@@ -74,92 +57,13 @@ def biplot(
         name="biplot",
     )
     plot.xgrid.visible = False
+    plot.toolbar.logo = None
     axes = axes_table(result, active, titles, coordinates, chosen)
     _frame(plot, result, coordinates, axes)
     _draw_boundary(plot, result)
     _draw_points(plot, point_table(result, coordinates, instances), pictures, told=instances is not None)
     _draw_axes(plot, axes)
     return plot
-
-
-def point_table(result: Discriminability, coordinates: np.ndarray, instances: pd.DataFrame | None) -> pd.DataFrame:
-    """One row an instance: place, domain, what the held-out classifier says, and what the target model says."""
-    says = np.where(result.decision > 0, "target", "source")
-    data = pd.DataFrame(
-        {
-            "x": coordinates[:, 0],
-            "y": coordinates[:, 1],
-            "domain": result.domain.astype(str),
-            "instance": result.instances,
-            "decision": result.decision,
-            "says": says,
-            "verdict": np.where(says == result.domain, "✓", "✗"),
-        }
-    )
-    if instances is None:
-        return data
-    told = instances[["domain", "instance", "prediction", "confidence"]]
-    return data.merge(told, on=["domain", "instance"], how="left", validate="one_to_one")
-
-
-def axes_table(
-    result: Discriminability,
-    active: Sequence[int],
-    titles: Mapping[str, str],
-    coordinates: np.ndarray,
-    chosen: int | None = None,
-) -> pd.DataFrame:
-    """One row an active neuron: the end of its axis, all scaled by one factor, and where its label stands."""
-    columns = list(active)
-    ends = _scaled(result.axes[columns], coordinates)
-    places = np.empty(len(result.ranking), dtype=int)
-    places[result.ranking] = np.arange(1, len(places) + 1)
-    neurons = [result.neurons[column] for column in columns]
-    return pd.DataFrame(
-        {
-            "x": ends[:, 0],
-            "y": ends[:, 1],
-            "label_y": _spread(ends[:, 1], APART * 2.3 * np.abs(coordinates[:, 1]).max(initial=1e-9)),
-            "align": np.where(ends[:, 0] < 0, "left", "right"),  # labels stand at the plot's edges
-            "shift": np.where(ends[:, 0] < 0, 6, -6),
-            "place": places[columns],
-            "layer": [layer for layer, _ in neurons],
-            "title": [titles[layer] for layer, _ in neurons],
-            "neuron": [index for _, index in neurons],
-            "label": [
-                f"#{place}  {titles[layer].partition(':')[0]} · {index}"
-                for place, (layer, index) in zip(places[columns], neurons, strict=True)
-            ],
-            "weight": result.weights[columns],
-            "towards": np.where(result.weights[columns] > 0, "target-like", "source-like"),
-            "u": result.axes[columns, 0],
-            "g": result.axes[columns, 1],
-            "width": [4.5 if column == chosen else 2.5 for column in columns],
-        }
-    )
-
-
-def _scaled(axes: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
-    """The axes, all times one factor, as long as the outermost instances allow in both directions."""
-    longest, reach = np.abs(axes).max(axis=0, initial=0), REACH * np.abs(coordinates).max(axis=0)
-    factors = reach[longest > 0] / longest[longest > 0]
-    return axes * factors.min(initial=np.inf) if len(factors) else axes
-
-
-def _spread(heights: np.ndarray, least: float) -> np.ndarray:
-    """The heights moved apart, in their order, until neighbours are at least `least` from each other."""
-    order = np.argsort(heights, kind="stable")
-    moved = heights[order]
-    for _ in range(100):
-        gaps = np.diff(moved)
-        close = gaps < least - 1e-9
-        if not close.any():
-            break
-        push = np.where(close, (least - gaps) / 2, 0)
-        moved = moved - np.append(push, 0) + np.insert(push, 0, 0)
-    spread = np.empty_like(moved)
-    spread[order] = moved
-    return spread
 
 
 def _frame(plot: figure, result: Discriminability, coordinates: np.ndarray, axes: pd.DataFrame) -> None:
@@ -230,18 +134,20 @@ def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None, *,
 def _legend(plot: figure, data: pd.DataFrame, marks: GlyphRenderer) -> None:
     """Crosses, circles and the boundary explained above the plot, with their counts."""
     items = [
-        LegendItem(label=f"{domain} instances ({len(rows)})", renderers=[marks], index=int(rows.index[0]))
+        LegendItem(label=f"{domain} ({len(rows):,})", renderers=[marks], index=int(rows.index[0]))
         for domain, rows in data.groupby("domain", sort=False)
     ]
     line = plot.line([np.nan, np.nan], [np.nan, np.nan], line_color=theme.NEUTRAL, line_width=2.5, line_dash="dashed")
     items.append(LegendItem(label="decision boundary", renderers=[line]))
-    legend = Legend(items=items, orientation="horizontal", border_line_alpha=0, background_fill_alpha=0, padding=2)
+    legend = Legend(
+        items=items, orientation="horizontal", border_line_alpha=0, background_fill_alpha=0, padding=2, spacing=16
+    )
     plot.add_layout(legend, "above")
 
 
 def _draw_axes(plot: figure, axes: pd.DataFrame) -> None:
     """The active neurons' axes from the origin, each with its place in the ranking as in the list's rows."""
-    source = ColumnDataSource({name: axes[name].to_numpy() for name in axes}, name="axes")
+    source = source_of(axes, "axes")
     colour = AXIS
     lines = plot.segment(0, 0, "x", "y", source=source, line_color=colour, line_width="width", name="axes")
     ends = plot.scatter("x", "y", source=source, size=9, color=colour, name="axis ends")

@@ -34,13 +34,14 @@ def domain_gap(gaps: Sequence[LayerGap], network: Network) -> figure:
         name="domain gap",
     )
     plot.xgrid.visible = False
+    plot.toolbar.logo = None
     plot.xaxis.ticker = [layer.index for layer in network.layers]
     plot.xaxis.major_label_overrides = {layer.index: f"{layer.index}: {layer.kind}" for layer in network.layers}
     plot.add_layout(Span(location=0.5, dimension="width", line_color=theme.NEUTRAL, line_dash="dashed", line_width=1.5))
     for model, rows in data.groupby("model", sort=False):
         _draw_model(plot, str(model), rows)
     plot.add_layout(plot.legend[0], "above")
-    plot.legend[0].update(orientation="horizontal", border_line_alpha=0, background_fill_alpha=0, padding=2)
+    plot.legend[0].update(orientation="horizontal", border_line_alpha=0, background_fill_alpha=0, padding=2, spacing=16)
     return plot
 
 

@@ -1,4 +1,4 @@
-"""How source-like or target-like each instance of a class is: the domain classifier's decision values (5.4.1)."""
+"""How source-like or target-like a class's instances are: distances from the domain classifier's boundary (5.4.1)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from tlx.results import Discriminability
 BINS = 30
 
 _TOOLTIP = """<div style="font-size:13px"><b>@count</b> of @n @domain instances<br>
-decision value @left{0.00} to @right{0.00}</div>"""
+distance @left{0.00} to @right{0.00}</div>"""
 
 
 def domain_score(result: Discriminability, picked: tuple[str, int] | None = None) -> figure:
-    """Histograms of the out-of-fold decision values, source above and target below one axis, on one scale.
+    """Histograms of the held-out signed distances, source above and target below one axis, on one scale.
 
     Left of 0 the classifier takes an instance for source, right of it for target. picked: (domain, instance) whose
     value is marked. Sources "source", "target" (one row a bar) and "picked".
     """
     plot = figure(
-        title=f"Domain score of class {result.class_name}, {result.model} model: source above, target below",
-        height=300,
+        title=f"Class {result.class_name}, {result.model} model",
+        height=320,
         sizing_mode="stretch_width",
-        x_axis_label="decision value (source-like on the left, target-like on the right; no unit)",
-        y_axis_label="instances",
+        x_axis_label="← source-like · distance from the boundary · target-like →",
+        y_axis_label="instances (target ↓, source ↑)",
         tools="xpan,xwheel_zoom,reset,save",
         toolbar_location="above",
         background_fill_alpha=0,
@@ -37,6 +37,8 @@ def domain_score(result: Discriminability, picked: tuple[str, int] | None = None
     edges = _edges(result.decision)
     for domain, side in (("source", 1), ("target", -1)):
         _bars(plot, result.decision[result.domain == domain], edges, domain, side)
+    plot.add_layout(plot.legend[0], "above")
+    plot.legend[0].update(orientation="horizontal", border_line_alpha=0, background_fill_alpha=0, padding=2)
     plot.add_layout(Span(location=0, dimension="height", line_color=theme.NEUTRAL, line_dash="dashed", line_width=2))
     plot.yaxis.formatter = CustomJSTickFormatter(code="return `${Math.abs(tick)}`")
     _mark(plot, result, picked)
@@ -66,8 +68,6 @@ def _bars(plot: figure, values: np.ndarray, edges: np.ndarray, domain: str, side
         legend_label=f"{domain} instances ({len(values)})",
         name=domain,
     )
-    plot.add_layout(plot.legend[0], "right")
-    plot.legend[0].border_line_alpha = plot.legend[0].background_fill_alpha = 0
     plot.add_tools(HoverTool(renderers=[bars], tooltips=_TOOLTIP))
 
 
@@ -75,8 +75,9 @@ def _mark(plot: figure, result: Discriminability, picked: tuple[str, int] | None
     domain, instance = picked or ("", -1)
     found = np.flatnonzero((result.domain == domain) & (result.instances == instance))
     data = {"x": result.decision[found], "y": np.zeros(len(found)), "instance": result.instances[found]}
+    data["domain"] = np.repeat(domain, len(found))
     source = ColumnDataSource(data, name="picked")
     for width, colour in ((5.5, "#ffffff"), (2.5, theme.INK)):
         marks = plot.scatter("x", "y", source=source, size=16, marker="diamond", fill_alpha=0, line_color=colour)
         marks.glyph.line_width = width
-    plot.add_tools(HoverTool(renderers=[marks], tooltips="instance @instance: decision value @x{0.00}"))
+    plot.add_tools(HoverTool(renderers=[marks], tooltips="@domain instance @instance: distance @x{0.00}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool
@@ -16,12 +17,17 @@ MEASURES = {
     "rank_agreement": ("Rank agreement", "Spearman's ρ of rank scores"),
     "inherited": ("Inherited edges", "share of important edges"),
 }
+SECOND = theme.CLASS_PALETTE[0]  # the class compared with: far from blue, red and grey
 _HOVER = """<div style="font-size:12px;line-height:1.5"><b>class @class_name, @place</b>
 <div>@value{0.00} of @n @counted</div><div>by chance @chance{0.00} (@low{0.00} to @high{0.00})</div></div>"""
 
 
-def reuse(network: Network, known: Mapping[str, Reuse], chosen: str, measure: str) -> figure:
-    """One measure over depth. known: by class name; chosen: the class drawn in colour, with chance's 95 % range.
+def reuse(
+    network: Network, known: Mapping[str, Reuse], chosen: str, measure: str, *, second: str | None = None
+) -> figure:
+    """One measure over depth. known: by class name; chosen: the class drawn in blue, with chance's 95 % range.
+
+    second: a class to compare it with, drawn in another colour, dashed and with diamonds.
 
     Sources: lines (one row for each class), points (all classes), chance. Raises KeyError for an unknown measure.
     """
@@ -45,7 +51,7 @@ def reuse(network: Network, known: Mapping[str, Reuse], chosen: str, measure: st
     band = ColumnDataSource(ours[["place", "low", "high", "chance"]].to_dict("list"), name="chance")
     plot.varea("place", "low", "high", source=band, fill_color=theme.NEUTRAL, fill_alpha=0.25)
     plot.line("place", "chance", source=band, line_color=theme.NEUTRAL, line_dash="dotted", line_width=1.5)
-    _classes(plot, data, chosen)
+    _classes(plot, data, _looks(known, chosen, second))
     return plot
 
 
@@ -61,24 +67,46 @@ def table(network: Network, known: Mapping[str, Reuse], measure: str) -> pd.Data
     return data.assign(counted="important edges" if measure == "inherited" else "neurons")
 
 
-def _classes(plot: figure, data: pd.DataFrame, chosen: str) -> None:
-    lines = [(name, rows["place"].tolist(), rows["value"].tolist()) for name, rows in data.groupby("class_name")]
-    look = (
-        {"colour": [], "alpha": [], "width": []}
-        if not lines
-        else {
-            "colour": [theme.TARGET if name == chosen else theme.NEUTRAL for name, *_ in lines],
-            "alpha": [1.0 if name == chosen else 0.45 for name, *_ in lines],
-            "width": [2.5 if name == chosen else 1.0 for name, *_ in lines],
-        }
-    )
-    columns = {"xs": [xs for _, xs, _ in lines], "ys": [ys for *_, ys in lines], "name": [name for name, *_ in lines]}
-    source = ColumnDataSource(columns | look, name="lines")
-    plot.multi_line("xs", "ys", source=source, line_color="colour", line_alpha="alpha", line_width="width")
-    ours = data["class_name"] == chosen
-    colours, sizes = ours.map({True: theme.TARGET, False: theme.NEUTRAL}), ours.map({True: 9, False: 5})
-    points = ColumnDataSource(data.assign(colour=colours, size=sizes).to_dict("list"), name="points")
+@dataclass(frozen=True)
+class _Look:
+    """How the line of a class and its points are drawn."""
+
+    colour: str = theme.NEUTRAL
+    alpha: float = 0.45
+    width: float = 1.0
+    dash: str = "solid"
+    marker: str = "circle"
+    size: int = 5
+
+
+def _looks(known: Mapping[str, Reuse], chosen: str, second: str | None) -> dict[str, _Look]:
+    compared = {
+        chosen: _Look(theme.TARGET, 1.0, 2.5, size=9),
+        second: _Look(SECOND, 1.0, 2.5, dash="dashed", marker="diamond", size=12),
+    }
+    return {name: compared.get(name, _Look()) for name in known}
+
+
+def _classes(plot: figure, data: pd.DataFrame, looks: Mapping[str, _Look]) -> None:
+    """A line for each class in the order of `looks`, the last one on top, and a point for each of its numbers."""
+    groups = {name: rows for name, rows in data.groupby("class_name", sort=False) if name in looks}
+    lines = [(name, groups[name]["place"].tolist(), groups[name]["value"].tolist()) for name in looks if name in groups]
+    columns: dict[str, list[object]] = {
+        "name": [name for name, *_ in lines],
+        "xs": [xs for _, xs, _ in lines],
+        "ys": [ys for *_, ys in lines],
+    }
+    for part in ("colour", "alpha", "width", "dash"):
+        columns[part] = [getattr(looks[name], part) for name, *_ in lines]
+    source = ColumnDataSource(columns, name="lines")
+    look = {"line_color": "colour", "line_alpha": "alpha", "line_width": "width", "line_dash": "dash"}
+    plot.multi_line("xs", "ys", source=source, **look)
+    styled = {
+        part: [getattr(looks[name], part) for name in data["class_name"]] for part in ("colour", "marker", "size")
+    }
+    points = ColumnDataSource(data.assign(**styled).to_dict("list"), name="points")
     drawn = plot.scatter(
-        "place", "value", source=points, size="size", fill_color="colour", line_color=None, fill_alpha=0.8
-    )
+        "place", "value", source=points, marker="marker", size="size", fill_color="colour", line_color=None,
+        fill_alpha=0.8,
+    )  # fmt: skip
     plot.add_tools(HoverTool(renderers=[drawn], tooltips=_HOVER, visible=False))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from bokeh.models import HoverTool, Legend, LegendItem
+from bokeh.models import CustomJS, HoverTool, Legend, LegendItem, TapTool
 from bokeh.plotting import figure
 
 from tlx.figures import theme
@@ -19,6 +19,8 @@ from tlx.results import Embedding
 # is turned to stand like an x.
 MARKS = {"source": ("plus", np.pi / 4, 11.0), "target": ("circle", 0.0, 8.5)}
 FAINT = 0.12
+# Bokeh's tap takes every mark under the pointer; a person means the one on top, which is drawn last.
+_TOPMOST = "cb_data.source.selected.indices = cb_data.source.selected.indices.slice(-1)"
 _HALO = "#c9ccd2"  # a light rim around the dark grey border, so that it shows on a dark page too
 
 _TOOLTIP = """<div style="display:flex;gap:10px;font-size:13px;line-height:1.45">{picture}<div>
@@ -50,13 +52,14 @@ def scatter(
         match_aspect=True,
         x_axis_label="t-SNE, first dimension (no unit)",
         y_axis_label="t-SNE, second dimension (no unit)",
-        tools="pan,wheel_zoom,box_select,lasso_select,tap,reset,save",
+        tools="pan,wheel_zoom,box_select,lasso_select,reset,save",
         active_drag="lasso_select",
         toolbar_location="right",
         background_fill_alpha=0,
         border_fill_alpha=0,
         name=f"scatter {embedding.model}",
     )
+    plot.add_tools(TapTool(callback=CustomJS(code=_TOPMOST)))
     plot.toolbar.logo = None
     plot.grid.visible = False
     plot.axis.major_tick_line_color = plot.axis.minor_tick_line_color = None
@@ -81,7 +84,8 @@ def points(embedding: Embedding, instances: pd.DataFrame, colours: Mapping[str, 
     data["width"] = np.where(wrong, 2.0, 0.5)
     data["halo"] = np.where(wrong, data["size"] + 3, 0)
     data["verdict"] = np.where(wrong, "✗ mispredicted", "✓")
-    return data.sort_values("mispredicted", kind="stable", ignore_index=True)
+    data = data.sort_values("mispredicted", kind="stable", ignore_index=True)
+    return data.assign(row=np.arange(len(data), dtype=np.int32))
 
 
 def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None) -> None:
@@ -118,7 +122,8 @@ def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None) ->
     picture = pictures.tooltip() if pictures else ""
     formatters = pictures.formatters() if pictures else {}
     tooltips = _TOOLTIP.format(picture=picture)
-    plot.add_tools(HoverTool(renderers=[marks], tooltips=tooltips, formatters=formatters, limit=1, mode="mouse"))
+    topmost = {"sort_by": [("row", -1)], "limit": 1}
+    plot.add_tools(HoverTool(renderers=[marks], tooltips=tooltips, formatters=formatters, **topmost))
 
 
 def _draw_names(plot: figure, data: pd.DataFrame, colours: Mapping[str, str]) -> None:

@@ -61,12 +61,13 @@ def silencing(result: Silenced) -> figure:
         name="silencing",
     )
     plot.xgrid.visible = False
+    plot.toolbar.logo = None
     plot.yaxis.formatter = NumeralTickFormatter(format="+0 %")
     for domain, aside in (("source", -0.19), ("target", 0.19)):
         _draw_domain(plot, table[table["domain"] == domain], domain, aside)
     plot.add_layout(Span(location=0, dimension="width", line_color=theme.NEUTRAL, line_width=1.5))
     plot.add_layout(plot.legend[0], "above")
-    plot.legend[0].update(orientation="horizontal", border_line_alpha=0, background_fill_alpha=0, padding=2)
+    plot.legend[0].update(orientation="horizontal", border_line_alpha=0, background_fill_alpha=0, padding=2, spacing=16)
     return plot
 
 

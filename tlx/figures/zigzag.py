@@ -17,31 +17,41 @@ from tlx.figures import ink, theme, zigzag_frame, zigzag_matrices, zigzag_weight
 from tlx.figures.zigzag_bars import Columns
 from tlx.figures.zigzag_frame import Focus
 from tlx.figures.zigzag_key import Key, key
-from tlx.figures.zigzag_layout import DIGIT, TEXT, Layout
+from tlx.figures.zigzag_layout import DIGIT, TEXT, EdgeHit, Layout
 from tlx.figures.zigzag_subject import Options, Subject, layout_of
 
 _MARGIN = 6.0
-_USUAL = 1060.0  # pixels a page usually leaves for the view
+_USUAL = 930.0  # pixels a page usually leaves for the view
+_ROOMY = 0.8  # pixels to a length of 1 from which on two lines of text fit above a matrix
 _LARGEST = 1.25  # pixels a length of 1 may take, so that two layers do not fill a wide screen
 _THIN = """
     const scale = plot.inner_width / Math.abs(plot.x_range.end - plot.x_range.start)
     if (!(scale > 0)) return
+    ranges.visible = scale >= roomy
     const {pitch, level, room} = source.data
     const fits = (i) => pitch[i] * scale * 2 ** level[i] >= closest && room[i] * scale >= digit
     const alpha = Array.from(pitch, (_, i) => fits(i) ? 1 : 0)
     if (alpha.some((a, i) => a != source.data.alpha[i])) source.data = {...source.data, alpha}
-"""  # indices thin out, by halves, where they would run into each other
+"""  # indices thin out, by halves, where they would run into each other; the similarities' ranges vanish
 
 
-def zigzag(subject: Subject, layers: Sequence[str], options: Options | None = None, chosen: Focus = None) -> figure:
+def zigzag(
+    subject: Subject,
+    layers: Sequence[str],
+    options: Options | None = None,
+    *,
+    chosen: Focus = None,
+    edges: Sequence[EdgeHit] = (),
+) -> figure:
     """The view of these layers, shallow first.
 
     The figure's coordinates are those of `layout_of(subject, layers, options)`, so that `locate` says what was tapped.
     Sources and renderers are named: similarity, matches, similarity_bars, source_weights, target_weights, marks, boxes,
-    weight_bars, indices, bars, titles, gaps, focus.
+    weight_bars, indices, bars, titles, gaps, focus, edge_focus.
 
     Args:
         chosen: the neuron (model, layer, index) to frame.
+        edges: those whose cells to frame: the chosen one and its counterpart.
 
     Raises:
         EmptyError: no layer is given.
@@ -53,7 +63,8 @@ def zigzag(subject: Subject, layers: Sequence[str], options: Options | None = No
     _papers(plot, zigzag_frame.papers(layout, subject))
     _matrices(plot, layout, subject)
     _weights(plot, layout, subject)
-    _frame(plot, layout, subject, chosen)
+    _frame(plot, layout, subject)
+    _focus(plot, layout, chosen, edges)
     _key(plot, explained)
     return plot
 
@@ -155,7 +166,7 @@ def _boxes(plot: figure, source: ColumnDataSource) -> None:
     _tooltip(plot, [box, pie], zigzag_words.BOX)
 
 
-def _frame(plot: figure, layout: Layout, subject: Subject, chosen: Focus) -> None:
+def _frame(plot: figure, layout: Layout, subject: Subject) -> None:
     sides = {name: name for name in ("left", "right", "top", "bottom")}
     bars = plot.quad(**sides, source=_source(zigzag_frame.bars(layout), "bars"), color="colour", alpha="alpha")
     _tooltip(plot, [bars], zigzag_words.STRIP)
@@ -163,17 +174,26 @@ def _frame(plot: figure, layout: Layout, subject: Subject, chosen: Focus) -> Non
     text = {"text": "text", "angle": "angle", "text_align": "align", "text_color": "colour", "text_alpha": "alpha"}
     indices = plot.text("x", "y", source=source, text_baseline="middle", text_font_size="12px", name="indices", **text)
     _tooltip(plot, [indices], zigzag_words.INDEX, twin=zigzag_words.neuron())
-    thin = CustomJS(args={"plot": plot, "source": source, "closest": TEXT, "digit": DIGIT - 0.5}, code=_THIN)
-    for model, change in ((plot, "inner_width"), (plot.x_range, "start"), (plot.x_range, "end")):
-        model.js_on_change(change, thin)
     titles = _source(zigzag_frame.titles(layout, subject), "titles")
     plot.text("x", "y", "text", source=titles, text_font_size="13px", text_font_style="bold", text_baseline="top")
+    ranges = plot.text("x", "range_y", "range", source=titles, text_font_size="12px", text_baseline="top")
+    ranges.visible = plot.width >= _ROOMY * (layout.width + 2 * _MARGIN)
+    args = {"plot": plot, "source": source, "closest": TEXT, "digit": DIGIT - 0.5, "ranges": ranges, "roomy": _ROOMY}
+    for model, change in ((plot, "inner_width"), (plot.x_range, "start"), (plot.x_range, "end")):
+        model.js_on_change(change, CustomJS(args=args, code=_THIN))
     captions = _source(zigzag_frame.captions(layout, subject), "captions")
     plot.text("x", "y", "text", source=captions, text_font_size="12px", text_color="colour")
     gaps = _source(zigzag_frame.gaps(layout, subject), "gaps")
     plot.text("x", "y", "text", source=gaps, text_font_size="12px", text_baseline="top")
-    focus = _source(zigzag_frame.focus(layout, chosen), "focus")
-    plot.quad(**sides, source=focus, fill_color=ink.MATCH, fill_alpha=0.12, line_color=ink.MATCH, line_width=2)
+
+
+def _focus(plot: figure, layout: Layout, chosen: Focus, edges: Sequence[EdgeHit]) -> None:
+    """What the reader chose, framed on top of everything."""
+    sides = {name: name for name in ("left", "right", "top", "bottom")}
+    neuron = _source(zigzag_frame.focus(layout, chosen), "focus")
+    plot.quad(**sides, source=neuron, fill_color=ink.MATCH, fill_alpha=0.12, line_color=ink.MATCH, line_width=2)
+    both = _source(zigzag_frame.edge_focus(layout, edges), "edge_focus")
+    plot.quad(**sides, source=both, fill_color=None, line_color=ink.MATCH, line_width=3)
 
 
 def _key(plot: figure, explained: Key) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import wrap
 
 import numpy as np
 
 from tlx.figures import theme
 from tlx.figures.zigzag_bars import Columns, append
-from tlx.figures.zigzag_layout import BAR, GAP, OTHER_MODEL, TEXT, Block, Layout, Strip
+from tlx.figures.zigzag_layout import BAR, GAP, OTHER_MODEL, TEXT, Block, EdgeHit, Layout, Strip
+from tlx.figures.zigzag_matrices import oriented
 from tlx.figures.zigzag_subject import Subject
 
 Focus = tuple[str, str, int] | None
@@ -102,11 +104,21 @@ def papers(layout: Layout, subject: Subject) -> Columns:
 
 
 def titles(layout: Layout, subject: Subject) -> Columns:
-    """The layer's title above its matrix."""
-    columns: Columns = {name: [] for name in ("x", "y", "text")}
+    """The layer's title above its matrix, and below it (at range_y) from where to where its similarities go.
+
+    The shades have one scale for all layers, so that a shallow layer looks the same all over; its numbers differ.
+    """
+    columns: Columns = {name: [] for name in ("x", "y", "text", "range_y", "range")}
     for block in layout.of_kind("similarity"):
-        append(columns, (block.columns.start, block.rows.head + 4, subject.title(block.rows.layer)))
+        top = block.rows.head + 4
+        said = _range(oriented(block, subject)[np.ix_(block.rows.shown.neurons, block.columns.shown.neurons)])
+        append(columns, (block.columns.start, top, subject.title(block.rows.layer), top + 17, said))
     return columns
+
+
+def _range(values: np.ndarray) -> str:
+    defined = values[np.isfinite(values)]
+    return f"similarity {defined.min():.2f} to {defined.max():.2f}" if len(defined) else "similarity undefined"
 
 
 def captions(layout: Layout, subject: Subject) -> Columns:
@@ -154,3 +166,24 @@ def focus(layout: Layout, chosen: Focus) -> Columns:
                 long, thick = (start, across.tail), (middle - strip.pitch / 2, middle + strip.pitch / 2)
                 append(columns, (*thick, *long) if upright else (*long, *thick))
     return columns
+
+
+def edge_focus(layout: Layout, edges: Sequence[EdgeHit]) -> Columns:
+    """A frame around the weight cell of each edge that is shown, a little larger than the cell."""
+    columns: Columns = {name: [] for name in ("left", "right", "top", "bottom", "model")}
+    for block in layout.of_kind("weights"):
+        for edge in edges:
+            ends = ((block.first, edge.first), (block.second, edge.second))
+            if (edge.model, edge.pair) == (block.model, block.pair) and all(
+                end in strip.shown.neurons for strip, end in ends
+            ):
+                sides = {
+                    strip is block.rows: _around(strip.centre(strip.shown.neurons.index(end)), strip.pitch)
+                    for strip, end in ends
+                }
+                append(columns, (*sides[False], *sides[True], edge.model))
+    return columns
+
+
+def _around(middle: float, pitch: float) -> tuple[float, float]:
+    return middle - pitch / 2 - 1, middle + pitch / 2 + 1

@@ -11,7 +11,7 @@ from tlx.figures.zigzag_bars import Columns, append
 from tlx.figures.zigzag_layout import Layout
 from tlx.figures.zigzag_subject import Options
 
-_WIDTH = 262.0
+_WIDTH = 276.0
 _LINE = 20.0
 _SAMPLE = 44.0  # width of what a line explains
 _CELL = 14.0

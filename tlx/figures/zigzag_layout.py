@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 OTHER_MODEL = {"source": "target", "target": "source"}
 
-TITLE = 24.0  # height of a layer's title above its matrix
+TITLE = 40.0  # height of a layer's title and of its range above its matrix
 DIGIT = 7.0  # room for one digit of a neuron's index
 BAR = 5.0  # the bar in the domain's colour between indices and cells
 GAP = 4.0  # between cells and what stands beside them

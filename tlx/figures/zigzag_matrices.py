@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 from tlx.figures import ink, theme, zigzag_bars
 from tlx.figures.zigzag_bars import Bars, Columns, append, tally
 from tlx.figures.zigzag_layout import Block, Layout
 from tlx.figures.zigzag_subject import Subject
+from tlx.results import Comparison
 
 BINS = 20  # of a similarity histogram, over [-1, 1]
 RELATIONS = ("", "same index", "best match of the target neuron", "best match of the target neuron, same index")
+_counted: WeakKeyDictionary[Comparison, dict[str, np.ndarray]] = WeakKeyDictionary()
 _KINDS = {"right": ("important", "other"), "below": ("other", "important"), "corner": ("other", "other")}
 
 
@@ -88,9 +92,18 @@ def regions(block: Block, subject: Subject) -> dict[str, np.ndarray]:
     """
     matrix = oriented(block, subject)
     rows, across = list(block.rows.shown.neurons), list(block.columns.shown.neurons)
-    parts = (matrix, matrix[rows], matrix[:, across], matrix[np.ix_(rows, across)])
-    whole, upper, left, core = (tally(part, -1.0, 1.0, BINS) for part in parts)
+    parts = (matrix[rows], matrix[:, across], matrix[np.ix_(rows, across)])
+    upper, left, core = (tally(part, -1.0, 1.0, BINS) for part in parts)
+    whole = _whole(subject.comparison, block.rows.layer)
     return {"right": upper - core, "below": left - core, "corner": whole - upper - left + core}
+
+
+def _whole(comparison: Comparison, layer: str) -> np.ndarray:
+    """(BINS + 1,) of all pairs of a layer, counted once while the comparison lives: no option changes them."""
+    known = _counted.setdefault(comparison, {})
+    if layer not in known:
+        known[layer] = tally(comparison.similarity[layer], -1.0, 1.0, BINS)
+    return known[layer]
 
 
 def histograms(layout: Layout, subject: Subject) -> Columns:

@@ -1,0 +1,130 @@
+"""The Features page in a real browser: rows and neurons by tap and by keyboard, lasso, pictures, silencing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from e2e.figures import marks, place, wait_for_marks
+
+pytestmark = pytest.mark.e2e
+COMPUTED = 600_000  # ms: a fresh machine has everything still to compute
+AXES = "found.layer.map((layer, at) => `${layer} ${found.neuron[at]}`).join()"
+
+
+@pytest.fixture
+def features(tab):
+    """The page with class 8, its list and its plot drawn."""
+    opened = tab().open("/Features?class=8")
+    for key in ("ranking", "biplot"):
+        opened.page.locator(f".st-key-{key} .bkv[data-ready]").wait_for(timeout=COMPUTED)
+    opened.page.wait_for_function("() => !document.querySelector('[data-testid=stProgress]')", timeout=COMPUTED)
+    return opened.settle()
+
+
+def neurons(opened: Any, key: str, name: str) -> list[tuple[str, int]]:
+    """(layer, index) of a source's rows, in their order."""
+    found = marks(opened.page, key, name)
+    return list(zip(found["layer"], found["neuron"], strict=True))
+
+
+def wait_for_axes(opened: Any, wanted: list[tuple[str, int]]) -> None:
+    """Waits until the plot has these neurons' axes."""
+    text = ",".join(f"{layer} {index}" for layer, index in wanted)
+    wait_for_marks(opened.page, "biplot", "axes", f"(found, text) => {AXES} === text", text)
+    opened.settle()
+
+
+def tap_row(opened: Any, row: int, x: float) -> None:
+    """Taps the list's row, at `x` of its 640 units."""
+    opened.page.mouse.click(*place(opened.page, "ranking", x, row + 0.5))
+
+
+def test_a_tick_adds_an_axis_and_another_tap_takes_it_away(features):
+    """By tap on the box of row 6, then of row 1: the plot's axes follow."""
+    rows = neurons(features, "ranking", "rows")
+    wait_for_axes(features, rows[:5])
+    tap_row(features, 5, 16)
+    wait_for_axes(features, rows[:6])
+    tap_row(features, 0, 16)
+    wait_for_axes(features, rows[1:6])
+
+
+def test_the_keyboard_takes_an_axis_away(features):
+    """Backspace in the field of ticked neurons removes the last one, in the list and in the plot."""
+    rows = neurons(features, "ranking", "rows")
+    field = features.page.get_by_label("Ticked neurons, drawn as axes").locator("visible=true").last
+    field.focus()
+    features.page.keyboard.press("Backspace")
+    wait_for_axes(features, rows[:4])
+    assert marks(features.page, "ranking", "rows")["tick"][:5] == ["✓"] * 4 + [""]
+
+
+def test_the_other_order_begins_with_what_the_domains_share(features):
+    """The least weight leads, and its five rows become the axes."""
+    first = neurons(features, "ranking", "rows")[0]
+    features.page.get_by_text("most domain-invariant first").click()
+    wait_for_marks(features.page, "ranking", "rows", "(found) => found.place[0] > found.place[1]", None)
+    rows = neurons(features, "ranking", "rows")
+    assert first not in rows
+    weights = [abs(weight) for weight in marks(features.page, "ranking", "rows")["weight"]]
+    assert weights == sorted(weights)
+    wait_for_axes(features, rows[:5])
+
+
+def test_a_neuron_leads_to_the_network_page_and_back(features):
+    """A tap on a row chooses its neuron, the button shows it in the network view, and it is still chosen here."""
+    layer, index = neurons(features, "ranking", "rows")[2]
+    tap_row(features, 2, 230)
+    wanted = f"target:{layer}:{index}"
+    features.wait_for_parameter("neuron", wanted)
+    features.page.get_by_role("button", name="See it in the network view").click()
+    features.page.wait_for_url("**/Network?**")
+    features.wait_for_parameter("neuron", wanted)
+    assert layer in (features.parameter("layers") or "").split(",")
+    features.go_to("Features")
+    features.wait_for_parameter("neuron", wanted)
+    wait_for_marks(features.page, "ranking", "rows", "(found) => found.band[2] > 0 && found.band[1] === 0", None)
+
+
+def test_a_lasso_gathers_pictures(features):
+    """A loop around all marks shows as many pictures as the gallery holds and their counts."""
+    found = marks(features.page, "biplot")
+    left, right, top, bottom = (
+        min(found["screen_x"]),
+        max(found["screen_x"]),
+        min(found["screen_y"]),
+        max(found["screen_y"]),
+    )
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top + 4)]
+    mouse = features.page.mouse
+    mouse.move(left - 3, top - 3)
+    mouse.down()
+    for x, y in corners:
+        mouse.move(x + (3 if x == right else -3), y + (3 if y == bottom else -3), steps=4)
+    mouse.up()
+    features.page.get_by_role("button", name="Clear the selection").wait_for(timeout=30_000)
+    chosen = len(marks(features.page, "biplot")["selected"])
+    assert chosen > 0.95 * len(found["x"])
+    features.page.get_by_text(f"{chosen:,} instances").wait_for()
+    assert features.page.locator("[data-testid=stHtml] [role=img]").count() >= 90
+
+
+def test_hovering_a_mark_shows_its_picture(features):
+    """The tooltip of a mark holds a picture from this server, its domain and what the classifier says of it."""
+    found = marks(features.page, "biplot")
+    at = max(range(len(found["x"])), key=lambda row: found["x"][row])
+    features.page.mouse.move(found["screen_x"][at], found["screen_y"][at], steps=5)
+    tip = features.page.locator(".bk-Tooltip:has-text('distance from the boundary')").first
+    tip.get_by_text(f"instance {found['instance'][at]}").first.wait_for(timeout=30_000)
+    tip.get_by_text(f"{found['domain'][at]} domain", exact=True).first.wait_for()
+    assert "media/" in tip.locator("[style*=background-image]").first.get_attribute("style")
+
+
+def test_silencing_is_offered_with_its_cost_and_shows_its_result(features):
+    """The button says about how long it takes; then each class's change stands beside that by random neurons."""
+    button = features.page.get_by_role("button", name="Silence the 5 ticked neurons (about ")
+    if button.count():  # a store kept from an earlier run has the answer already
+        button.click()
+    features.page.locator(".st-key-silencing .bkv[data-ready]").wait_for(timeout=COMPUTED)
+    features.page.get_by_text("random neurons of the same layers change it by").wait_for()

@@ -1,0 +1,135 @@
+"""The Network page in a real browser: taps reach the panels, the address and the figure; zoom and choices last."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+PAGE = "/Network?class=8&layers=conv1,conv2,conv3"
+COMPUTED = 600_000
+FIGURE = """
+  const plot = Bokeh.documents.flatMap((one) => one.roots()).find((root) => root.name === 'zigzag')
+  const view = Bokeh.index.find_one(plot)
+  const data = (name) => [...plot.document._all_models.values()].find((model) => model.name === name && model.data).data
+  const spot = (x, y) => {
+    const box = view.el.getBoundingClientRect()
+    return [box.x + view.frame.x_scale.compute(x), box.y + view.frame.y_scale.compute(y)]
+  }
+"""
+
+
+def figure(opened: Any, code: str) -> Any:
+    """What JavaScript `code` answers about the zig-zag: `plot`, `data(name)`, `spot(x, y)` on the screen."""
+    return opened.page.evaluate(f"() => {{ {FIGURE} {code} }}")
+
+
+def wait_for(opened: Any, code: str) -> None:
+    drawn = "if (plot === undefined) return false;"  # not yet, or not any more: the page runs
+    opened.page.wait_for_function(f"() => {{ {FIGURE} {drawn} {code} }}", timeout=60_000)
+
+
+def tap(opened: Any, code: str) -> list[int]:
+    """Taps where `code` says, an array of the place in data coordinates and of the neurons there: these."""
+    opened.page.locator(".bkv[aria-label^=Zig-zag]").scroll_into_view_if_needed()
+    x, y, *neurons = figure(opened, f"const [x, y, ...rest] = (() => {{ {code} }})(); return [...spot(x, y), ...rest]")
+    opened.page.mouse.click(x, y)
+    return neurons
+
+
+def words(opened: Any, pattern: str) -> Any:
+    """The page's text (not a tooltip's) that holds this."""
+    return opened.page.locator("[data-testid=stMarkdown], [data-testid=stCaptionContainer]").get_by_text(
+        re.compile(pattern)
+    )
+
+
+@pytest.fixture
+def network(tab):
+    """The page with class 8 and three layers, drawn."""
+    opened = tab().open(PAGE)
+    opened.page.wait_for_selector(".bkv[aria-label^=Zig-zag][data-ready]", timeout=COMPUTED)
+    opened.page.get_by_text("Reuse over depth").wait_for(timeout=COMPUTED)
+    opened.page.wait_for_function("() => !document.querySelector('[data-testid=stProgress]')", timeout=COMPUTED)
+    return opened.settle()
+
+
+SIMILARITIES = "return String([...data('similarity').image[0]])"
+INDEX = """
+  const found = data('indices')
+  const at = found.neuron.findIndex((_, i) => found.model[i] === 'target' && found.layer[i].startsWith('Layer 2'))
+  return [found.x[at], found.y[at], found.neuron[at]]
+"""
+WEIGHT = """
+  const found = data('target_weights'), [x, y, dw, dh] = ['x', 'y', 'dw', 'dh'].map((name) => found[name][0])
+  const grid = found.first[0], [rows, columns] = grid.shape, last = rows * columns - 1
+  return [x + dw * (1 - 0.5 / columns), y + dh * (1 - 0.5 / rows), grid[last], found.second[0][last]]
+"""
+
+
+def test_tapping_an_index_shows_its_neuron(network):
+    """The address names the neuron, the panel shows its rank, and the view frames it."""
+    (index,) = tap(network, INDEX)
+    network.wait_for_parameter("neuron", f"target:conv2:{index}")
+    words(network, r"of 64 here, \w+ in the source model").wait_for()
+    assert network.page.get_by_label("Neuron", exact=True).input_value() == str(index)
+    wait_for(network, "return data('focus').top.length === 3")
+
+
+def test_tapping_a_weight_shows_its_edge_and_the_edge_stays(network):
+    """The panel and the frames in the view speak of the tapped edge, also after a visit to another page."""
+    first, second = tap(network, WEIGHT)
+    said = words(network, rf"^target edge #{first} → #{second}: among the top 10 % in")
+    said.wait_for()
+    wait_for(network, "return data('edge_focus').model.includes('target')")
+    network.go_to("Instances").go_to("Network")
+    said.wait_for()
+    wait_for(network, "return data('edge_focus').model.includes('target')")
+
+
+def test_switches_take_their_marks_away(network):
+    """Without source weights no red block is drawn, without non-important regions no box; by index they ascend."""
+    for switch in ("Source weights", "Non-important regions"):
+        network.page.get_by_text(switch, exact=True).click()
+        network.settle()
+    network.page.get_by_role("radio", name="by index").click()
+    wait_for(network, "return data('source_weights').image.length === 0 && data('boxes').neuron.length === 0")
+    first_row = "const grid = data('similarity').target[0], found = [...grid].slice(0, grid.shape[1])"
+    wait_for(network, f"{first_row}; return found.every((neuron, at) => at === 0 || neuron > found[at - 1])")
+
+
+def test_another_class_keeps_the_zoom(network):
+    """The numbers change, the part of the view that is looked at does not (once both classes are computed)."""
+    for name in ("9", "8"):
+        network.choose_class(name)
+        words(network, rf"^Class {name}, [\d,]+ target instances").wait_for(timeout=COMPUTED)
+        wait_for(network, "return true")
+    figure(network, "plot.x_range.setv({start: 20, end: 220})")
+    before = figure(network, SIMILARITIES)
+    network.choose_class("9")
+    wait_for(network, f"{SIMILARITIES} !== '{before}'")
+    assert figure(network, "return [plot.x_range.start, plot.x_range.end]") == [20, 220]
+
+
+def test_the_keyboard_chooses_a_neuron(network):
+    """A number typed into the panel is in the address and framed in the view where the neuron is shown."""
+    (index,) = tap(network, INDEX)
+    network.wait_for_parameter("neuron", f"target:conv2:{index}")
+    box = network.page.get_by_label("Neuron", exact=True)
+    box.fill("63")
+    box.press("Enter")
+    network.wait_for_parameter("neuron", "target:conv2:63")
+    network.page.get_by_text("#63, target").wait_for(timeout=COMPUTED)
+
+
+def test_a_second_class_is_drawn_beside_the_first(network):
+    """The charts over depth get its line, dashed and in its own colour."""
+    network.page.get_by_label("Compare with").click()
+    network.page.keyboard.type("class 9")  # the list draws only the options in sight
+    network.page.get_by_role("option", name="class 9", exact=True).click()
+    words(network, "dashed, with diamonds: class 9").wait_for(timeout=COMPUTED)
+    drawn = """() => Bokeh.documents.some((one) => [...one._all_models.values()].some(
+      (model) => model.name === 'points' && model.data && model.data.marker?.includes('diamond')))"""
+    network.page.wait_for_function(drawn, timeout=COMPUTED)

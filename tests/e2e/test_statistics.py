@@ -1,0 +1,73 @@
+"""The statistics page in a real browser: rows, columns, matrices and findings lead to the same selection."""
+
+from __future__ import annotations
+
+import pytest
+from e2e import figures
+
+from tlx import findings, load_case, pipeline
+
+pytestmark = pytest.mark.e2e
+ROW = 35  # height of a table's row and of its head, px
+
+
+def click_table(page, row, x):
+    """Clicks into the class table, which is a canvas; row -1 is the head."""
+    table = page.locator("[data-testid=stDataFrame] canvas").first
+    table.wait_for(timeout=300_000)
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + x, box["y"] + ROW * (row + 1.5))
+
+
+@pytest.fixture
+def opened(tab):
+    found = tab().open("/Statistics?case=digits&class=8").ready()
+    figures.drawn(found.page, "accuracy")
+    return found
+
+
+def test_a_row_chooses_the_class_and_the_history_steps_through_it(opened):
+    """The tick of the last row chooses class 9; Back, Forward and a reload restore what was chosen."""
+    click_table(opened.page, 9, 18)
+    opened.wait_for_parameter("class", "9")
+    opened.wait_for_class("9")
+    opened.page.go_back()
+    opened.wait_for_parameter("class", "8")
+    opened.wait_for_class("8")
+    opened.page.go_forward()
+    opened.wait_for_parameter("class", "9")
+    opened.page.reload()
+    opened.ready().wait_for_class("9")
+
+
+def test_a_sorted_table_chooses_the_class_one_sees(opened):
+    """Sorted by class, descending (in the head's menu), the first row is the last class."""
+    click_table(opened.page, -1, 66)
+    opened.page.get_by_text("Sort descending").click()
+    click_table(opened.page, 0, 18)
+    opened.wait_for_parameter("class", "9")
+
+
+def test_a_tap_in_a_confusion_matrix_chooses_the_true_class(opened):
+    """The cell of true class 9 that was called 4."""
+    opened.page.locator("[data-testid=stCheckbox]", has_text="Confusion matrices").click()
+    opened.page.mouse.click(*figures.place(opened.page, "confusion source", 4.5, 9.5))
+    opened.wait_for_parameter("class", "9")
+    opened.wait_for_class("9")
+
+
+def test_a_finding_leads_to_its_view_with_its_class(tab):
+    """The start page's first finding opens the statistics of the class it names; Back leads to the start."""
+    opened = tab().open("/?case=digits&class=8").ready()
+    link = opened.page.get_by_role("link", name="See it in Statistics")
+    link.wait_for(timeout=300_000)
+    found = findings.most_changed(pipeline.class_table(load_case("digits")))
+    assert opened.page.get_by_text(found.title).count() == 1
+    link.click()
+    opened.page.wait_for_url("**/Statistics?**")
+    opened.wait_for_parameter("class", found.class_name)
+    opened.wait_for_class(found.class_name)
+    opened.page.go_back()
+    opened.wait_for_parameter("class", "8")
+    opened.wait_for_class("8")

@@ -1,0 +1,102 @@
+"""The start page's findings on a real small case, each recomputed from the pipeline's plain numbers."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import small_case
+import torch
+
+from tlx import findings, load_case, models, pipeline
+
+MODELS = ("source", "target")
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    """Four classes, sixteen images to validate each; untrained models, levelled so that they say all of them."""
+    home = tmp_path_factory.mktemp("bars")
+    path = small_case.write(home, per_class=20, classes=("lying", "upright", "low", "tall"))
+    path.write_text(path.read_text().replace('path = "thin"', 'path = "thin"\ntraining_share = 0.2'))
+    found = load_case(path)
+    pixels = models.normalised(pipeline.images(found, "target").pixels, found)
+    for model in MODELS:
+        network = pipeline.load_model(found, model)
+        with torch.no_grad():
+            *_, bias = network.parameters()
+            bias -= network(pixels).mean(0)
+        torch.save(network.state_dict(), home / f"{model}.pt")
+    return load_case(path)
+
+
+@pytest.fixture(scope="module")
+def answers(case):
+    """Labels and both models' predictions on the target domain's validation images."""
+    tables = {model: pipeline.predictions(case, model, "target") for model in MODELS}
+    kept = (tables["target"]["split"] == "validation").to_numpy()
+    said = {model: tables[model]["prediction"].to_numpy()[kept] for model in MODELS}
+    return tables["target"]["label"].to_numpy()[kept], said
+
+
+def numbers(text):
+    return [float(found.replace("−", "-")) for found in re.findall(r"[+−]?\d+(?:\.\d+)?", text)]
+
+
+def test_the_class_that_changes_most(case, answers):
+    """The largest difference of the two models' shares of right answers, in the text as percentages and points."""
+    labels, said = answers
+    right = {name: [float((said[m][labels == name] == name).mean()) for m in MODELS] for name in set(labels)}
+    found = findings.most_changed(pipeline.class_table(case))
+    before, after = right[found.class_name]
+    assert abs(after - before) == max(abs(late - early) for early, late in right.values()) > 0
+    shares = [100 * before, 100 * after, (labels == found.class_name).sum(), 100 * (after - before)]
+    assert numbers(found.text) == pytest.approx(shares, abs=0.051)
+
+
+def test_the_most_confused_pair(case, answers):
+    """The pair (true, said) that the target model produces most often."""
+    labels, said = answers
+    pairs = {}
+    for true, answer in zip(labels, said["target"], strict=True):
+        pairs[true, answer] = pairs.get((true, answer), 0) + (true != answer)
+    found = findings.most_confused(pipeline.class_table(case))
+    true, answer = re.fullmatch(r"Class (\w+) is most often taken for (\w+)", found.title).groups()
+    assert pairs[true, answer] == max(pairs.values()) > 0
+    assert found.class_name == true
+    assert numbers(found.text)[:2] == [pairs[true, answer], (labels == true).sum()]
+
+
+def test_where_rewiring_begins(case):
+    """Shares of important target edges whose matched source edge is important too, counted edge by edge."""
+    name = pipeline.classes(case)[0]
+    network, compared = pipeline.network(case), pipeline.comparison(case, name)
+    edges = {model: pipeline.abstraction(case, model, name).edges for model in MODELS}
+    shares = {}
+    for pair in network.pairs:
+        source, target = ({tuple(edge) for edge in edges[model][pair].important.tolist()} for model in MODELS)
+        match, after = (compared.match[layer] for layer in pair)
+        shares[pair] = np.mean([(match[i], after[j]) in source for i, j in target])
+    begin = next(iter(shares.values()))
+    below = [pair for pair, share in shares.items() if share < begin / 2]
+    expected = below[0] if below else min(shares, key=shares.get)
+    found = findings.rewiring(network, compared.inherited, name)
+    assert found.layers == expected
+    assert f"{findings.percent(float(shares[expected]))} of its important edges" in found.text
+
+
+def test_the_most_domain_specific_neuron_of_the_worst_class(case, answers):
+    """The worst class by the target model's answers; in it the neuron with the largest weight of the classifier."""
+    labels, said = answers
+    share = {name: (said["target"][labels == name] == name).mean() for name in set(labels)}
+    worst = findings.worst_class(pipeline.class_table(case))
+    assert share[worst] == min(share.values())
+    told = pipeline.discriminability(case, worst)
+    found = findings.most_domain_specific(told, pipeline.network(case))
+    if told.low <= 0.5:
+        assert found.neuron is None
+        return
+    at = int(np.abs(told.weights).argmax())
+    assert found.neuron == ("target", *told.neurons[at])
+    assert f"{abs(told.weights[at]):.2f}" in found.text

@@ -1,0 +1,64 @@
+"""How source-like or target-like the instances of some classes are: one histogram a class (5.2, 5.4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from tlx.app import frame
+from tlx.app.bokeh_view import bokeh_view
+from tlx.app.selection import InstanceRef
+from tlx.app.text import escape
+from tlx.figures.domain_score import domain_score
+from tlx.results import Discriminability
+
+_ROW = 2  # histograms beside each other
+
+
+def panels(chosen: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Classes to draw, each with the column of the page it goes to; the first two of `chosen` unless others are asked.
+
+    Every class needs a classifier of its own, so that thirty-one of them are not trained unasked.
+    """
+    shown = st.pills(
+        "Histograms of classes",
+        chosen,
+        selection_mode="multi",
+        default=chosen[:_ROW],
+        format_func=escape,
+        key=f"instances histograms of {chosen}",  # another choice above starts afresh
+        help="Each class has a linear classifier of its own that tells its source from its target instances.",
+    )
+    if not shown:
+        st.caption("Choose a class above to see its histogram.")
+    for at in range(0, len(shown), _ROW):
+        yield from zip(shown[at : at + _ROW], st.columns(_ROW, gap="medium"), strict=False)
+
+
+def draw(result: Discriminability, picked: InstanceRef | None) -> None:
+    """One class's histogram, how far it can be trusted, and its numbers as a file."""
+    name = result.class_name
+    drawn = domain_score(result, (picked.domain, picked.index) if picked else None)
+    bokeh_view(drawn, key=f"domain score {name}", label=f"Domain scores of class {name}")
+    note(result)
+    frame.downloads(drawn, score_table(result), name=f"domain-score-{name}")
+
+
+def note(result: Discriminability) -> None:
+    """How far the domain scores can be trusted, in one sentence."""
+    share = f"{result.accuracy:.1%} (95 % interval {result.low:.1%} to {result.high:.1%})"
+    if result.chance:
+        st.warning(f"The domains cannot be told apart better than by a coin, held out {share}: the scores are noise.")
+    else:
+        st.caption(
+            f"By the conductance of its important neurons a linear classifier tells the domains apart with held-out "
+            f"accuracy {share}. Instances beyond the dashed line look to it like the other domain's."
+        )
+
+
+def score_table(result: Discriminability) -> pd.DataFrame:
+    """The scores as a table: domain, instance, signed distance from the classifier's boundary."""
+    return pd.DataFrame({"domain": result.domain, "instance": result.instances, "signed_distance": result.decision})
