@@ -21,13 +21,9 @@ case = selection.case
 
 overview.facts(case)
 
-score = jobs.result("Scoring the transfer", pipeline.transferability, case)
 history = jobs.require("Reading the accuracy histories", pipeline.history, case)
 
 left, right = st.columns([1, 2.4], gap="medium")
-if score is not None:
-    with left:
-        score_card(score)
 with right:
     if history.empty:
         st.info(
@@ -38,6 +34,10 @@ with right:
         chart = accuracy(history)
         bokeh_view(chart, key="accuracy", label="Accuracy of both models on both domains over the epochs")
         frame.downloads(chart, history, name=f"accuracy-{case.name}")
+with left:  # after the chart, which is at hand at once: the score has to look at every target image
+    score = jobs.result("Scoring the transfer", pipeline.transferability, case)
+    if score is not None:
+        score_card(score)
 
 st.subheader("Classes", anchor=False)
 table = jobs.require("Comparing the models class by class", pipeline.class_table, case)
