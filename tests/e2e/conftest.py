@@ -127,6 +127,15 @@ class Tab:
         self.page.wait_for_selector("[data-testid=stSidebar] [data-testid=stMultiSelect]", timeout=120_000)
         return self.settle()
 
+    def back(self) -> None:
+        """Goes one step back, as a person would: an old address within a second of a choice counts as a late report."""
+        self.page.wait_for_timeout(1_500)
+        self.page.go_back()
+
+    def forward(self) -> None:
+        self.page.wait_for_timeout(1_500)
+        self.page.go_forward()
+
     def parameter(self, name: str) -> str | None:
         return self.page.evaluate("(name) => new URLSearchParams(location.search).get(name)", name)
 

@@ -79,7 +79,7 @@ def test_a_tap_picks_the_instance_for_all_pages(opened):
     opened.page.reload()
     opened.ready()
     detail(opened, shown).wait_for(timeout=30_000)
-    opened.page.go_back()
+    opened.back()
     opened.page.wait_for_function("() => !location.search.includes('instance=')", timeout=30_000)
 
 

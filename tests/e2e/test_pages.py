@@ -35,10 +35,10 @@ def test_a_choice_follows_to_other_pages(tab):
         opened.wait_for_class("5")
     opened.go_to("Start")
     opened.choose_class("7")
-    opened.page.go_back()
+    opened.back()
     opened.wait_for_parameter("class", "5")
     opened.wait_for_class("5")
-    opened.page.go_forward()
+    opened.forward()
     opened.wait_for_parameter("class", "7")
     opened.wait_for_class("7")
 
@@ -59,7 +59,7 @@ def test_a_bare_address_is_completed_without_a_step_in_the_history(tab):
     opened.page.goto(f"{opened.server}/_stcore/health")
     opened.open("/").ready()
     opened.page.wait_for_function("() => location.search.includes('case=digits')", timeout=30_000)
-    opened.page.go_back()
+    opened.back()
     opened.page.wait_for_function("() => location.pathname.endsWith('health')", timeout=30_000)
 
 
