@@ -140,6 +140,14 @@ def test_activations_that_are_not_finite_name_their_layer() -> None:
         attribution.layer_conductance(model, ["0", "3"], torch.randn(1, 3, 12, 12), torch.tensor([0]))
 
 
+def test_values_that_are_not_finite_on_the_way_only_are_found_too() -> None:
+    """At the baseline all is well; the image itself holds the NaN."""
+    images = torch.randn(1, 3, 12, 12)
+    images[0, 0, 5, 5] = torch.nan
+    with pytest.raises(ModelError, match=r"layer '0' .* not finite"):
+        attribution.layer_conductance(toy.seeded(toy.plain), ["0", "3"], images, torch.tensor([0]))
+
+
 def test_an_unknown_layer_is_named_with_the_nearest() -> None:
     with pytest.raises(SelectionError, match="layer 'convv' is unknown"):
         attribution.layer_conductance(toy.seeded(toy.plain), ["convv"], torch.zeros(1, 3, 12, 12), torch.tensor([0]))

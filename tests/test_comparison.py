@@ -51,8 +51,8 @@ def test_an_edge_is_inherited_through_the_matches_of_both_its_neurons() -> None:
 
 
 def test_an_undefined_match_inherits_nothing() -> None:
-    """-1 must not wrap around to the last neuron."""
-    found = comparison.inherited(np.array([[0, 0]]), np.array([[3, 3]]), np.array([-1]), np.array([3]))
+    """-1 must not wrap around: (1, -1) is not the edge before (1, 0), which is (0, 3) of four columns."""
+    found = comparison.inherited(np.array([[0, 0]]), np.array([[0, 3]]), np.array([1]), np.array([-1]))
     assert found.tolist() == [False]
 
 

@@ -272,6 +272,7 @@ def _channel_axis(read: _Call) -> int:
 
 
 def _consumers(score: Any) -> Users:
+    """Walks the graph back from the score."""
     uses: Users = defaultdict(list)
     waiting = [score]
     while waiting:
