@@ -141,10 +141,12 @@ def test_activations_that_are_not_finite_name_their_layer() -> None:
 
 
 def test_values_that_are_not_finite_on_the_way_only_are_found_too() -> None:
-    """At the baseline all is well; towards an image of huge numbers the layers overflow."""
-    images = torch.full((1, 3, 12, 12), 3e38)
+    """At the baseline all is well; towards the image huge weights overflow."""
+    model, images = toy.seeded(toy.plain), 1e3 * torch.randn(1, 3, 12, 12)
+    with torch.no_grad():
+        model[0].weight.mul_(1e38)
     with pytest.raises(ModelError, match=r"layer '[03]' .* not finite"):
-        attribution.layer_conductance(toy.seeded(toy.plain), ["0", "3"], images, torch.tensor([0]))
+        attribution.layer_conductance(model, ["0", "3"], images, torch.tensor([0]))
 
 
 def test_an_unknown_layer_is_named_with_the_nearest() -> None:
