@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tlx.cases import built_in, load_case
+from tlx import memory
+from tlx.cases import Case, Domain, ModelPlan, Training, built_in, load_case
 from tlx.errors import CaseError
 
 TEXT = """
@@ -110,3 +112,48 @@ def test_built_in_cases_are_hashable_and_differ() -> None:
     prints = {load_case(name).fingerprint() for name in built_in()}
     assert len(prints) == len(built_in())
     assert hash(load_case("digits")) == hash(load_case("digits"))
+
+
+def test_the_fingerprint_names_only_what_differs_from_the_defaults() -> None:
+    """A new option with a default keeps all stored results; a value that differs changes them."""
+    case = load_case("digits")
+    assert replace(case, baseline="mean").fingerprint() == case.fingerprint()
+    assert replace(case, baseline="black").fingerprint() != case.fingerprint()
+    longer = replace(case.target_model, training=replace(case.target_model.training, epochs=13))
+    assert replace(case, target_model=longer).fingerprint("models") != case.fingerprint("models")
+
+
+def test_a_changed_default_needs_another_cache_version() -> None:
+    """The fingerprint is silent about defaults, so they belong to the CACHE_VERSION they were stored under.
+
+    Where this fails because a default has changed (not because an option was added), raise CACHE_VERSION.
+    """
+    defaults = {
+        f"{kind.__name__}.{part.name}": part.default
+        for kind in (Case, Domain, Training)
+        for part in fields(kind)
+        if part.default is not MISSING
+    }
+    pinned = {
+        "Case.image_size": 224,
+        "Case.channels": 3,
+        "Case.mean": (0.485, 0.456, 0.406),
+        "Case.std": (0.229, 0.224, 0.225),
+        "Case.layers": (),
+        "Case.baseline": "mean",
+        "Case.n_steps": 16,
+        "Case.precision": "float32",
+        "Case.seed": 0,
+        "Domain.per_class": 0,
+        "Domain.training_share": 0.85,
+        "Domain.seed": 0,
+        "Training.epochs": 20,
+        "Training.batch_size": 64,
+        "Training.learning_rate": 1e-3,
+        "Training.weight_decay": 1e-2,
+        "Training.augment": "none",
+        "Training.strategy": "all",
+        "Training.seed": 0,
+    }
+    assert (memory.CACHE_VERSION, {name: defaults[name] for name in pinned}) == (2, pinned)
+    assert ModelPlan().training == Training()

@@ -11,7 +11,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -135,14 +135,23 @@ _SAYS_NOTHING = {"title", "path", "checkpoint", "history", "initial"}  # names a
 @lru_cache(maxsize=256)
 def _fingerprint(case: Case, part: str) -> str:
     files = [(role, digest) for role, digest in case.files if part != "data" or role in DOMAINS]
-    said = {name: _plain(getattr(case, name)) for name in _PARTS[part]} | {"files": files}
+    said = {name: value for name, value in _plain(case).items() if name in _PARTS[part]} | {"files": files}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "__dataclass_fields__"):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _SAYS_NOTHING}
-    return value
+    """A dataclass as a dict of what differs from its defaults, so that a new option does not drop stored results.
+
+    A default that changes therefore needs another CACHE_VERSION; a test reminds of it.
+    """
+    if not hasattr(value, "__dataclass_fields__"):
+        return value
+    said = {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _SAYS_NOTHING}
+    return {f.name: said[f.name] for f in fields(value) if f.name in said and said[f.name] != _plain(_default(f))}
+
+
+def _default(part: Field[Any]) -> Any:
+    return part.default_factory() if part.default_factory is not MISSING else part.default
 
 
 def _checked(kind: str, given: str, valid: tuple[str, ...]) -> str:

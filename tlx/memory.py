@@ -23,7 +23,7 @@ from filelock import FileLock
 
 from tlx.cases import Case
 
-CACHE_VERSION = 1  # raise it when a result's meaning or shape changes: older entries are then never read
+CACHE_VERSION = 2  # raise it when a result's meaning or shape changes: older entries are then never read
 
 P = ParamSpec("P")
 R = TypeVar("R")
