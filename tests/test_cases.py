@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlx import memory
-from tlx.cases import Case, Domain, ModelPlan, Training, built_in, load_case
+from tlx import files, memory
+from tlx.cases import Case, Domain, ModelPlan, Training, built_in, load_case, missing
 from tlx.errors import CaseError
 
 TEXT = """
@@ -109,8 +109,8 @@ def test_a_moved_case_keeps_its_fingerprint(home: Path, tmp_path_factory: pytest
 
 
 def test_built_in_cases_are_hashable_and_differ() -> None:
-    prints = {load_case(name).fingerprint() for name in built_in()}
-    assert len(prints) == len(built_in())
+    prints = {case.fingerprint() for case in built_in().values()}
+    assert len(prints) == len(built_in()) == 4
     assert hash(load_case("digits")) == hash(load_case("digits"))
 
 
@@ -157,3 +157,60 @@ def test_a_changed_default_needs_another_cache_version() -> None:
     }
     assert (memory.CACHE_VERSION, {name: defaults[name] for name in pinned}) == (2, pinned)
     assert ModelPlan().training == Training()
+
+
+@pytest.fixture
+def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TLX_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("office31", "amazon photos.*in office31/amazon/<class>/ and .*webcam photos"),
+        ("mnistm-mnist", "MNIST-M .*in mnist_m/<digit>/ and MNIST's four idx files"),
+        ("svhn-mnist", r"train_32x32\.mat .* in svhn/ and MNIST's"),
+    ],
+)
+def test_a_missing_download_says_what_to_fetch_and_where_to_put_it(downloads: Path, name: str, said: str) -> None:
+    with pytest.raises(CaseError, match=said) as caught:
+        load_case(name)
+    assert f"below {downloads}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_only_what_is_absent_is_asked_for(downloads: Path) -> None:
+    (downloads / "office31" / "amazon" / "images").mkdir(parents=True)
+    assert "amazon photos" not in missing(built_in()["office31"])
+    assert "webcam photos" in missing(built_in()["office31"])
+    (downloads / "office31" / "webcam").mkdir()
+    assert load_case("office31").source.path == str(downloads / "office31" / "amazon" / "images")
+
+
+def test_a_built_in_cases_models_are_read_once_they_are_there(downloads: Path) -> None:
+    """Until then both are trained, from the ImageNet convolutions where those are here."""
+    assert built_in()["office31"].source_model.checkpoint == built_in()["office31"].source_model.initial == ""
+    models, weights = downloads / "office31" / "models", downloads / "weights"
+    for folder, name in (
+        (models, "source.safetensors"),
+        (models, "history.csv"),
+        (weights, "alexnet_imagenet_features.pth"),
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    plan = built_in()["office31"].source_model
+    assert (plan.checkpoint, plan.history) == (str(models / "source.safetensors"), str(models / "history.csv"))
+    assert plan.initial == str(weights / "alexnet_imagenet_features.pth")
+    assert built_in()["office31"].target_model.checkpoint == ""
+
+
+def test_links_that_lead_in_a_circle_are_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for name in ("a/b/1.png", "a/.hidden", "2.png"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "a" / "b" / "up").symlink_to(tmp_path)
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "a")
+    found = [str(path.relative_to(tmp_path)) for path in files.below(tmp_path)]
+    assert found == ["2.png", "a/b/1.png", "elsewhere/b/1.png"]
+    assert files.folder_digest(tmp_path) == files.folder_digest(tmp_path)

@@ -21,7 +21,7 @@ from pathlib import Path
 import joblib
 from tqdm import tqdm
 
-from tlx import cases, pipeline, progress
+from tlx import builtin, cases, pipeline, progress
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import EmptyError, UserError
 
@@ -67,7 +67,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _cases(_: argparse.Namespace) -> None:
-    for name in cases.built_in():
+    for name, built in cases.built_in().items():
+        if why := cases.missing(built):
+            print(f"{name:12} {built.title}: {why}")
+            continue
         case = cases.load_case(name)
         missing = [label for label, done in _state(case) if not done]
         print(f"{name:12} {case.title}: {'still to compute: ' + ', '.join(missing) if missing else 'ready'}")
@@ -168,13 +171,19 @@ def _train(given: argparse.Namespace) -> None:
     from tlx import training
 
     case = cases.load_case(given.case)
-    checkpoint = case.plan("target").checkpoint
-    if given.out is None and not checkpoint:
-        raise UserError(f"case {case.name!r} names no checkpoint to write to; give a folder with --out")
-    folder = given.out or Path(checkpoint).parent
+    folder = given.out or _home(case)
     for name, accuracy in training.train_all(case, {d: pipeline.images(case, d) for d in DOMAINS}, folder).items():
         print(f"{name:8} best accuracy on its own validation split {accuracy:.3f}")
     print(f"written to {folder}")
+
+
+def _home(case: Case) -> Path:
+    """The folder of a case's models."""
+    if case.name in cases.built_in():
+        return builtin.models_folder(case.name)
+    if not case.plan("target").checkpoint:
+        raise UserError(f"case {case.name!r} names no checkpoint to write to; give a folder with --out")
+    return Path(case.plan("target").checkpoint).parent
 
 
 def _check(given: argparse.Namespace) -> None:

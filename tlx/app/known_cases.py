@@ -1,4 +1,4 @@
-"""The cases the app offers: the built-in ones and those whose files $TLX_CASES lists."""
+"""The cases the app offers: the built-in ones whose data are here and those whose files $TLX_CASES lists."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from tlx.errors import UserError
 
 
 def known_cases() -> tuple[dict[str, Case], list[str]]:
-    """The built-in cases and those of the files in $TLX_CASES, by name, and why others cannot be used (Markdown)."""
+    """Built-in cases and those of the files in $TLX_CASES, by name, and why files cannot be used (Markdown)."""
     files = [path for path in os.environ.get("TLX_CASES", "").split(os.pathsep) if path]
     found: dict[str, Case] = {}
     problems = []
-    for where in [*cases.built_in(), *files]:
+    here = [name for name, case in cases.built_in().items() if not cases.missing(case)]
+    for where in [*here, *files]:
         try:
             case = _load(where)
         except UserError as error:
@@ -29,6 +30,12 @@ def known_cases() -> tuple[dict[str, Case], list[str]]:
             continue
         found[case.name] = case
     return found, problems
+
+
+def waiting_cases() -> list[tuple[str, str]]:
+    """Title of each built-in case whose data are not here, and what to fetch and where to put it (plain text)."""
+    told = [(case.title, cases.missing(case)) for case in cases.built_in().values()]
+    return [(title, why) for title, why in told if why and not os.environ.get("TLX_PUBLIC")]
 
 
 @st.cache_data(ttl=5, max_entries=64, show_spinner=False)

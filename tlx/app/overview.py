@@ -6,7 +6,7 @@ import streamlit as st
 
 from tlx import pipeline
 from tlx.app import jobs
-from tlx.app.known_cases import known_cases
+from tlx.app.known_cases import known_cases, waiting_cases
 from tlx.app.navigation import link
 from tlx.app.selection import Choice, NeuronRef, Selection, choose
 from tlx.app.text import escape
@@ -19,7 +19,15 @@ def cases(chosen: Case) -> None:
     known, _ = known_cases()
     if len(known) < 2:
         st.markdown(f"**{escape(chosen.title)}.** {escape(chosen.about, 600)}")
-        return
+    else:
+        _cards(known, chosen)
+    if waiting := waiting_cases():
+        with st.expander(f"{len(waiting)} more built-in cases wait for their data"):
+            for title, why in waiting:
+                st.markdown(f"**{escape(title)}**  \n{escape(why[:1].upper() + why[1:], 600)}.")
+
+
+def _cards(known: dict[str, Case], chosen: Case) -> None:
     for case, column in zip(known.values(), st.columns(min(len(known), 3)) * len(known), strict=False):
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{escape(case.title)}**")

@@ -1,0 +1,56 @@
+"""Files below a folder, and digests that change with them; nothing is opened but to be digested."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+
+def below(folder: Path) -> list[Path]:
+    """All files below a folder, sorted, hidden ones left out; links are followed, but never in a circle."""
+    return [Path(entry.path) for entry in _walk(folder, frozenset())]
+
+
+def folder_digest(folder: Path) -> str:
+    """Of the names, sizes and times of all files below a folder; reading thousands of images would take too long."""
+    seen = hashlib.sha256()
+    for entry in _walk(folder, frozenset()):
+        facts = entry.stat()
+        seen.update(f"{os.path.relpath(entry.path, folder)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    return seen.hexdigest()
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's content, read again only when its size or time has changed."""
+    facts = path.stat()
+    return _digest(path, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _walk(folder: Path | str, above: frozenset[tuple[int, int]]) -> Iterator[os.DirEntry[str]]:
+    """Files in the order of their paths' parts.
+
+    above: (device, inode) of the folders on the way here; meeting one again would be a circle of links.
+    """
+    try:
+        facts = os.stat(folder)  # noqa: PTH116  # a Path for each of thousands of entries would cost seconds
+        if (facts.st_dev, facts.st_ino) in above:
+            return
+        listed = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:  # not there, no folder, or not ours to read: then it holds nothing
+        return
+    for entry in listed:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _walk(entry.path, above | {(facts.st_dev, facts.st_ino)})
+        elif entry.is_file():
+            yield entry
