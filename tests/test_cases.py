@@ -65,6 +65,11 @@ def test_paths_start_at_the_case_file(home: Path) -> None:
         ('title = "drawn"', "", r"lacks keys; still needed: title"),
         ("image_size = 16", "image_size = ", "cannot be read"),
         ("epochs = 2", 'strategy = "half"', "strategy 'half' is unknown"),
+        ("epochs = 2", "epochs = 0", "epochs must be at least 1, not 0"),
+        ("epochs = 2", "head_epochs = 20", "head_epochs must be fewer than the 20 epochs"),
+        ("epochs = 2", "learning_rate = 0", "learning_rate must be above 0"),
+        ("epochs = 2", 'strategy = "head"\nhead_epochs = 1', 'head_epochs work with strategy = "all", not "head"'),
+        ("[source_model.training]", '[target_model]\ninitial = "x"\n[source_model.training]', "initial has no effect"),
     ],
 )
 def test_a_mistake_is_named(home: Path, old: str, new: str, said: str) -> None:

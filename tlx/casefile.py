@@ -35,6 +35,7 @@ def read(path: Path) -> Case:
     home = path.parent.resolve()
     table = {"name": path.stem, "title": path.stem} | table
     table.pop("files", None)
+    table["home"] = str(home)
     for side in DOMAINS:
         if side not in table:
             raise CaseError(f"case file {path} lacks the table [{side}]; it says where the {side} images are")
@@ -93,7 +94,9 @@ def _check(case: Case) -> None:
         checked(f"[{side}] kind", domain.kind, DOMAIN_KINDS)
         if not 0 < domain.training_share < 1:
             raise CaseError(f"[{side}] training_share must lie between 0 and 1, not {domain.training_share}")
-        checked(f"[{side}_model] training strategy", case.plan(side).training.strategy, STRATEGIES)
+        _check_training(case.plan(side).training, f"[{side}_model.training]")
+    if case.target_model.initial:
+        raise CaseError("[target_model] initial has no effect: the target model starts from the source model")
     checked("baseline", case.baseline, BASELINES)
     checked("precision", case.precision, PRECISIONS)
     for name, least in (("image_size", 8), ("channels", 1), ("n_steps", 1)):
@@ -101,3 +104,17 @@ def _check(case: Case) -> None:
             raise CaseError(f"{name} must be at least {least}, not {getattr(case, name)}")
     if not len(case.mean) == len(case.std) == case.channels:
         raise CaseError(f"mean and std need one number for each of the {case.channels} channels")
+
+
+def _check_training(training: Training, where: str) -> None:
+    checked(f"{where} strategy", training.strategy, STRATEGIES)
+    for name, least in (("epochs", 1), ("batch_size", 1), ("head_epochs", 0)):
+        if getattr(training, name) < least:
+            raise CaseError(f"{where} {name} must be at least {least}, not {getattr(training, name)}")
+    if training.learning_rate <= 0:
+        raise CaseError(f"{where} learning_rate must be above 0, not {training.learning_rate}")
+    if training.head_epochs >= training.epochs:
+        raise CaseError(f"{where} head_epochs must be fewer than the {training.epochs} epochs; they are part of them")
+    refined = [name for name in ("freeze_until", "head_epochs") if getattr(training, name)]
+    if refined and training.strategy != "all":
+        raise CaseError(f'{where} {" and ".join(refined)} work with strategy = "all", not "{training.strategy}"')

@@ -21,7 +21,7 @@ from tlx.errors import CaseError, unknown
 MODELS = ("source", "target")
 DOMAINS = ("source", "target")
 DOMAIN_KINDS = ("printed-digits", "handwritten-digits", "folder", "torchvision")
-STRATEGIES = ("all", "head")
+STRATEGIES = ("all", "head", "scratch")
 BASELINES = ("mean", "black")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -48,8 +48,10 @@ class Domain:
 class Training:
     """How a model is trained: AdamW with a cosine schedule, the best validation epoch kept.
 
-    strategy: "all" trains every tensor, "head" only the last linear layer; augment: "none", "digits" (shifts, small
-    rotations and scalings) or "photos" (random crops and horizontal flips).
+    strategy: "all" trains every tensor, "head" only the last layer, "scratch" every tensor from random weights;
+    freeze_until: with "all", what runs up to this layer (itself included) stays as it was; head_epochs: with "all", so
+    many of the epochs at the start train the last layer only; augment: "none", "digits" (shifts, small rotations and
+    scalings) or "photos" (random crops and horizontal flips).
     """
 
     epochs: int = 20
@@ -59,6 +61,8 @@ class Training:
     augment: str = "none"
     strategy: str = "all"
     seed: int = 0
+    freeze_until: str = ""
+    head_epochs: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,15 @@ class ModelPlan:
     """How one model comes to be: read from a checkpoint, or trained.
 
     checkpoint: `.safetensors` or a state dict; history: CSV of accuracies that belongs to it; initial: checkpoint
-    whose tensors initialise matching parts before training (the target model always starts from the source model).
+    whose tensors initialise matching parts before training (the target model always starts from the source model);
+    architecture: where this model's network is another one than the case's; their layers must correspond by name.
     """
 
     checkpoint: str = ""
     history: str = ""
     initial: str = ""
     training: Training = field(default_factory=Training)
+    architecture: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,8 @@ class Case:
     layers: analysed layers by module name, empty for every convolution and linear layer but the last; baseline: "mean"
     (zero after normalisation) or "black"; n_steps: path steps of layer conductance; precision: "float32" or "bfloat16",
     which processors that have it compute conductance with about twice as fast; seed: of embedding and feature images;
-    files: digest of every file the case depends on, by role.
+    files: digest of every file the case depends on, by role; home: the folder of the case file, where a module that
+    `architecture` names may lie.
     """
 
     name: str
@@ -103,6 +110,7 @@ class Case:
     precision: str = "float32"
     seed: int = 0
     files: tuple[tuple[str, str], ...] = ()
+    home: str = ""
 
     def domain(self, name: str) -> Domain:
         """The domain called "source" or "target"."""
@@ -111,6 +119,10 @@ class Case:
     def plan(self, model: str) -> ModelPlan:
         """How the model called "source" or "target" comes to be."""
         return {"source": self.source_model, "target": self.target_model}[checked("model", model, MODELS)]
+
+    def architecture_of(self, model: str) -> str:
+        """The name of the network of the model called "source" or "target"."""
+        return self.plan(model).architecture or self.architecture
 
     def fingerprint(self, part: str = "analysis") -> str:
         """Sixteen hex digits that change with anything that could change a result of this part.
@@ -201,6 +213,9 @@ def _digests(case: Case) -> tuple[tuple[str, str], ...]:
         if case.domain(side).path:
             found.append((side, _domain_digest(case.domain(side))))
         plan = case.plan(side)
+        code = _module_file(case.architecture_of(side), case.home)
+        if code is not None:
+            found.append((f"{side}_model.architecture", files.digest(code)))
         for role in ("checkpoint", "history", "initial"):
             path = Path(getattr(plan, role))
             if getattr(plan, role) and path.is_file():
@@ -212,3 +227,12 @@ def _domain_digest(domain: Domain) -> str:
     """Of its folder; a torchvision dataset's own folder, where it has one, as others may lie beside it."""
     own = Path(domain.path, domain.dataset)
     return files.folder_digest(own if own.is_dir() else Path(domain.path))
+
+
+def _module_file(architecture: str, home: str) -> Path | None:
+    """Where the module of `package.module:function` lies, if it lies beside the case file."""
+    module, _, function = architecture.partition(":")
+    if not (home and function and all(part.isidentifier() for part in module.split("."))):
+        return None
+    at = Path(home, *module.split("."))
+    return next((path for path in (at.with_suffix(".py"), at / "__init__.py") if path.is_file()), None)
