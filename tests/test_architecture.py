@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BASE = {"errors", "results", "cases", "casefile", "builtin", "files", "progress", "memory"}
+BASE = {"errors", "results", "cases", "casefile", "builtin", "digests", "files", "listings", "progress", "memory"}
 ROOMS = {"app", "figures", "pipeline", "__main__", "__init__"}
 STAGES = {path.stem for path in (ROOT / "tlx").glob("*.py")} - BASE - ROOMS
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlx import files, memory
+from tlx import casefile, files, memory
 from tlx.cases import Case, Domain, ModelPlan, Training, built_in, load_case, missing
 from tlx.errors import CaseError
 
@@ -219,3 +219,108 @@ def test_links_that_lead_in_a_circle_are_followed_once(tmp_path: Path) -> None:
     found = [str(path.relative_to(tmp_path)) for path in files.below(tmp_path)]
     assert found == ["2.png", "a/b/1.png", "elsewhere/b/1.png"]
     assert files.folder_digest(tmp_path) == files.folder_digest(tmp_path)
+
+
+OPTIONS = """
+[source]
+kind = "torchvision"
+title = "drawn"
+path = "drawn"
+dataset = "EMNIST"
+options = { split = "letters", train = true }
+classes = "names.txt"
+[target]
+kind = "csv"
+title = "photographed"
+path = "photos.csv"
+split = "groups"
+unreadable = "skip"
+[target.rename]
+kitten = "cat"
+birdie = "bird"
+"""
+
+
+def test_options_and_tables_become_hashable(home: Path) -> None:
+    """Tables are pairs in alphabetical order, so that their order in the file does not change the fingerprint."""
+    (home / "names.txt").write_text("bird\n\n cat \n")
+    path = home / "toys.toml"
+    path.write_text(TEXT.split("[source]")[0] + OPTIONS)
+    case = load_case(path)
+    assert case.source.options == (("split", "letters"), ("train", True))
+    assert case.source.classes == ("bird", "cat")
+    assert case.target.rename == (("birdie", "bird"), ("kitten", "cat"))
+    turned = OPTIONS.replace('kitten = "cat"\nbirdie = "bird"', 'birdie = "bird"\nkitten = "cat"')
+    path.write_text(TEXT.split("[source]")[0] + turned)
+    assert hash(load_case(path)) == hash(case)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("train = true", "train = 1.5", r"options must be a table of texts, whole numbers, true or false, not \{"),
+        ('options = { split = "letters", train = true }', "options = 3", "options must be a table"),
+        ('kitten = "cat"', "kitten = 3", "rename must be a table of texts"),
+        ('"names.txt"', '"none.txt"', r"classes names .*none\.txt, which cannot be read"),
+        ('"names.txt"', '["a", 3]', r"classes must be a list of texts, not \['a', 3\]"),
+        ('"names.txt"', '["a", "b", "a"]', "classes names 'a' twice"),
+        ('split = "groups"', 'split = "group"', "split 'group' is unknown; one of given, random, groups"),
+        ('"skip"', '"ignore"', "unreadable 'ignore' is unknown; one of fail, skip"),
+        ('path = "photos.csv"', "", "lacks the key path"),
+    ],
+)
+def test_a_mistake_in_a_domain_is_named(home: Path, old: str, new: str, said: str) -> None:
+    (home / "names.txt").write_text("bird\n")
+    (home / "toys.toml").write_text(TEXT.split("[source]")[0] + OPTIONS.replace(old, new, 1))
+    with pytest.raises(CaseError, match=said) as caught:
+        load_case(home / "toys.toml")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("epochs = 2", "epochs = true", "epochs must be a whole number, not True"),
+        ("epochs = 2", "learning_rate = nan", "learning_rate must be above 0, not nan"),
+        ("epochs = 2", 'augment = "digit"', "augment 'digit' is unknown"),
+        ("std = [0.5, 0.5, 0.5]", "std = [0.5, 0.0, 0.5]", "std above 0"),
+        ("image_size = 16", "channels = 4", "channels must be 1 "),
+        ('title = "drawn"', 'title = "drawn"\nper_class = -1', "per_class must be at least 0"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_named(home: Path, old: str, new: str, said: str) -> None:
+    (home / "toys.toml").write_text(TEXT.replace(old, new, 1))
+    with pytest.raises(CaseError, match=said):
+        load_case(home / "toys.toml")
+
+
+def test_all_mistakes_of_a_file_are_found_at_once(home: Path) -> None:
+    """In the order of the file's tables; the case is what can be understood of it."""
+    text = TEXT.replace('kind = "folder"', 'kin = "folder"', 1).replace("image_size = 16", 'image_size = "16"')
+    (home / "toys.toml").write_text(text.replace("epochs = 2", "epoch = 2"))
+    case, problems = casefile.examined(home / "toys.toml")
+    assert [said.split(":")[0] for said in problems] == [
+        "in [source]",
+        "[source] lacks keys; still needed",
+        "in [source_model.training]",
+        "in the case",
+    ]
+    assert case.target.title == "photographed"
+
+
+def test_a_changed_image_of_a_csv_changes_the_fingerprint(home: Path) -> None:
+    """What a CSV lists counts, not what else lies there; one that cannot be read has a fingerprint too."""
+    path, listed = home / "toys.toml", home / "photos" / "list.csv"
+    path.write_text(
+        TEXT.replace('kind = "folder"\ntitle = "photographed"\npath = "photos"', OPTIONS.split("[target]")[1]).replace(
+            "photos.csv", "photos/list.csv"
+        )
+    )
+    listed.write_text("path,label\ncat/0.png,cat\nbird/0.png,bird\n")
+    before = load_case(path).fingerprint("data")
+    (home / "photos" / "cat" / "1.png").unlink()
+    assert load_case(path).fingerprint("data") == before
+    (home / "photos" / "cat" / "0.png").write_bytes(b"changed")
+    assert load_case(path).fingerprint("data") != before
+    listed.write_text("nonsense")
+    assert load_case(path).fingerprint("data") != before

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from tlx import digits, domains
 from tlx.cases import Domain
 from tlx.errors import DataError
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.floats(0.05, 0.95), st.integers(0, 3))
-def test_the_split_is_stratified_and_leaves_no_class_untrained(labels: list[int], share: float, seed: int) -> None:
-    """Of every class the training share within one instance; a class's only instance is for training."""
-    array = np.array(labels)
-    validation = domains.split(array, share, seed)
-    for label in np.unique(array):
-        members = array == label
-        trained = (members & ~validation).sum()
-        assert trained >= 1
-        assert members.sum() == 1 or (members & validation).sum() >= 1
-        assert abs(trained - share * members.sum()) <= 1
-    assert (validation == domains.split(array, share, seed)).all()
-
-
-def test_eighty_five_to_fifteen() -> None:
-    """Of two classes with 100 and 20 instances 85 and 17 are for training."""
-    labels = np.repeat([0, 1], [100, 20])
-    validation = domains.split(labels, 0.85, 0)
-    assert (~validation)[labels == 0].sum() == 85
-    assert (~validation)[labels == 1].sum() == 17
+from tlx.results import DomainImages
 
 
 def test_printed_digits_are_reproducible_and_labelled() -> None:
@@ -109,3 +87,192 @@ def test_the_catalogue_is_the_domain_without_its_pixels(kind: str, folder: Path)
     assert listed.names.tolist() == whole.names.tolist()
     assert (listed.classes, listed.skipped) == (whole.classes, whole.skipped)
     assert listed.pixels.size == 0
+
+
+def entries(found: DomainImages) -> dict[str, str]:
+    """Name -> class and split of every instance, for asserting who is where."""
+    splits = np.where(found.validation, "validation", "training")
+    return {
+        name: f"{found.classes[at]} {split}" for name, at, split in zip(found.names, found.labels, splits, strict=True)
+    }
+
+
+def draw(path: Path, colour: tuple[int, int, int] = (90, 90, 90)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8), colour).save(path)
+
+
+def test_split_folders_are_the_split(tmp_path: Path) -> None:
+    """Whatever the held-out folder is called, and for a class that only one of them has."""
+    for name in ("train/a/1.png", "train/a/2.png", "train/b/3.png", "Valid/a/4.png", "test/c/5.png"):
+        draw(tmp_path / name)
+    found = domains.catalogue(Domain("folder", "pets", str(tmp_path)))
+    assert entries(found) == {
+        "train/a/1.png": "a training",
+        "train/a/2.png": "a training",
+        "Valid/a/4.png": "a validation",
+        "train/b/3.png": "b training",
+        "test/c/5.png": "c validation",
+    }
+    random = domains.catalogue(Domain("folder", "pets", str(tmp_path), split="random", training_share=0.4))
+    assert random.names.tolist() == found.names.tolist()
+    assert random.validation.tolist() != found.validation.tolist()
+
+
+@pytest.mark.parametrize("names", [("train/1.png", "test/2.png"), ("train/a/1.png", "bus/a/2.png"), ("val/a/1.png",)])
+def test_folders_that_only_look_like_splits_are_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """A class called train has images right inside, stands beside a bus, or lacks its training folder."""
+    for name in names:
+        draw(tmp_path / name)
+    assert set(domains.catalogue(Domain("folder", "d", str(tmp_path))).classes) == {
+        name.split("/")[0] for name in names
+    }
+
+
+def test_classes_are_renamed_chosen_and_ordered(folder: Path) -> None:
+    """Two classes that share a name become one; a class without images keeps its place and is told."""
+    rename = (("bird", "animal"), ("dog", "animal"))
+    found = domains.catalogue(Domain("folder", "pets", str(folder), rename=rename))
+    assert found.classes == ("animal", "cat")
+    assert np.bincount(found.labels).tolist() == [4, 5]
+    chosen = domains.load(Domain("folder", "pets", str(folder), classes=("dog", "unicorn", "bird")), 8, 3)
+    assert chosen.classes == ("dog", "unicorn", "bird")
+    assert np.bincount(chosen.labels).tolist() == [1, 0, 3]
+    assert chosen.names.tolist() == ["bird/0.png", "bird/1.png", "bird/2.png", "dog/0.png"]
+    assert chosen.pixels[:3, 0, 0, 0].tolist() == [0, 20, 40]
+    assert "class 'unicorn' of pets has 0 image(s)" in chosen.skipped
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"rename": (("brd", "animal"),)}, r"table `rename` of pets: class 'brd' is unknown; one of bird, cat, dog"),
+        ({"classes": ("Cat", "Dog")}, r"none of the classes chosen for pets has an image: class 'Cat' is unknown.*cat"),
+    ],
+)
+def test_a_class_that_is_not_there_is_named(folder: Path, option: dict[str, Any], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        domains.catalogue(Domain("folder", "pets", str(folder), **option))
+
+
+def test_many_classes_with_too_few_images_are_told_in_one_sentence(folder: Path) -> None:
+    names = tuple(f"kind {at}" for at in range(1_000))
+    found = domains.catalogue(Domain("folder", "pets", str(folder), classes=("cat", *names)))
+    assert len(found.skipped) == 1
+    assert "1000 classes of pets have fewer than 2 images: 'kind 0', 'kind 1'" in found.skipped[0]
+    assert found.skipped[0].endswith("and 995 more")
+
+
+def test_an_unreadable_image_is_left_out_by_choice(folder: Path) -> None:
+    """Named and counted; everything else keeps its order, its pixels and its label."""
+    (folder / "cat" / "1 broken.png").write_bytes(b"no image")
+    found = domains.load(Domain("folder", "pets", str(folder), unreadable="skip"), 8, 3)
+    assert found.skipped[0] == "1 of 10 images of pets cannot be read and are left out: 'cat/1 broken.png'"
+    assert len(found) == len(found.names) == len(found.pixels) == len(found.validation) == 9
+    assert found.pixels[found.names == "cat/4.png"][0, 0, 0].tolist() == [80, 100, 0]
+    listed = domains.without_pixels(found)
+    assert listed.names.tolist() == found.names.tolist()
+    assert listed.pixels.size == 0
+
+
+def test_a_domain_without_a_readable_image_says_so(tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "1.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"1\.png cannot be read"):
+        domains.load(Domain("folder", "pets", str(tmp_path), unreadable="skip"), 8, 3)
+
+
+def test_groups_are_folders_between_class_and_image(tmp_path: Path) -> None:
+    """Views of one object lie on one side; an image right inside its class is an object of its own."""
+    for name in (
+        "mug/red/1.png",
+        "mug/red/2.png",
+        "mug/blue/1.png",
+        "mug/blue/2.png",
+        "mug/5.png",
+        "pen/1.png",
+        "pen/2.png",
+    ):
+        draw(tmp_path / name)
+    for seed in range(5):
+        said = entries(
+            domains.catalogue(Domain("folder", "d", str(tmp_path), split="groups", training_share=0.6, seed=seed))
+        )
+        assert said["mug/red/1.png"] == said["mug/red/2.png"]
+        assert said["mug/blue/1.png"] == said["mug/blue/2.png"]
+        assert {said["pen/1.png"], said["pen/2.png"]} == {"pen training", "pen validation"}
+        assert "mug validation" in said.values()
+
+
+def test_a_class_with_one_object_has_nothing_to_validate_on(tmp_path: Path) -> None:
+    for name in ("mug/red/1.png", "mug/red/2.png"):
+        draw(tmp_path / name)
+    found = domains.catalogue(Domain("folder", "desk", str(tmp_path), split="groups"))
+    assert not found.validation.any()
+    assert found.skipped == ("1 class(es) of desk have no validation image: 'mug'",)
+    with pytest.raises(DataError, match="no object groups to split by"):
+        domains.catalogue(Domain("printed-digits", "digits", per_class=2, split="groups"))
+
+
+def test_hidden_files_and_circles_of_links_are_passed_by(folder: Path) -> None:
+    for name in (".hidden/1.png", "cat/.thumb.png", "cat/._0.png"):
+        draw(folder / name)
+    (folder / "round").symlink_to(folder)
+    (folder / "cat" / "up").symlink_to(folder / "cat")
+    found = domains.load(Domain("folder", "pets", str(folder)), 8, 3)
+    assert found.classes == ("bird", "cat", "dog")
+    assert len(found) == 9
+
+
+def test_a_class_may_be_called_anything(tmp_path: Path) -> None:
+    names = ("<img src=x onerror=alert(1)>", "naïve 猫", "$x^2$", "con\nnew")
+    for name in names:
+        draw(tmp_path / name / "1.png")
+    assert set(domains.load(Domain("folder", "d", str(tmp_path)), 8, 3).classes) == set(names)
+
+
+def table(home: Path, text: str) -> Domain:
+    for name in ("1.png", "b/2.png", "b/3.png", "4.png"):
+        draw(home / "set" / name)
+    draw(home / "outside.png")
+    (home / "set" / "list.csv").write_text(text, encoding="utf-8")
+    return Domain("csv", "listed", str(home / "set" / "list.csv"))
+
+
+def test_a_csv_lists_images_labels_splits_and_groups(tmp_path: Path) -> None:
+    rows = ("path, label,split,group,note", "1.png,x,train,one,", "b/2.png,y,VAL,two,a", "b/3.png,y,train,three,")
+    domain = table(tmp_path, "\ufeff" + "\n".join((*rows, "4.png,x,test,one,")))
+    found = domains.load(domain, 8, 3)
+    expected = {"1.png": "x training", "b/2.png": "y validation", "b/3.png": "y training", "4.png": "x validation"}
+    assert entries(found) == expected
+    grouped = entries(domains.catalogue(replace(domain, split="groups")))
+    assert grouped["1.png"] == grouped["4.png"] == "x training"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "lacks the column 'path'.*names nothing"),
+        ("path;label\n1.png;x", "lacks the column 'path'.*separated by commas, and names path;label"),
+        ("path,label", "lists no image"),
+        ("path,label\n../outside.png,x", r"line 2: path '\.\./outside\.png' leads out of the CSV's folder"),
+        ("path,label\nb/../../outside.png,x", "leads out"),
+        ("path,label\n/etc/passwd,x", "line 2: path '/etc/passwd' leads out"),
+        ("path,label\nC:\\x.png,x\n..\\y.png,x", r"line 2: .* leads out .*\(and 1 more lines like it\)"),
+        ("path,label\n1.png,x\n1.png,y", "line 3: image '1.png' is in line 2 already"),
+        ("path,label\n1.png,", "line 2: path and label must not be empty"),
+        ("path,label,split\n1.png,x,dev", "line 2: split 'dev' is unknown; use train or val"),
+        ("path,label,split\n1.png,x,val\n4.png,x,", "gives a split for some images only"),
+        ("path,label\nnone.png,x", r"image .*none\.png does not exist"),
+        ('path,label\n"1.png,x', "cannot be read"),
+    ],
+)
+def test_a_mistake_in_a_csv_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(DataError, match=said) as caught:
+        domains.load(table(tmp_path, text), 8, 3)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_csv_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.csv does not exist"):
+        domains.catalogue(Domain("csv", "listed", str(tmp_path / "none.csv")))

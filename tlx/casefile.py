@@ -2,119 +2,203 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
 from tlx.cases import (
+    AUGMENTS,
     BASELINES,
     DOMAIN_KINDS,
     DOMAINS,
     PATHS,
     PRECISIONS,
+    SPLITS,
     STRATEGIES,
+    UNREADABLE,
     Case,
     Domain,
     ModelPlan,
     Training,
-    checked,
 )
 from tlx.errors import CaseError, unknown
 
+_WORDS = {
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "tuple[str, ...]": "a list of texts",
+    "tuple[float, ...]": "a list of numbers",
+    "tuple[tuple[str, str], ...]": "a table of texts",
+    "tuple[tuple[str, str | int | bool], ...]": "a table of texts, whole numbers, true or false",
+}
+_OURS = {"files", "home"}  # found out, not said
+_STAND_INS = {"kind": "", "title": "", "architecture": ""}  # for keys that lack, so that the rest can still be examined
+
 
 def read(path: Path) -> Case:
-    """The case a TOML file describes. Raises CaseError naming the key, and what would be right."""
+    """The case a TOML file describes. Raises CaseError naming the first key that is wrong, and what would be right."""
+    case, problems = examined(path)
+    if problems:
+        raise CaseError(problems[0])
+    return case
+
+
+def examined(path: Path) -> tuple[Case, list[str]]:
+    """The case as far as it can be understood, and one sentence for each mistake in the file, in its order.
+
+    Raises CaseError when the file does not exist or is not TOML.
+    """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CaseError(f"case file {path} does not exist; give the path of a .toml file or a built-in name") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise CaseError(f"case file {path} cannot be read: {error}") from None
-    home = path.parent.resolve()
-    table = {"name": path.stem, "title": path.stem} | table
-    table.pop("files", None)
-    table["home"] = str(home)
-    for side in DOMAINS:
-        if side not in table:
-            raise CaseError(f"case file {path} lacks the table [{side}]; it says where the {side} images are")
-        table[side] = _build(Domain, table[side], f"[{side}]", home)
-        key = f"{side}_model"
-        if key in table:
-            table[key] = _plan(table[key], f"[{key}]", home)
-    case: Case = _build(Case, table, "the case", home)
-    _check(case)
-    return case
+    reader = _Reader(path.parent.resolve())
+    case = replace(reader.case({"name": path.stem, "title": path.stem} | table, path), home=str(path.parent.resolve()))
+    return case, reader.problems or list(_unsound(case))
 
 
-def _plan(table: Any, where: str, home: Path) -> ModelPlan:
-    if isinstance(table, Mapping) and "training" in table:
-        table = dict(table) | {"training": _build(Training, table["training"], f"{where} training", home)}
-    plan: ModelPlan = _build(ModelPlan, table, where, home)
-    return plan
+class _Reader:
+    """Builds the dataclasses of a case from tables and keeps a sentence for every key that is wrong."""
+
+    def __init__(self, home: Path) -> None:
+        self.problems: list[str] = []
+        self._home = home
+
+    def case(self, table: dict[str, Any], path: Path) -> Case:
+        for side in DOMAINS:
+            if side not in table:
+                self.problems.append(f"case file {path} lacks the table [{side}]; it says where the {side} images are")
+            table[side] = self.build(Domain, table.get(side, _STAND_INS | {"path": ""}), f"[{side}]")
+            if (key := f"{side}_model") in table:
+                table[key] = self.build(ModelPlan, table[key], f"[{key}]")
+        made: Case = self.build(Case, table, "the case")
+        return made
+
+    def build(self, kind: type, table: Any, where: str) -> Any:
+        """A dataclass from a TOML table: unknown keys and wrong types are named, paths start at the case file."""
+        if not isinstance(table, Mapping):
+            self.problems.append(f"{where} must be a table of keys, not {table!r}")
+            table = {}
+        known = {f.name: str(f.type) for f in fields(kind) if f.name not in _OURS}
+        values = {}
+        for key, value in table.items():
+            if key not in known:
+                self.problems.append(f"in {where}: {unknown('key', key, known, shown=20)}")
+            elif known[key] == "Training":
+                values[key] = self.build(Training, value, f"{where[:-1]}.training]")
+            else:
+                self._take(values, key, value, known[key], where)
+        needed = [f.name for f in fields(kind) if f.default is f.default_factory is MISSING and f.name not in values]
+        if lacking := [name for name in needed if name not in table]:
+            self.problems.append(f"{where} lacks keys; still needed: {', '.join(lacking)}")
+        return kind(**values, **{name: _STAND_INS[name] for name in needed})
+
+    def _take(self, values: dict[str, Any], key: str, value: Any, annotation: str, where: str) -> None:
+        try:
+            if key == "classes" and isinstance(value, str):
+                value = _lines(self._home / value, where)
+            values[key] = value if annotation in ("Domain", "ModelPlan") else _typed(annotation, value)
+        except TypeError:
+            self.problems.append(f"in {where}: {key} must be {_WORDS[annotation]}, not {value!r}")
+        except CaseError as error:
+            self.problems.append(str(error))
+        else:
+            if key in PATHS and value:
+                values[key] = str((self._home / value).resolve())
 
 
-def _build(kind: type, table: Any, where: str, home: Path) -> Any:
-    """A dataclass from a TOML table: unknown keys and wrong types are named, paths start at the case file."""
-    if not isinstance(table, Mapping):
-        raise CaseError(f"{where} must be a table of keys, not {table!r}")
-    known = {f.name: f for f in fields(kind)}
-    values = {}
-    for key, value in table.items():
-        if key not in known:
-            raise CaseError(f"in {where}: {unknown('key', key, known, shown=20)}")
-        if isinstance(value, list):
-            value = tuple(value)
-        wanted = _kind_of(str(known[key].type))
-        if wanted is float and type(value) is int:
-            value = float(value)
-        if wanted and type(value) is not wanted:
-            raise CaseError(f"in {where}: {key} must be {_WORDS[wanted]}, not {value!r}")
-        if key in PATHS and value:
-            value = str((home / value).resolve())
-        values[key] = value
+def _lines(path: Path, where: str) -> list[str]:
+    """The class names of a text file, one a line."""
     try:
-        return kind(**values)
-    except TypeError:
-        needed = [f.name for f in fields(kind) if f.name not in values][:3]
-        raise CaseError(f"{where} lacks keys; still needed: {', '.join(needed)}") from None
+        return [name for line in path.read_text(encoding="utf-8").splitlines() if (name := line.strip())]
+    except (OSError, UnicodeDecodeError) as error:
+        raise CaseError(
+            f"in {where}: classes names {path}, which cannot be read ({error}); give a list of names, or a text file "
+            "with one name a line"
+        ) from None
 
 
-_WORDS = {str: "a text", int: "a whole number", float: "a number", tuple: "a list"}
+def _typed(annotation: str, value: Any) -> Any:
+    """The value as the annotated type. Raises TypeError when it is of another."""
+    if annotation.startswith("tuple[tuple["):
+        inner = annotation.removeprefix("tuple[tuple[str, ").removesuffix("], ...]")
+        return tuple(sorted((key, _typed(inner, part)) for key, part in _of(dict, value).items()))
+    if annotation.startswith("tuple["):
+        inner = annotation.removeprefix("tuple[").removesuffix(", ...]")
+        return tuple(_typed(inner, part) for part in _of(list, value))
+    if annotation == "float":
+        return float(_of((int, float), value))
+    return _of(tuple({"str": str, "int": int, "bool": bool}[name] for name in annotation.split(" | ")), value)
 
 
-def _kind_of(annotation: str) -> type | None:
-    return {"str": str, "int": int, "float": float}.get(annotation, tuple if annotation.startswith("tuple") else None)
+def _of(kinds: type | tuple[type, ...], value: Any) -> Any:
+    """The value, if it is exactly of one of the kinds: true is no whole number here."""
+    if type(value) not in (kinds if isinstance(kinds, tuple) else (kinds,)):
+        raise TypeError
+    return value
 
 
-def _check(case: Case) -> None:
+def _unsound(case: Case) -> Iterator[str]:
+    """A sentence for each value that is of the right type and still cannot be meant."""
     for side in DOMAINS:
-        domain = case.domain(side)
-        checked(f"[{side}] kind", domain.kind, DOMAIN_KINDS)
-        if not 0 < domain.training_share < 1:
-            raise CaseError(f"[{side}] training_share must lie between 0 and 1, not {domain.training_share}")
-        _check_training(case.plan(side).training, f"[{side}_model.training]")
+        yield from _unsound_domain(case.domain(side), f"[{side}]")
+        yield from _unsound_training(case.plan(side).training, f"[{side}_model.training]")
     if case.target_model.initial:
-        raise CaseError("[target_model] initial has no effect: the target model starts from the source model")
-    checked("baseline", case.baseline, BASELINES)
-    checked("precision", case.precision, PRECISIONS)
+        yield "[target_model] initial has no effect: the target model starts from the source model"
+    yield from _choice("baseline", case.baseline, BASELINES)
+    yield from _choice("precision", case.precision, PRECISIONS)
     for name, least in (("image_size", 8), ("channels", 1), ("n_steps", 1)):
         if getattr(case, name) < least:
-            raise CaseError(f"{name} must be at least {least}, not {getattr(case, name)}")
+            yield f"{name} must be at least {least}, not {getattr(case, name)}"
+    if case.channels not in (1, 3):
+        yield f"channels must be 1 (grey) or 3 (colour), not {case.channels}"
     if not len(case.mean) == len(case.std) == case.channels:
-        raise CaseError(f"mean and std need one number for each of the {case.channels} channels")
+        yield f"mean and std need one number for each of the {case.channels} channels"
+    if not all(map(math.isfinite, case.mean)) or not all(0 < number < math.inf for number in case.std):
+        yield f"mean must be finite and std above 0, not {list(case.mean)} and {list(case.std)}"
 
 
-def _check_training(training: Training, where: str) -> None:
-    checked(f"{where} strategy", training.strategy, STRATEGIES)
+def _unsound_domain(domain: Domain, where: str) -> Iterator[str]:
+    yield from _choice(f"{where} kind", domain.kind, DOMAIN_KINDS)
+    yield from _choice(f"{where} split", domain.split, SPLITS)
+    yield from _choice(f"{where} unreadable", domain.unreadable, UNREADABLE)
+    if domain.kind in ("folder", "csv", "torchvision") and not domain.path:
+        yield f"{where} lacks the key path, which a domain of kind {domain.kind!r} needs"
+    if not 0 < domain.training_share < 1:
+        yield f"{where} training_share must lie between 0 and 1, not {domain.training_share}"
+    least = int(domain.kind == "printed-digits")
+    if domain.per_class < least:
+        yield f"{where} per_class must be at least {least}, not {domain.per_class}"
+    if domain.seed < 0:
+        yield f"{where} seed must be at least 0, not {domain.seed}"
+    if twice := [name for name in dict.fromkeys(domain.classes) if domain.classes.count(name) > 1]:
+        yield f"{where} classes names {twice[0]!r} twice; list each class once"
+
+
+def _unsound_training(training: Training, where: str) -> Iterator[str]:
+    yield from _choice(f"{where} strategy", training.strategy, STRATEGIES)
+    yield from _choice(f"{where} augment", training.augment, AUGMENTS)
     for name, least in (("epochs", 1), ("batch_size", 1), ("head_epochs", 0)):
         if getattr(training, name) < least:
-            raise CaseError(f"{where} {name} must be at least {least}, not {getattr(training, name)}")
-    if training.learning_rate <= 0:
-        raise CaseError(f"{where} learning_rate must be above 0, not {training.learning_rate}")
+            yield f"{where} {name} must be at least {least}, not {getattr(training, name)}"
+    if not 0 < training.learning_rate < math.inf:
+        yield f"{where} learning_rate must be above 0, not {training.learning_rate}"
+    if not 0 <= training.weight_decay < math.inf:
+        yield f"{where} weight_decay must be at least 0, not {training.weight_decay}"
     if training.head_epochs >= training.epochs:
-        raise CaseError(f"{where} head_epochs must be fewer than the {training.epochs} epochs; they are part of them")
+        yield f"{where} head_epochs must be fewer than the {training.epochs} epochs; they are part of them"
     refined = [name for name in ("freeze_until", "head_epochs") if getattr(training, name)]
     if refined and training.strategy != "all":
-        raise CaseError(f'{where} {" and ".join(refined)} work with strategy = "all", not "{training.strategy}"')
+        yield f'{where} {" and ".join(refined)} work with strategy = "all", not "{training.strategy}"'
+
+
+def _choice(kind: str, given: str, valid: tuple[str, ...]) -> Iterator[str]:
+    if given not in valid:
+        yield unknown(kind, given, valid)

@@ -15,13 +15,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tlx import files
 from tlx.errors import CaseError, unknown
 
 MODELS = ("source", "target")
 DOMAINS = ("source", "target")
-DOMAIN_KINDS = ("printed-digits", "handwritten-digits", "folder", "torchvision")
+DOMAIN_KINDS = ("printed-digits", "handwritten-digits", "folder", "csv", "torchvision")
+SPLITS = ("given", "random", "groups")
+UNREADABLE = ("fail", "skip")
 STRATEGIES = ("all", "head", "scratch")
+AUGMENTS = ("none", "digits", "photos")
 BASELINES = ("mean", "black")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -30,9 +32,12 @@ PRECISIONS = ("float32", "bfloat16")
 class Domain:
     """Where one domain's labelled images come from.
 
-    kind: one of DOMAIN_KINDS; path: image folder (`class/image`) or the root of a torchvision dataset; dataset: name
-    of the torchvision dataset; per_class: at most this many images of a class (seeded choice), 0 for all;
-    training_share: the rest is the validation split, stratified by class.
+    kind: one of DOMAIN_KINDS; path: image folder, CSV of paths and labels, or root of a torchvision dataset; dataset:
+    its name, options: what its class takes (train, split); per_class: at most this many images of a class (seeded
+    choice), 0 for all; training_share: the rest is the validation split, stratified by class; split: "given" (split
+    folders or the CSV's column where there are some, else random), "random", or "groups" (all images of an object on
+    one side); rename: (old, new) class names, so that domains match; classes: these only, in this order; unreadable:
+    "fail", or "skip" to leave broken images out.
     """
 
     kind: str
@@ -42,6 +47,11 @@ class Domain:
     per_class: int = 0
     training_share: float = 0.85
     seed: int = 0
+    options: tuple[tuple[str, str | int | bool], ...] = ()
+    rename: tuple[tuple[str, str], ...] = ()
+    classes: tuple[str, ...] = ()
+    split: str = "given"
+    unreadable: str = "fail"
 
 
 @dataclass(frozen=True)
@@ -193,7 +203,7 @@ def load_case(name: str | Path) -> Case:
     File facts are read anew at each call, so that a changed checkpoint or image folder gives another fingerprint.
     Raises CaseError saying which key, name or file is wrong and what would be right.
     """
-    from tlx import casefile
+    from tlx import casefile, digests
 
     known = built_in()
     case = known.get(str(name))
@@ -204,35 +214,4 @@ def load_case(name: str | Path) -> Case:
         case = casefile.read(path)
     elif why := missing(case):
         raise CaseError(why)
-    return replace(case, files=_digests(case))
-
-
-def _digests(case: Case) -> tuple[tuple[str, str], ...]:
-    found = []
-    for side in DOMAINS:
-        if case.domain(side).path:
-            found.append((side, _domain_digest(case.domain(side))))
-        plan = case.plan(side)
-        code = _module_file(case.architecture_of(side), case.home)
-        if code is not None:
-            found.append((f"{side}_model.architecture", files.digest(code)))
-        for role in ("checkpoint", "history", "initial"):
-            path = Path(getattr(plan, role))
-            if getattr(plan, role) and path.is_file():
-                found.append((f"{side}_model.{role}", files.digest(path)))
-    return tuple(found)
-
-
-def _domain_digest(domain: Domain) -> str:
-    """Of its folder; a torchvision dataset's own folder, where it has one, as others may lie beside it."""
-    own = Path(domain.path, domain.dataset)
-    return files.folder_digest(own if own.is_dir() else Path(domain.path))
-
-
-def _module_file(architecture: str, home: str) -> Path | None:
-    """Where the module of `package.module:function` lies, if it lies beside the case file."""
-    module, _, function = architecture.partition(":")
-    if not (home and function and all(part.isidentifier() for part in module.split("."))):
-        return None
-    at = Path(home, *module.split("."))
-    return next((path for path in (at.with_suffix(".py"), at / "__init__.py") if path.is_file()), None)
+    return replace(case, files=digests.of_case(case))

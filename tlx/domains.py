@@ -2,178 +2,232 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from tlx import digits
+from tlx import datasets, digits, imagefile, listings, splits
 from tlx.cases import Domain
 from tlx.errors import DataError, unknown
 from tlx.progress import track
 from tlx.results import DomainImages
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+Picture = np.ndarray | DataError
+FEW = 5  # sentences of one kind; more are told as one
 
 
 @dataclass(frozen=True, eq=False)
 class _Listing:
-    """Who is in a domain: labels, class names, names; `pixels(size, channels)` then reads or renders the images."""
+    """Who is in a domain, before any choice.
+
+    labels: (N,) index into classes; pictures(kept, size, channels): the images of those indices one by one, or why one
+    cannot be read; names, validation, groups: (N,) where known.
+    """
 
     labels: np.ndarray
     classes: tuple[str, ...]
-    pixels: Callable[[int, int], np.ndarray]
+    pictures: Callable[[np.ndarray, int, int], Iterator[Picture]]
     names: np.ndarray | None = None
+    validation: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
 
 def load(domain: Domain, size: int, channels: int) -> DomainImages:
     """The images of a domain at size x size with the given number of channels.
 
-    Raises DataError when the folder or dataset is missing, is empty, or holds a file that is no image.
+    Raises DataError when the folder or dataset is missing, is empty, or holds a file that is no image (where the domain
+    says `unreadable = "skip"`, that file is left out and named in `skipped`).
     """
-    listing = _LISTINGS[domain.kind](domain)
-    pixels = listing.pixels(size, channels)
-    if channels == 1 and pixels.shape[-1] == 3:
-        pixels = pixels[..., :1] if (pixels == pixels[..., :1]).all() else _grey(pixels)
-    return _described(domain, listing, np.ascontiguousarray(pixels, dtype=np.uint8))
+    listing, kept = _chosen(domain)
+    pixels = np.empty((len(kept), size, size, channels), dtype=np.uint8)
+    unreadable: dict[int, DataError] = {}
+    read = track(listing.pictures(kept, size, channels), f"images of {domain.title}", total=len(kept))
+    for at, picture in enumerate(read):
+        if isinstance(picture, DataError):
+            if domain.unreadable == "fail":
+                raise picture
+            unreadable[at] = picture
+        else:
+            pixels[at] = picture if picture.shape[-1] == channels else _grey(picture)
+    if not unreadable:
+        return _described(domain, listing, kept, pixels)
+    good = np.setdiff1d(np.arange(len(kept)), [*unreadable])
+    if not len(good):
+        raise next(iter(unreadable.values()))
+    said = f"{len(unreadable)} of {len(kept)} images of {domain.title} cannot be read and are left out: "
+    assert listing.names is not None  # only files can be unreadable
+    said += _few([str(listing.names[kept[at]]) for at in unreadable])
+    found = _described(domain, listing, kept[good], pixels[good])
+    return replace(found, skipped=(said, *found.skipped))
 
 
 def catalogue(domain: Domain) -> DomainImages:
-    """The same without reading an image: labels, classes, split and names; pixels are (N, 0, 0, 0)."""
-    listing = _LISTINGS[domain.kind](domain)
-    return _described(domain, listing, np.empty((len(listing.labels), 0, 0, 0), dtype=np.uint8))
+    """The same without reading an image: labels, classes, split and names; pixels are (N, 0, 0, 0).
 
-
-def _described(domain: Domain, listing: _Listing, pixels: np.ndarray) -> DomainImages:
-    labels, classes, names = listing.labels, listing.classes, listing.names
-    if names is None:
-        names = np.array([f"{domain.title} {at}" for at in range(len(labels))], dtype=object)
-    counts = np.bincount(labels, minlength=len(classes))
-    lonely = [f"class {classes[at]!r} of {domain.title} has {counts[at]} image(s)" for at in np.flatnonzero(counts < 2)]
-    return DomainImages(
-        pixels=pixels,
-        labels=labels.astype(np.int64),
-        classes=classes,
-        validation=split(labels, domain.training_share, domain.seed),
-        names=names,
-        skipped=tuple(lonely),
-    )
-
-
-def split(labels: np.ndarray, training_share: float, seed: int) -> np.ndarray:
-    """(N,) bool, True for validation: stratified by class and seeded; a class's only instance is for training.
-
-    Of every class the share is rounded to whole instances, and with two or more instances both splits get one.
+    With `unreadable = "skip"` only `load` knows who is in the domain; see `without_pixels`.
     """
-    validation = np.zeros(len(labels), dtype=bool)
-    rng = np.random.default_rng(seed)
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        if len(members) > 1:
-            kept = int(np.clip(round(training_share * len(members)), 1, len(members) - 1))
-            validation[members[kept:]] = True
-    return validation
+    listing, kept = _chosen(domain)
+    return _described(domain, listing, kept, np.empty((len(kept), 0, 0, 0), dtype=np.uint8))
 
 
-def _printed(domain: Domain) -> _Listing:
-    def pixels(size: int, _: int) -> np.ndarray:
-        return digits.printed(size, domain.per_class, domain.seed)
-
-    return _Listing(digits.printed_labels(domain.per_class), digits.CLASSES, pixels)
+def without_pixels(images: DomainImages) -> DomainImages:
+    """The catalogue of images that were read."""
+    return replace(images, pixels=np.empty((len(images), 0, 0, 0), dtype=np.uint8))
 
 
-def _handwritten(domain: Domain) -> _Listing:
-    grey, labels = digits.handwritten()
-    kept = _limited(labels, domain)
-
-    def pixels(size: int, _: int) -> np.ndarray:
-        return digits.enlarged(grey[kept], size)
-
-    return _Listing(labels[kept], digits.CLASSES, pixels)
+def _chosen(domain: Domain) -> tuple[_Listing, np.ndarray]:
+    """The listing with the domain's names and choice of classes, and the (n,) indices of its instances."""
+    listing = _named(domain, _LISTINGS[domain.kind](domain))
+    if domain.classes:
+        listing = _of_classes(domain, listing)
+    return listing, _limited(listing.labels, domain)
 
 
-def _folder(domain: Domain) -> _Listing:
-    """`class/image` below the domain's path; classes in alphabetical order."""
-    root = Path(domain.path)
-    if not root.is_dir():
-        raise DataError(f"image folder {root} of domain {domain.title!r} does not exist; it should hold class/image")
-    classes = tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir() and entry.name[0] != "."))
-    files = [
-        (path, at) for at, name in enumerate(classes) for path in sorted((root / name).rglob("*")) if _is_image(path)
-    ]
-    if not files:
-        raise DataError(f"image folder {root} holds no image; expected one folder for each class with images inside")
-    labels = np.array([label for _, label in files])
-    kept = _limited(labels, domain)
-    paths = [files[at][0] for at in kept]
-
-    def pixels(size: int, channels: int) -> np.ndarray:
-        return np.stack([_read(path, size, channels) for path in track(paths, f"images of {domain.title}")])
-
-    names = np.array([str(path.relative_to(root)) for path in paths], dtype=object)
-    return _Listing(labels[kept], classes, pixels, names)
+def _named(domain: Domain, listing: _Listing) -> _Listing:
+    """Classes renamed; those that come to share a name become one."""
+    to = dict(domain.rename)
+    for name in to:
+        if name not in listing.classes:
+            raise DataError(f"in the table `rename` of {domain.title}: " + unknown("class", name, listing.classes))
+    names = [to.get(name, name) for name in listing.classes]
+    classes = tuple(dict.fromkeys(names))
+    place = np.array([classes.index(name) for name in names])
+    return replace(listing, labels=place[listing.labels], classes=classes)
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
-
-
-def _read(path: Path, size: int, channels: int) -> np.ndarray:
-    try:
-        with Image.open(path) as picture:
-            resized = picture.convert("L" if channels == 1 else "RGB").resize((size, size), Image.Resampling.BILINEAR)
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as an image ({error}); remove or replace it") from None
-    return np.asarray(resized).reshape(size, size, channels)
-
-
-def _torchvision(domain: Domain) -> _Listing:
-    from tlx._vision import datasets
-
-    known = {name.lower(): getattr(datasets, name) for name in ("MNIST", "SVHN", "USPS", "CIFAR10", "FashionMNIST")}
-    if domain.dataset.lower() not in known:
-        raise DataError(unknown("torchvision dataset", domain.dataset, sorted(known)))
-    kind = known[domain.dataset.lower()]
-    try:
-        found = kind(domain.path, download=False)
-    except RuntimeError:
-        raise DataError(
-            f"dataset {kind.__name__} was not found in {domain.path}; download it with torchvision "
-            f"(datasets.{kind.__name__}(root, download=True)) and set path to that root"
-        ) from None
-    labels = np.asarray(found.labels if hasattr(found, "labels") else found.targets)
-    kept = _limited(labels, domain)
-    classes = tuple(str(name) for name in getattr(found, "classes", range(int(labels.max()) + 1)))
-
-    def pixels(size: int, channels: int) -> np.ndarray:
-        mode = "L" if channels == 1 else "RGB"
-        chosen = track(kept, f"images of {domain.title}")
-        pictures = (found[int(at)][0].convert(mode).resize((size, size)) for at in chosen)
-        return np.stack([np.asarray(picture).reshape(size, size, channels) for picture in pictures])
-
-    return _Listing(labels[kept], classes, pixels)
+def _of_classes(domain: Domain, listing: _Listing) -> _Listing:
+    """Labels in the order of `domain.classes`, -1 for instances of others."""
+    place = np.array([domain.classes.index(name) if name in domain.classes else -1 for name in listing.classes])
+    labels = place[listing.labels]
+    if (labels < 0).all():
+        first = unknown("class", domain.classes[0], listing.classes)
+        raise DataError(f"none of the classes chosen for {domain.title} has an image: {first}")
+    return replace(listing, labels=labels, classes=domain.classes)
 
 
 def _limited(labels: np.ndarray, domain: Domain) -> np.ndarray:
     """Ascending indices of at most `per_class` instances of each class, chosen by the domain's seed."""
     if not domain.per_class:
-        return np.arange(len(labels))
+        return np.flatnonzero(labels >= 0)
     rng = np.random.default_rng(domain.seed)
-    chosen = [rng.permutation(np.flatnonzero(labels == label))[: domain.per_class] for label in np.unique(labels)]
-    return np.sort(np.concatenate(chosen))
+    each = [np.flatnonzero(labels == label) for label in np.unique(labels[labels >= 0])]
+    return np.sort(np.concatenate([rng.permutation(members)[: domain.per_class] for members in each]))
 
 
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    """Luma of ITU-R 601, as PIL's conversion to "L" has it."""
-    luma: np.ndarray = np.rint(pixels @ np.array([0.299, 0.587, 0.114]))[..., None].astype(np.uint8)
+def _described(domain: Domain, listing: _Listing, kept: np.ndarray, pixels: np.ndarray) -> DomainImages:
+    labels, classes = listing.labels[kept], listing.classes
+    names = listing.names
+    if names is None:
+        names = np.array([f"{domain.title} {at}" for at in range(len(kept))], dtype=object)
+    else:
+        names = names[kept]
+    validation = _validation(domain, listing, kept)
+    return DomainImages(
+        pixels=pixels,
+        labels=labels.astype(np.int64),
+        classes=classes,
+        validation=validation,
+        names=names,
+        skipped=_warnings(domain.title, labels, classes, validation),
+    )
+
+
+def _validation(domain: Domain, listing: _Listing, kept: np.ndarray) -> np.ndarray:
+    labels, how = listing.labels[kept], (domain.training_share, domain.seed)
+    if domain.split == "groups":
+        if listing.groups is None:
+            raise DataError(
+                f"{domain.title} has no object groups to split by; they are folders inside the class folders "
+                "(class/group/image) or the column 'group' of a CSV"
+            )
+        return splits.grouped(labels, listing.groups[kept], *how)
+    if domain.split == "given" and listing.validation is not None:
+        given: np.ndarray = listing.validation[kept]
+        return given
+    return splits.stratified(labels, *how)
+
+
+def _warnings(title: str, labels: np.ndarray, classes: tuple[str, ...], validation: np.ndarray) -> tuple[str, ...]:
+    """Sentences on classes with too few images."""
+    counts, held = (np.bincount(labels[of], minlength=len(classes)) for of in (slice(None), validation))
+    lonely = [f"class {classes[at]!r} of {title} has {counts[at]} image(s)" for at in np.flatnonzero(counts < 2)]
+    if len(lonely) > FEW:
+        lonely = [f"{len(lonely)} classes of {title} have fewer than 2 images: "]
+        lonely[0] += _few([classes[at] for at in np.flatnonzero(counts < 2)])
+    for split, of in (("validation", held), ("training", counts - held)):
+        without = [classes[at] for at in np.flatnonzero((counts > 1) & (of == 0))]
+        if without:
+            lonely.append(f"{len(without)} class(es) of {title} have no {split} image: {_few(without)}")
+    return tuple(lonely)
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:FEW])) + (f" and {len(names) - FEW} more" if len(names) > FEW else "")
+
+
+def _printed(domain: Domain) -> _Listing:
+    def pictures(kept: np.ndarray, size: int, _: int) -> Iterator[Picture]:
+        yield from digits.printed(size, domain.per_class, domain.seed)[kept]
+
+    return _Listing(digits.printed_labels(domain.per_class), digits.CLASSES, pictures)
+
+
+def _handwritten(domain: Domain) -> _Listing:
+    grey, labels = digits.handwritten()
+
+    def pictures(kept: np.ndarray, size: int, _: int) -> Iterator[Picture]:
+        yield from digits.enlarged(grey[kept], size)
+
+    return _Listing(labels, digits.CLASSES, pictures)
+
+
+def _of_files(listed: listings.Listed) -> _Listing:
+    entries, place = listed.entries, {name: at for at, name in enumerate(listed.classes)}
+
+    def pictures(kept: np.ndarray, size: int, channels: int) -> Iterator[Picture]:
+        for at in kept:
+            try:
+                yield imagefile.read(entries[at].path, size, channels)
+            except DataError as error:
+                yield error
+
+    return _Listing(
+        labels=np.array([place[entry.label] for entry in entries]),
+        classes=listed.classes,
+        pictures=pictures,
+        names=np.array([entry.name for entry in entries], dtype=object),
+        validation=np.array([entry.split == "validation" for entry in entries]) if listed.splits else None,
+        groups=np.array([entry.group for entry in entries], dtype=object),
+    )
+
+
+def _torchvision(domain: Domain) -> _Listing:
+    found = datasets.opened(Path(domain.path), domain.dataset, dict(domain.options))
+    labels = datasets.labels(found, domain.dataset)
+
+    def pictures(kept: np.ndarray, size: int, channels: int) -> Iterator[Picture]:
+        for at in kept:
+            try:
+                yield imagefile.pixels(found[int(at)][0], size, channels)
+            except (OSError, ValueError) as error:
+                yield DataError(f"image {at} of dataset {domain.dataset} cannot be read ({error})")
+
+    names = np.array([f"{domain.title} {at}" for at in range(len(labels))], dtype=object)
+    return _Listing(labels, datasets.classes(found, int(labels.max()) + 1), pictures, names)
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    """(H, W, 3) to (H, W, 1): luma of ITU-R 601, as PIL's conversion to "L" has it."""
+    luma: np.ndarray = np.rint(picture @ np.array([0.299, 0.587, 0.114]))[..., None].astype(np.uint8)
     return luma
 
 
 _LISTINGS: dict[str, Callable[[Domain], _Listing]] = {
     "printed-digits": _printed,
     "handwritten-digits": _handwritten,
-    "folder": _folder,
+    "folder": lambda domain: _of_files(listings.folder(Path(domain.path))),
+    "csv": lambda domain: _of_files(listings.table(Path(domain.path))),
     "torchvision": _torchvision,
 }

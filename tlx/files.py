@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,10 +16,18 @@ def below(folder: Path) -> list[Path]:
 
 def folder_digest(folder: Path) -> str:
     """Of the names, sizes and times of all files below a folder; reading thousands of images would take too long."""
+    return _facts_digest((entry.path[len(str(folder)) + 1 :], entry.stat()) for entry in _walk(folder, frozenset()))
+
+
+def paths_digest(paths: Iterable[Path], home: Path) -> str:
+    """The same for single files below a folder; those that do not exist are left out."""
+    return _facts_digest((os.path.relpath(path, home), path.stat()) for path in paths if path.is_file())
+
+
+def _facts_digest(facts: Iterable[tuple[str, os.stat_result]]) -> str:
     seen = hashlib.sha256()
-    for entry in _walk(folder, frozenset()):
-        facts = entry.stat()
-        seen.update(f"{os.path.relpath(entry.path, folder)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    for name, fact in facts:
+        seen.update(f"{name}\0{fact.st_size}\0{fact.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return seen.hexdigest()
 
 

@@ -1,0 +1,53 @@
+"""Which instances are held out (method 2): a stratified share of images, or whole groups of images of one object."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def stratified(labels: np.ndarray, training_share: float, seed: int) -> np.ndarray:
+    """(N,) bool, True for validation: stratified by class and seeded; a class's only instance is for training.
+
+    Of every class the share is rounded to whole instances, and with two or more instances both splits get one.
+    """
+    validation = np.zeros(len(labels), dtype=bool)
+    rng = np.random.default_rng(seed)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        if len(members) > 1:
+            validation[members[_kept(training_share, len(members)) :]] = True
+    return validation
+
+
+def grouped(labels: np.ndarray, groups: np.ndarray, training_share: float, seed: int) -> np.ndarray:
+    """(N,) bool, True for validation: the same, but a group lies as a whole in one of the splits.
+
+    groups: (N,) names. In seeded order a group is held out where that brings its classes nearer to their share and
+    leaves each of them another group to learn from; a class that would have none held out gives its smallest such one.
+    A class with one group is for training.
+    """
+    names, group = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), int(labels.max()) + 1), dtype=np.int64)  # images by group and class
+    np.add.at(counts, (group, labels), 1)
+    wanted = np.array([n - _kept(training_share, n) if n > 1 else 0 for n in counts.sum(0)])
+    held = np.zeros(len(names), dtype=bool)
+    for at in np.random.default_rng(seed).permutation(len(names)):
+        left, own = wanted - counts[held].sum(0), counts[at] > 0
+        nearer = np.abs(left - counts[at])[own].sum() < np.abs(left)[own].sum()
+        held[at] = nearer and _spared(counts, held, int(at))
+    for label in np.flatnonzero((wanted > 0) & (counts[held].sum(0) == 0)):
+        able = [int(at) for at in np.flatnonzero((counts[:, label] > 0) & ~held) if _spared(counts, held, int(at))]
+        if able:
+            held[min(able, key=lambda at: counts[at].sum())] = True
+    return held[group]
+
+
+def _spared(counts: np.ndarray, held: np.ndarray, at: int) -> bool:
+    """Whether every class of a group keeps another group for training when this one is held out."""
+    others = ~held
+    others[at] = False
+    return bool((counts[others].sum(0)[counts[at] > 0] > 0).all())
+
+
+def _kept(training_share: float, count: int) -> int:
+    return int(np.clip(round(training_share * count), 1, count - 1))
