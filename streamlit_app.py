@@ -5,6 +5,7 @@ import streamlit as st
 from tlx import findings, pipeline
 from tlx.app import frame, jobs, overview
 from tlx.app.cost import ask
+from tlx.app.layout import beside
 from tlx.app.score_card import score_card
 
 selection = frame.page(
@@ -18,7 +19,7 @@ case, class_name = selection.case, selection.class_name
 overview.cases(case)
 overview.facts(case)
 
-left, right = st.columns([1, 2.4], gap="medium")
+left, right = beside([1, 2.4], name="start", least=270)
 with left:
     st.subheader("Transferability", anchor=False)
     score = ask("score", "Compute the score", pipeline.transferability, case)

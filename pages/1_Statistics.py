@@ -7,6 +7,7 @@ from tlx.app import frame, jobs, overview
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.class_table import class_table
 from tlx.app.confusion_view import confusion_matrices
+from tlx.app.layout import beside
 from tlx.app.score_card import score_card
 from tlx.figures.accuracy import accuracy
 
@@ -23,7 +24,7 @@ overview.facts(case)
 
 history = jobs.require("Reading the accuracy histories", pipeline.history, case)
 
-left, right = st.columns([1, 2.4], gap="medium")
+left, right = beside([1, 2.4], name="statistics", least=270)
 with right:
     if history.empty:
         st.info(

@@ -5,8 +5,9 @@ from functools import partial
 import streamlit as st
 
 from tlx import pipeline
-from tlx.app import cost, domain_panel, frame, instance_detail, instance_panel, jobs, pictures
+from tlx.app import cost, domain_panel, frame, gathering, instance_detail, instance_panel, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
+from tlx.app.layout import beside
 from tlx.cases import DOMAINS
 from tlx.figures import theme
 from tlx.figures.scatter import points, scatter
@@ -25,7 +26,7 @@ instances = jobs.require("Predicting every instance", pipeline.instances, case)
 sheets = {domain: jobs.require("Making thumbnails", pipeline.thumbnails, case, domain) for domain in DOMAINS}
 served = pictures.serve(sheets)
 
-left, right = st.columns([1, 1], gap="medium", vertical_alignment="bottom")
+left, right = beside([1, 1], name="instance choices", least=400, align="bottom")
 with left:
     chosen = instance_panel.class_selector(case.name, table, instances, selection.class_name)
 with right:
@@ -34,7 +35,7 @@ with right:
 colours = theme.class_colours(chosen)
 instance_panel.class_list(instances, colours)
 ordered = tuple(name for name in table["class_name"] if name in colours)
-for model, column in zip(models, st.columns(len(models), gap="medium"), strict=True):
+for model, column in zip(models, beside(len(models), name="scatters"), strict=True):
     with column:
         label = f"Embedding {len(ordered)} classes under the {model} model"
         embedding = jobs.result(label, pipeline.embedding, case, ordered, model, layer, case.seed)
@@ -43,7 +44,9 @@ for model, column in zip(models, st.columns(len(models), gap="medium"), strict=T
         marks = points(embedding, instances, colours)
         mark = (picked.domain, picked.index) if picked else None
         bokeh_view(
-            scatter(embedding, instances, colours, pictures=served, picked=mark, legend=False),
+            scatter(
+                embedding, instances, colours, pictures=served, picked=mark, legend=False, width=760 // len(models)
+            ),
             key=f"scatter {model}",
             label=f"Projection of the instances of classes {', '.join(ordered)} under the {model} model",
             select=("points",),
@@ -55,7 +58,7 @@ for model, column in zip(models, st.columns(len(models), gap="medium"), strict=T
             st.caption(embedding.sampled)
         frame.downloads(partial(scatter, embedding, instances, colours), marks, name=f"instances-{case.name}-{model}")
 
-detail, gathered = st.columns([2, 3], gap="medium")
+detail, gathered = beside([2, 3], name="instances below")
 with detail:
     st.subheader("One instance", anchor=False)
     instance_detail.picker(instances, picked)
@@ -67,12 +70,13 @@ with detail:
             instance_detail.nearest(served, near, instances, picked)
 with gathered:
     st.subheader("Gathered instances", anchor=False)
+    gathering.by_description(instances, chosen)
     instance_panel.gallery(served, instances)
 
 st.subheader("Source-like or target-like", anchor=False)
 for name, column in domain_panel.panels(chosen):
     with column:
-        label = f"Scoring the domains of class {name}"
+        label = f"Score the domains of class {name}"
         told = cost.ask("discriminability", label, pipeline.discriminability, case, name)
         if told is not None:
             domain_panel.draw(told, picked)

@@ -4,7 +4,7 @@ import statistics_case as toy
 from bokeh.models import GlyphRenderer, HoverTool, Legend
 
 from tlx import pipeline
-from tlx.figures import theme
+from tlx.figures import labels, theme
 from tlx.figures.pictures import Pictures
 from tlx.figures.scatter import points, scatter
 
@@ -69,6 +69,31 @@ def test_each_class_is_named_among_its_target_instances(drawn):
     for name, x, y in zip(names["name"], names["x"], names["y"], strict=True):
         here = data[(data["x"] == x) & (data["y"] == y)]
         assert here[["label", "domain"]].to_numpy().tolist() == [[name, "target"]]
+
+
+def test_names_keep_off_one_another_and_off_the_marks():
+    """Thirty-one groups crowded on one spot: no two labels overlap, and few marks lie under them."""
+    rng = np.random.default_rng(0)
+    anchors = rng.normal(size=(31, 2))
+    marks = np.concatenate([anchors + rng.normal(scale=0.1, size=(31, 2)) for _ in range(40)])
+    marks = np.concatenate([marks, [[-15.0, -9.0], [15.0, 9.0]]])  # elsewhere there is room
+    names = [f"class {at}" for at in range(31)]
+    moved = labels.offsets(anchors, names, marks, 760)
+    unit = labels._scale(marks, 760)
+    middles, half = anchors / unit + moved, np.array([8 * labels.LETTER + labels.PADDING, labels.LINE]) / 2
+    apart = np.abs(middles[:, None] - middles[None])
+    overlap = (apart < 2 * half - 5).all(axis=2) & ~np.eye(31, dtype=bool)  # one name has a letter less
+    assert not overlap.any()
+    covered = [(np.abs(marks / unit - middle) < half).all(axis=1).sum() for middle in middles]
+    unmoved = [(np.abs(marks / unit - middle) < half).all(axis=1).sum() for middle in anchors / unit]
+    assert sum(covered) < sum(unmoved) / 3
+
+
+def test_a_lonely_name_stands_beside_its_group():
+    """A free group's label covers none of its marks and is less than 40 px away."""
+    marks = np.array([[0.0, 0.0], [0.1, 0.1], [100.0, 0.0]])
+    (moved,) = labels.offsets(marks[:1], ["cup"], marks, 760)
+    assert 10 < np.linalg.norm(moved) < 40
 
 
 def test_the_picked_instance_is_ringed(drawn):

@@ -4,7 +4,7 @@ import statistics_case as toy
 from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
 
 from tlx import pipeline, statistics
-from tlx.app import instance_panel, pictures
+from tlx.app import gathering, instance_panel, pictures
 from tlx.errors import EmptyError
 from tlx.figures.pictures import Pictures
 
@@ -86,6 +86,34 @@ def test_a_lasso_gathers_pictures_and_a_table(page):
     assert "mispredicts 1 of them" in said
     assert sorted(sent(page, "scatter target")["selected"]["points"]) == sorted(rows)
     assert html_of(page).count('role="img"') >= 3
+
+
+def test_instances_are_gathered_without_a_mouse(page):
+    """A class, a domain and what the model says choose instances, which the plot then marks too."""
+    page.selectbox(key="gather domain").set_value("target")
+    page.selectbox(key="gather prediction").set_value(gathering.WRONG)
+    run_to_end(page)
+    next(button for button in page.button if button.label == "Gather 1 instances").click()
+    run_to_end(page)
+    assert "mispredicts 1 of them" in text_of(page)
+    assert sent(page, "scatter target")["selected"]["points"] == [marks(page).index(("target", 0))]
+
+
+def test_what_is_gathered_fits_every_choice():
+    """Domain, class and prediction narrow the rows; a wrong answer is any but the class itself."""
+    rows = pd.DataFrame(
+        {
+            "domain": ["source", "target", "target", "target"],
+            "instance": [4, 5, 6, 7],
+            "label": ["a", "a", "a", "b"],
+            "prediction": ["b", "a", "b", "b"],
+            "mispredicted": [True, False, True, False],
+        }
+    )
+    assert len(gathering.matching(rows, None, None, None)) == 4
+    assert gathering.matching(rows, None, None, gathering.WRONG) == [("source", 4), ("target", 6)]
+    assert gathering.matching(rows, "target", "a", "b") == [("target", 6)]
+    assert gathering.matching(rows, "source", "b", None) == []
 
 
 def test_names_are_escaped_in_the_gallery_and_the_list(page):

@@ -7,6 +7,7 @@ called: a page that shows stored results starts without torch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 
 import joblib
@@ -329,6 +330,23 @@ def discriminability(case: Case, class_name: str, model: str = "target") -> Disc
     return stage.discriminability(values, chosen, important, model=model, class_name=class_name)
 
 
+def in_both_domains(case: Case, least: int = 2) -> tuple[str, ...]:
+    """Classes with at least so many instances in either domain: what telling the domains apart needs."""
+    found = [catalogue(case, domain) for domain in DOMAINS]
+    return tuple(name for name in classes(case) if all(len(one.of_class(name)) >= least for one in found))
+
+
+def discriminability_by_class(case: Case) -> dict[str, dict[str, Discriminability]]:
+    """Class name -> model -> discriminability, for every class that can have one."""
+    from tlx.progress import track
+
+    found: dict[str, dict[str, Discriminability]] = {}
+    for name in track(in_both_domains(case), "domain gap, class by class"):
+        with suppress(errors.EmptyError):  # no neuron's conductance varies
+            found[name] = {model: discriminability(case, name, model) for model in MODELS}
+    return found
+
+
 @memoized()
 def embedding(
     case: Case, class_names: Sequence[str], model: str = "target", layer: str | None = None, seed: int = 0
@@ -388,6 +406,13 @@ def domain_gap(case: Case, class_name: str) -> tuple[LayerGap, ...]:
         )
         for model, layer in track(places, f"domain gap of class {class_name}, layer by layer")
     )
+
+
+def domain_gap_by_class(case: Case) -> dict[str, tuple[LayerGap, ...]]:
+    """The same for every class with at least two instances in either domain."""
+    from tlx.progress import track
+
+    return {name: domain_gap(case, name) for name in track(in_both_domains(case), "domain gap, class by class")}
 
 
 @memoized()

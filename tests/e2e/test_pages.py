@@ -30,7 +30,7 @@ def test_a_choice_follows_to_other_pages(tab):
     opened = tab().open("/?class=3").ready()
     opened.choose_class("5")
     for title in TITLES:
-        opened.go_to(title)
+        opened.go_to(title.replace("_", " "))
         opened.wait_for_parameter("class", "5")
         opened.wait_for_class("5")
     opened.go_to("Start")

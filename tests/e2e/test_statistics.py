@@ -57,17 +57,28 @@ def test_a_tap_in_a_confusion_matrix_chooses_the_true_class(opened):
     opened.wait_for_class("9")
 
 
-def test_a_finding_leads_to_its_view_with_its_class(tab):
-    """The start page's first finding opens the statistics of the class it names; Back leads to the start."""
+def test_every_finding_leads_to_its_view_with_its_selection(tab):
+    """All four links of the start page open what they name, with its class, layers or neuron; Back leads back."""
+    case = load_case("digits")
+    table, network = pipeline.class_table(case), pipeline.network(case)
+    worst = findings.worst_class(table)
+    found = [
+        findings.most_changed(table),
+        findings.most_confused(table),
+        findings.rewiring(network, pipeline.comparison(case, "8").inherited, "8"),
+        findings.most_domain_specific(pipeline.discriminability(case, worst), network),
+    ]
     opened = tab().open("/?case=digits&class=8").ready()
-    link = opened.page.get_by_role("link", name="See it in Statistics")
-    link.wait_for(timeout=300_000)
-    found = findings.most_changed(pipeline.class_table(load_case("digits")))
-    assert opened.page.get_by_text(found.title).count() == 1
-    link.click()
-    opened.page.wait_for_url("**/Statistics?**")
-    opened.wait_for_parameter("class", found.class_name)
-    opened.wait_for_class(found.class_name)
-    opened.back()
-    opened.wait_for_parameter("class", "8")
-    opened.wait_for_class("8")
+    for one in found:
+        assert opened.page.get_by_text(one.title, exact=True).count() == 1
+        opened.page.get_by_role("link", name=f"See it in {one.page}").click()
+        opened.page.wait_for_url(f"**/{one.page}?**")
+        opened.wait_for_parameter("class", one.class_name)
+        opened.wait_for_class(one.class_name)
+        if one.layers:
+            opened.wait_for_parameter("layers", ",".join(one.layers))
+        if one.neuron:
+            opened.wait_for_parameter("neuron", ":".join(map(str, one.neuron)))
+        opened.back()
+        opened.wait_for_parameter("class", "8")
+        opened.ready().wait_for_class("8")

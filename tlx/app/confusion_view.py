@@ -10,6 +10,7 @@ import streamlit as st
 from tlx import pipeline
 from tlx.app import frame, jobs
 from tlx.app.bokeh_view import Event, bokeh_view
+from tlx.app.layout import beside
 from tlx.app.selection import choose
 from tlx.cases import MODELS, Case
 from tlx.figures.confusion import confusion
@@ -18,7 +19,7 @@ from tlx.figures.confusion import confusion
 def confusion_matrices(case: Case, class_name: str) -> None:
     """Counts on the target domain's validation data, source model left, target model right, one fixed scale."""
     st.caption("Darkness is the share of a row, from 0 to 1 in both matrices. Tap a row to choose its class.")
-    for model, column in zip(MODELS, st.columns(2, gap="medium"), strict=True):
+    for model, column in zip(MODELS, beside(2, name="confusion"), strict=True):
         with column:
             counts = jobs.result(f"Counting the {model} model's confusions", pipeline.confusion, case, model)
             if counts is None:

@@ -68,6 +68,25 @@ def of_domain_gap(case: Case, class_name: str) -> float:
     return seconds(case, "domain gap") + len(MODELS) * sum(min(layer.units, rows) * rows * FIT for layer in layers)
 
 
+def of_domain_gaps(case: Case) -> float:
+    """The same for every class, of which the conductance is computed once."""
+    names = [name for name in pipeline.in_both_domains(case) if not pipeline.domain_gap.is_stored(case, name)]
+    passes = seconds(case, "domain gap")
+    return passes + sum(of_domain_gap(case, name) - passes for name in names)
+
+
+def of_discriminability(case: Case) -> float:
+    """The expected seconds to tell the domains apart by every class's important neurons, under both models."""
+    target, names = _domains(case)["target"], pipeline.in_both_domains(case)
+    images = sum(
+        len(target.of_class(name))
+        for name in names
+        for model in MODELS
+        if not pipeline.abstraction.is_stored(case, model, name)
+    )
+    return seconds(case, "domain gap") + images * EDGES * case.image_size**2 / REFERENCE + len(names)
+
+
 def seconds(case: Case, what: str) -> float:
     """The expected time; counts only what is missing."""
     counts = {domain: len(found) for domain, found in _domains(case).items()}

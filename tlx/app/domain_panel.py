@@ -10,6 +10,7 @@ import streamlit as st
 
 from tlx.app import frame
 from tlx.app.bokeh_view import bokeh_view
+from tlx.app.layout import beside
 from tlx.app.selection import InstanceRef
 from tlx.app.text import escape
 from tlx.figures.domain_score import domain_score
@@ -35,7 +36,7 @@ def panels(chosen: Sequence[str]) -> Iterator[tuple[str, Any]]:
     if not shown:
         st.caption("Choose a class above to see its histogram.")
     for at in range(0, len(shown), _ROW):
-        yield from zip(shown[at : at + _ROW], st.columns(_ROW, gap="medium"), strict=False)
+        yield from zip(shown[at : at + _ROW], beside(_ROW, name=f"domain scores {at}"), strict=False)
 
 
 def draw(result: Discriminability, picked: InstanceRef | None) -> None:

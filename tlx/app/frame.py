@@ -105,7 +105,7 @@ def _html(figure: LayoutDOM | Callable[[], LayoutDOM], name: str) -> bytes:
 
 def _case(choice: Choice) -> tuple[Case, Choice]:
     """The chosen case, or the first one if there is none of that name, with its selectbox."""
-    found, problems = known_cases()
+    found, problems = known_cases(choice.case)
     name = choice.case if choice.case in found else next(iter(found))
     if choice.case not in (None, name):
         have = ", ".join(escape(known, 40) for known in found)

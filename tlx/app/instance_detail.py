@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from tlx.app import pictures as views
+from tlx.app.layout import beside
 from tlx.app.selection import InstanceRef, choose
 from tlx.app.text import escape
 from tlx.cases import DOMAINS
@@ -15,7 +16,7 @@ from tlx.figures.pictures import Pictures
 
 def picker(instances: pd.DataFrame, picked: InstanceRef | None) -> None:
     """The keyboard's way to an instance: its domain and its number."""
-    left, right = st.columns(2)
+    left, right = beside(2, name="instance picker", least=150)
     counts = instances["domain"].value_counts()
     domains, number = "instances widget domain", "instances widget number"
     if picked is not None:
@@ -36,7 +37,7 @@ def picker(instances: pd.DataFrame, picked: InstanceRef | None) -> None:
 
 def detail(pictures: Pictures, row: pd.Series, drawn: list[str]) -> None:
     """One instance large, with its label and what both models say; drawn: the classes in the plot."""
-    left, right = st.columns([2, 3], gap="medium")
+    left, right = beside([2, 3], name="instance", least=150)
     with left:
         views.picture(pictures, str(row["domain"]), int(row["instance"]), size=128)
     lines = [

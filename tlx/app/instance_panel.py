@@ -13,6 +13,7 @@ import streamlit as st
 
 from tlx.app import pictures as views
 from tlx.app.bokeh_view import Event
+from tlx.app.layout import beside
 from tlx.app.selection import InstanceRef, choose
 from tlx.app.text import csv, escape_html
 from tlx.cases import DOMAINS
@@ -20,6 +21,7 @@ from tlx.figures.pictures import Pictures
 from tlx.results import Network
 
 _CLASSES, _FOR, _LASSO = "instances classes", "instances classes for", "instances lasso"
+SIGNS = {"source": "✕", "target": "●"}
 Pair = tuple[str, int]
 
 
@@ -66,7 +68,7 @@ def class_selector(case_name: str, table: pd.DataFrame, instances: pd.DataFrame,
 def view_options(network: Network) -> tuple[str | None, tuple[str, ...]]:
     """The layer whose activations are embedded (None: before the first fully connected one) and the models to show."""
     titles = {"": "before the fully connected layers"} | {layer.name: layer.title for layer in network.layers}
-    left, right = st.columns([1, 1], vertical_alignment="bottom")
+    left, right = beside([5, 3], name="view options", least=150, align="bottom")
     layer = left.selectbox(
         "Activations",
         list(titles),
@@ -102,18 +104,16 @@ def class_list(instances: pd.DataFrame, colours: Mapping[str, str]) -> None:
     wrong = instances[instances["mispredicted"]].groupby(["label", "domain"]).size()
     parts = []
     for name, colour in colours.items():
-        told = ", ".join(
-            f"{counts[name][domain]:,} {domain} ({int(wrong.get((name, domain), 0)):,} mispredicted)"
-            for domain in DOMAINS
+        told = " ".join(
+            f"{SIGNS[domain]} {counts[name][domain]:,} ({int(wrong.get((name, domain), 0)):,})" for domain in DOMAINS
         )
         dot = f'<span style="width:14px;height:14px;border-radius:4px;background:{colour};flex:none"></span>'
-        said = f"<span><b>{escape_html(name)}</b> {told}</span>"
+        said = f'<span style="overflow-wrap:anywhere"><b>{escape_html(name)}</b> {told}</span>'
         parts.append(f'<span style="display:flex;align-items:center;gap:7px">{dot}{said}</span>')
-    marks = "✕ source · ● target · dark grey border: mispredicted by the target model"
+    marks = "✕ source · ● target · in brackets and with a dark grey border: mispredicted by the target model"
     st.html(
-        '<div style="display:flex;flex-wrap:wrap;gap:4px 22px;font-size:14px">'
-        + "".join(parts)
-        + f'<span style="opacity:.75">{marks}</span></div>'
+        '<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:3px 16px;'
+        f'font-size:14px">{"".join(parts)}</div><div style="font-size:14px;opacity:.75;margin-top:4px">{marks}</div>'
     )
 
 
@@ -130,13 +130,18 @@ def indices_of(points: pd.DataFrame, pairs: list[Pair]) -> list[int]:
     return [at for at, pair in enumerate(drawn) if pair in wanted]
 
 
+def gather(pairs: list[Pair]) -> None:
+    """Makes these instances the ones the gallery shows and the plots mark."""
+    st.session_state[_LASSO] = pairs
+
+
 def take_points(points: pd.DataFrame) -> Callable[[Event], None]:
     """What to do with a selection in a scatterplot: one mark is the shared instance, several are the gallery."""
 
     def take(event: Event) -> None:
         rows = points.iloc[[at for at in event["indices"] if 0 <= at < len(points)]]
         pairs = [(str(domain), int(at)) for domain, at in zip(rows["domain"], rows["instance"], strict=True)]
-        st.session_state[_LASSO] = pairs if len(pairs) > 1 else []
+        gather(pairs if len(pairs) > 1 else [])
         if len(pairs) == 1:
             choose(instance=InstanceRef(*pairs[0]))
 
@@ -147,7 +152,7 @@ def gallery(pictures: Pictures, instances: pd.DataFrame) -> None:
     """The lassoed instances as pictures, with their table as a download."""
     pairs = lasso()
     if not pairs:
-        st.caption("Draw a lasso around marks to see their pictures here.")
+        st.caption("Draw a lasso around marks, or gather by class and prediction, to see their pictures here.")
         return
     rows = instances.set_index(["domain", "instance"]).loc[pairs].reset_index()
     rows = rows.sort_values("mispredicted", ascending=False, kind="stable")  # what went wrong is seen first

@@ -1,4 +1,4 @@
-"""The cases the app offers: the built-in ones whose data are here and those whose files $TLX_CASES lists."""
+"""The cases the app offers: built-in ones whose data are here, those of files in $TLX_CASES, and those made here."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ from tlx.cases import Case
 from tlx.errors import UserError
 
 
-def known_cases() -> tuple[dict[str, Case], list[str]]:
-    """Built-in cases and those of the files in $TLX_CASES, by name, and why files cannot be used (Markdown)."""
-    files = [path for path in os.environ.get("TLX_CASES", "").split(os.pathsep) if path]
+def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[str]]:
+    """Built-in cases and those of case files, by name, and why files cannot be used (Markdown).
+
+    chosen: the case whose files are looked at anew; those of the others may have changed within the last minute.
+    """
+    files = dict.fromkeys([*os.environ.get("TLX_CASES", "").split(os.pathsep), *added()])
     found: dict[str, Case] = {}
     problems = []
     here = [name for name, case in cases.built_in().items() if not cases.missing(case)]
-    for where in [*here, *files]:
+    for where in [*here, *filter(None, files)]:
         try:
-            case = _load(where)
+            case = _seldom(where)
+            if case.name == chosen or (chosen is None and not found):
+                case = _often(where)
         except UserError as error:
             problems.append(sentence(error))
             continue
@@ -38,7 +43,30 @@ def waiting_cases() -> list[tuple[str, str]]:
     return [(title, why) for title, why in told if why and not os.environ.get("TLX_PUBLIC")]
 
 
-@st.cache_data(ttl=5, max_entries=64, show_spinner=False)
+@st.cache_resource(show_spinner=False)
+def added() -> list[str]:
+    """Paths of the case files that visitors of this server have saved since it started."""
+    return []
+
+
+def add(path: Path) -> None:
+    """Offers a case file, new or rewritten, in this server from now on."""
+    if str(path) not in added():
+        added().append(str(path))
+    _seldom.clear()
+    _often.clear()
+
+
+# Looking at a folder of thousands of images takes a while, and twenty cases have twenty of them.
+@st.cache_data(ttl=5, max_entries=8, show_spinner=False)
+def _often(where: str) -> Case:
+    return _load(where)
+
+
+@st.cache_data(ttl=60, max_entries=256, show_spinner=False)
+def _seldom(where: str) -> Case:
+    return _load(where)
+
+
 def _load(where: str) -> Case:
-    """A case with its file facts, read anew every few seconds: a folder of thousands of images takes a while."""
     return cases.load_case(where if where in cases.built_in() else Path(where))

@@ -18,6 +18,8 @@ ICONS = {
     "Instances": "scatter_plot",
     "Network": "hub",
     "Features": "equalizer",
+    "Compare": "compare_arrows",
+    "New case": "add_circle",
 }
 _ADDRESS_JS = """
 // Puts the selection into an address that has none of it, without a step in the history.

@@ -7,11 +7,14 @@ import streamlit as st
 from tlx import pipeline
 from tlx.app import jobs
 from tlx.app.known_cases import known_cases, waiting_cases
+from tlx.app.layout import beside
 from tlx.app.navigation import link
 from tlx.app.selection import Choice, NeuronRef, Selection, choose
 from tlx.app.text import escape
 from tlx.cases import DOMAINS, Case
 from tlx.findings import Finding
+
+CARDS = 6  # of cases at most; the sidebar's list has the others
 
 
 def cases(chosen: Case) -> None:
@@ -20,7 +23,9 @@ def cases(chosen: Case) -> None:
     if len(known) < 2:
         st.markdown(f"**{escape(chosen.title)}.** {escape(chosen.about, 600)}")
     else:
-        _cards(known, chosen)
+        _cards(dict(list(known.items())[:CARDS]), chosen)
+    if len(known) > CARDS:
+        st.caption(f"The sidebar has all {len(known)} cases.")
     if waiting := waiting_cases():
         with st.expander(f"{len(waiting)} more built-in cases wait for their data"):
             for title, why in waiting:
@@ -28,7 +33,9 @@ def cases(chosen: Case) -> None:
 
 
 def _cards(known: dict[str, Case], chosen: Case) -> None:
-    for case, column in zip(known.values(), st.columns(min(len(known), 3)) * len(known), strict=False):
+    for case, column in zip(
+        known.values(), beside(min(len(known), 3), name="cases", least=220) * len(known), strict=False
+    ):
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{escape(case.title)}**")
             st.caption(escape(case.about, 600))
@@ -46,12 +53,12 @@ def _cards(known: dict[str, Case], chosen: Case) -> None:
 def facts(case: Case) -> None:
     """Images and classes per domain, the architecture with its parameters, the analysed layers."""
     network = jobs.require("Reading the network", pipeline.network, case)
-    row = st.container(horizontal=True)
-    for domain in DOMAINS:
+    *places, of_network, of_layers = beside([3, 3, 3.4, 2], name="facts", least=170)
+    for domain, place in zip(DOMAINS, places, strict=True):
         listed = jobs.require("Reading the domains", pipeline.catalogue, case, domain)
         held_out = int(listed.validation.sum())
-        row.metric(
-            f"{domain.capitalize()}: {case.domain(domain).title}",
+        place.metric(
+            escape(f"{domain.capitalize()}: {case.domain(domain).title}"),
             f"{len(listed):,} images",
             f"{len(listed.classes)} classes, {held_out:,} for validation",
             delta_color="off",
@@ -60,7 +67,7 @@ def facts(case: Case) -> None:
         )
         for said in listed.skipped:
             st.caption(escape(said))
-    row.metric(
+    of_network.metric(
         "Network",
         case.architecture.rpartition(":")[2].replace("_", " "),
         f"{network.parameters:,} parameters",
@@ -68,7 +75,7 @@ def facts(case: Case) -> None:
         delta_arrow="off",
         border=True,
     )
-    row.metric(
+    of_layers.metric(
         "Analysed layers",
         len(network.layers),
         f"{sum(layer.units for layer in network.layers):,} neurons",

@@ -10,7 +10,7 @@ import pandas as pd
 from bokeh.models import CustomJS, HoverTool, Legend, LegendItem, TapTool
 from bokeh.plotting import figure
 
-from tlx.figures import theme
+from tlx.figures import labels, theme
 from tlx.figures.pictures import Pictures
 from tlx.figures.sources import source_of
 from tlx.results import Embedding
@@ -37,12 +37,14 @@ def scatter(
     pictures: Pictures | None = None,
     picked: tuple[str, int] | None = None,
     legend: bool = True,
+    width: int = 760,
 ) -> figure:
     """One embedding: face = class, turned cross = source, circle = target, dark grey border = mispredicted.
 
     instances: `pipeline.instances`; colours: of each class drawn; pictures: shown in tooltips; picked: (domain,
-    instance) that is ringed. Sources: "points" in the order of `points`, "picked" and "names" (each class's
-    name at the median of its instances, target instances where there are any).
+    instance) that is ringed; width: px of the plot's frame, about, for the names' places. Sources: "points" in the
+    order of `points`, "picked" and "names" (each class's name beside the median of its instances, target instances
+    where there are any; dx and dy px away from it).
     """
     data = points(embedding, instances, colours)
     plot = figure(
@@ -65,7 +67,7 @@ def scatter(
     plot.axis.major_tick_line_color = plot.axis.minor_tick_line_color = None
     plot.axis.major_label_text_font_size = "0px"  # t-SNE keeps who is near; its coordinates mean nothing
     _draw_points(plot, data, pictures)
-    _draw_names(plot, data, colours)
+    _draw_names(plot, data, colours, width)
     _draw_picked(plot, data, picked)
     if legend:
         _add_legend(plot, {name: colour for name, colour in colours.items() if name in set(data["label"])})
@@ -126,17 +128,21 @@ def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None) ->
     plot.add_tools(HoverTool(renderers=[marks], tooltips=tooltips, formatters=formatters, **topmost))
 
 
-def _draw_names(plot: figure, data: pd.DataFrame, colours: Mapping[str, str]) -> None:
+def _draw_names(plot: figure, data: pd.DataFrame, colours: Mapping[str, str], width: int) -> None:
     rows = [(name, *_middle(data[data["label"] == name])) for name in colours if (data["label"] == name).any()]
     table = pd.DataFrame(rows, columns=["name", "x", "y"])
     table["fill"] = table["name"].map(colours)
     table["ink"] = table["fill"].map(theme.text_on)
+    moved = labels.offsets(table[["x", "y"]].to_numpy(), table["name"].tolist(), data[["x", "y"]].to_numpy(), width)
+    table["dx"], table["dy"] = moved[:, 0], -moved[:, 1]  # the screen's y grows downwards
     source = source_of(table, "names")
     plot.text(
         "x",
         "y",
         "name",
         source=source,
+        x_offset="dx",
+        y_offset="dy",
         text_color="ink",
         background_fill_color="fill",
         background_fill_alpha=0.92,

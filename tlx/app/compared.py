@@ -1,0 +1,183 @@
+"""What is stored of every known case, side by side: score, accuracies, reuse and domain gap. Nothing is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from tlx import pipeline
+from tlx.app import jobs
+from tlx.cases import DOMAINS, MODELS, Case, Training
+from tlx.errors import UserError
+from tlx.results import LayerGap, Network, Reuse, Transferability
+
+SEEN = 30  # seconds after which what is stored of a case that is not chosen is looked up again
+DEPTH = ["measure", "depth", "place", "value", "chance", "classes"]
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """One case's stored results.
+
+    depth: columns DEPTH, one row for each measure ("same_index", "inherited", "domain_gap") and layer or pair, means
+    over the classes stored; distance: model -> mean proxy A-distance of its important neurons; stored: kind of result
+    ("reuse", "distance" or "gap") -> (classes it is there for, classes it can be there for); note: why there is no
+    score, plain text, "" where there is one.
+    """
+
+    case: Case
+    score: Transferability | None
+    depth: pd.DataFrame
+    distance: Mapping[str, float]
+    stored: Mapping[str, tuple[int, int]]
+    note: str = ""
+
+
+def standings(known: Mapping[str, Case], chosen: str) -> list[Standing]:
+    """What is stored of each case; of the chosen one as it is now, of the others as it was a moment ago."""
+    found = []
+    for name, case in known.items():
+        score, note = _score(case)
+        by_class = standing(case) if name == chosen else _seen(case.fingerprint(), case)
+        found.append(replace(by_class, case=case, score=score, note=note))
+    return found
+
+
+@st.cache_data(ttl=SEEN, max_entries=256, show_spinner=False)
+def _seen(fingerprint: str, _case: Case) -> Standing:
+    return standing(_case)
+
+
+def standing(case: Case) -> Standing:
+    """What is stored of a case class by class, without its score."""
+    nothing = Standing(case, None, pd.DataFrame(columns=DEPTH), {}, {})
+    try:
+        source, target = (jobs.stored(pipeline.catalogue, case, domain) for domain in DOMAINS)
+        network = jobs.stored(pipeline.network, case)
+    except UserError:
+        return nothing
+    if network is None or source is None or target is None:
+        return nothing
+    ours, both = [name for name in target.classes if len(target.of_class(name))], pipeline.in_both_domains(case)
+    reused = _stored(pipeline.reuse, case, ours)
+    gaps = _stored(pipeline.domain_gap, case, both)
+    told = {model: _stored(pipeline.discriminability, case, both, model) for model in MODELS}
+    return Standing(
+        case,
+        None,
+        pd.concat([reuse_by_depth(network, reused), gap_by_depth(network, gaps)], ignore_index=True),
+        {model: float(np.mean([of.a_distance for of in found.values()])) for model, found in told.items() if found},
+        {
+            "reuse": (len(reused), len(ours)),
+            "distance": (min(map(len, told.values())), len(both)),
+            "gap": (len(gaps), len(both)),
+        },
+    )
+
+
+def reuse_by_depth(network: Network, found: Mapping[str, Reuse]) -> pd.DataFrame:
+    """Same-index matches and inherited edges by relative depth, means over classes; columns DEPTH."""
+    if not found:
+        return pd.DataFrame(columns=DEPTH)
+    rows = pd.concat([of.table for of in found.values()], ignore_index=True)
+    rows = rows[rows["measure"].isin(("same_index", "inherited"))]
+    means = rows.groupby(["measure", "first", "second"], sort=False)[["value", "chance"]].mean().reset_index()
+    ends = [(first, second or first) for first, second in zip(means["first"], means["second"], strict=True)]
+    means["depth"] = [(_depth(network, first) + _depth(network, second)) / 2 for first, second in ends]
+    means["place"] = [_place(network, *pair) for pair in ends]
+    return means.assign(classes=len(found))[DEPTH]
+
+
+def gap_by_depth(network: Network, found: Mapping[str, tuple[LayerGap, ...]]) -> pd.DataFrame:
+    """The target model's proxy A-distance by relative depth, means over classes; chance is 0; columns DEPTH."""
+    rows = [(gap.layer, 4 * gap.accuracy - 2) for of in found.values() for gap in of if gap.model == "target"]
+    means = pd.DataFrame(rows, columns=["layer", "value"]).groupby("layer", sort=False)["value"].mean().reset_index()
+    means["depth"] = [_depth(network, layer) for layer in means["layer"]]
+    means["place"] = [_place(network, layer, layer) for layer in means["layer"]]
+    return means.assign(measure="domain_gap", chance=0.0, classes=len(found))[DEPTH]
+
+
+def table(found: list[Standing]) -> pd.DataFrame:
+    """One row a case: who it is, its score and accuracies, its means over depth; NaN where nothing is stored."""
+    return pd.DataFrame([_row(one) for one in found])
+
+
+def depth_table(found: list[Standing]) -> pd.DataFrame:
+    """The cases' rows over depth, with name and title."""
+    parts = [one.depth.assign(name=one.case.name, title=one.case.title) for one in found if len(one.depth)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*DEPTH, "name", "title"])
+
+
+def strategy(case: Case) -> str:
+    """How the target model came to be, in a few words."""
+    plan = case.plan("target")
+    how = plan.training
+    if plan.checkpoint and how == Training():
+        return "given checkpoint"
+    if how.strategy != "all":
+        return {"head": "last layer only", "scratch": "from scratch"}[how.strategy]
+    if how.freeze_until:
+        return f"frozen up to {how.freeze_until}"
+    return f"last layer first ({how.head_epochs} epochs), then all" if how.head_epochs else "all layers"
+
+
+def _score(case: Case) -> tuple[Transferability | None, str]:
+    try:
+        found = jobs.stored(pipeline.transferability, case)
+    except UserError as error:
+        return None, str(error)
+    return found, "" if found else "not computed yet"
+
+
+def _stored(function: Any, case: Case, names: Sequence[str], *rest: str) -> dict[str, Any]:
+    """The results of the classes that have one on disk, by class name."""
+    return {name: function(case, name, *rest) for name in names if function.is_stored(case, name, *rest)}
+
+
+def _row(one: Standing) -> dict[str, object]:
+    case, score = one.case, one.score
+
+    def mean(measure: str, column: str) -> float:
+        return float(one.depth.loc[one.depth["measure"] == measure, column].astype(float).mean())
+
+    def of_score(read: Callable[[Transferability], float | None]) -> float:
+        value = None if score is None else read(score)
+        return float("nan") if value is None else float(value)
+
+    return {
+        "name": case.name,
+        "title": case.title,
+        "source": case.source.title,
+        "target": case.target.title,
+        "network": case.architecture.rpartition(":")[2],
+        "strategy": strategy(case),
+        "score": of_score(lambda of: of.score),
+        "low": of_score(lambda of: of.low),
+        "high": of_score(lambda of: of.high),
+        "n": 0 if score is None else score.n,
+        "source_accuracy": of_score(lambda of: of.source_accuracy),
+        "target_accuracy": of_score(lambda of: of.target_accuracy),
+        "scratch_accuracy": of_score(lambda of: of.scratch_accuracy),
+        "same_index": mean("same_index", "value"),
+        "same_index_chance": mean("same_index", "chance"),
+        "inherited": mean("inherited", "value"),
+        "inherited_chance": mean("inherited", "chance"),
+        "source_distance": one.distance.get("source", float("nan")),
+        "target_distance": one.distance.get("target", float("nan")),
+        "compared": "{} of {}".format(*one.stored["reuse"]) if one.stored else "",
+        "note": one.note,
+    }
+
+
+def _depth(network: Network, layer: str) -> float:
+    return (network.layer(layer).index - 1) / max(len(network.layers) - 1, 1)
+
+
+def _place(network: Network, first: str, second: str) -> str:
+    here, there = network.layer(first), network.layer(second)
+    return here.title if first == second else f"layers {here.index} → {there.index}"

@@ -1,0 +1,135 @@
+"""Several cases side by side: their scores with intervals, and how much each reuses over depth."""
+
+from __future__ import annotations
+
+import pandas as pd
+from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Range1d, Span, TapTool, Whisker
+from bokeh.plotting import figure
+
+from tlx.figures import theme
+from tlx.figures.sources import source_of
+
+MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex")  # repeat what colour says
+LONGEST = 34  # letters of a title on the axis
+PANELS = {
+    "same_index": ("Same-index matches", "share of target neurons", (-0.03, 1.05)),
+    "inherited": ("Inherited edges", "share of important edges", (-0.03, 1.05)),
+    "domain_gap": ("Domain gap of the target model", "proxy A-distance", (-0.6, 2.1)),
+}
+
+_SCORE = """<div style="font-size:13px"><b>@title</b><br>score <b>@points{+0.0}</b> points
+(95 % interval @low{+0.0} to @high{+0.0}, n = @n{0,0})<br>target model @target_accuracy{0.0 %}, source model
+@source_accuracy{0.0 %}<br>@strategy</div>"""
+_DEPTH = """<div style="font-size:13px"><b>@title</b>, @place<br><b>@value{0.00}</b>, by chance @chance{0.00}<br>
+mean of @classes classes</div>"""
+
+
+def looks(names: list[str]) -> pd.DataFrame:
+    """name, colour, marker of each case, in the order given; no colour is a domain's."""
+    colours = theme.class_colours(names)
+    return pd.DataFrame(
+        {
+            "name": names,
+            "colour": [colours[name] for name in names],
+            "marker": [MARKERS[at % len(MARKERS)] for at in range(len(names))],
+        }
+    )
+
+
+def scores(table: pd.DataFrame, chosen: str) -> figure:
+    """A dot and a whisker for each case that has a score, in accuracy points; 0 is no gain.
+
+    table: name, title, score, low, high (shares), n, source_accuracy, target_accuracy, strategy, one row a case; the
+    first stands on top, and those without a score keep their row empty. Source "scores" has the rows with a score.
+    """
+    rows = table.merge(looks(table["name"].tolist()), on="name")
+    labels = _labels(rows)
+    drawn = rows.assign(
+        place=labels, points=100 * rows["score"], size=[13 if name == chosen else 9 for name in rows["name"]]
+    )
+    drawn = drawn[drawn["score"].notna()].assign(low=100 * rows["low"], high=100 * rows["high"])
+    plot = figure(
+        title="Transferability score",
+        y_range=FactorRange(*reversed(labels)),
+        height=110 + 27 * len(rows),
+        sizing_mode="stretch_width",
+        x_axis_label="accuracy points gained on the target domain, with 95 % interval",
+        tools="xpan,xwheel_zoom,reset,save",
+        toolbar_location="above",
+        background_fill_alpha=0,
+        border_fill_alpha=0,
+        name="scores",
+    )
+    plot.toolbar.logo = None
+    plot.ygrid.visible = False
+    plot.add_layout(Span(location=0, dimension="height", line_color=theme.NEUTRAL, line_dash="dashed", line_width=1.5))
+    source = source_of(drawn, "scores")
+    whisker = Whisker(
+        base="place", lower="low", upper="high", source=source, dimension="width", line_color="colour", line_width=2
+    )
+    whisker.upper_head.line_color = whisker.lower_head.line_color = theme.NEUTRAL
+    plot.add_layout(whisker)
+    look = {"marker": "marker", "size": "size", "color": "colour"}
+    marks = plot.scatter("points", "place", source=source, nonselection_alpha=1.0, name="marks", **look)
+    plot.add_tools(HoverTool(renderers=[marks], tooltips=_SCORE), TapTool(renderers=[marks]))
+    return plot
+
+
+def over_depth(table: pd.DataFrame, measure: str, names: list[str], chosen: str) -> figure:
+    """One measure over relative depth (0 the first analysed layer, 1 the last), a line for each case; chance dotted.
+
+    table: name, title, measure, depth, place, value, chance, classes. names: of all cases, for their looks. Sources
+    "lines", "chance" (one row a case) and "points". Raises KeyError for an unknown measure.
+    """
+    title, unit, (low, high) = PANELS[measure]
+    rows = table[table["measure"] == measure].merge(looks(names), on="name")
+    plot = figure(
+        title=title,
+        height=300,
+        sizing_mode="stretch_width",
+        x_axis_label="relative depth: first analysed layer to last",
+        y_axis_label=unit,
+        x_range=Range1d(-0.05, 1.05),
+        y_range=Range1d(low, high),
+        tools="save",
+        toolbar_location="above",
+        background_fill_alpha=0,
+        border_fill_alpha=0,
+        name=f"depth {measure}",
+    )
+    plot.toolbar.logo = None
+    plot.xgrid.visible = False
+    for column, name in (("chance", "chance"), ("value", "lines")):
+        source = _lines(rows, column, chosen, name)
+        dash, alpha = ("dotted", 0.7) if name == "chance" else ("solid", 1.0)
+        plot.multi_line(
+            "xs", "ys", source=source, line_color="colour", line_width="width", line_dash=dash, line_alpha=alpha
+        )
+    points = source_of(rows.assign(size=[9 if name == chosen else 6 for name in rows["name"]]), "points")
+    marks = plot.scatter("depth", "value", source=points, marker="marker", size="size", color="colour")
+    plot.add_tools(HoverTool(renderers=[marks], tooltips=_DEPTH))
+    return plot
+
+
+def _labels(rows: pd.DataFrame) -> list[str]:
+    """Titles short enough for an axis; two that would look alike say the case's name too."""
+    short = rows["title"].map(lambda title: title if len(title) <= LONGEST else title[: LONGEST - 1] + "…")
+    alike = short.duplicated(keep=False)
+    return [
+        f"{title} ({name})" if twice else title for title, name, twice in zip(short, rows["name"], alike, strict=True)
+    ]
+
+
+def _lines(rows: pd.DataFrame, column: str, chosen: str, name: str) -> ColumnDataSource:
+    """One row a case: xs, ys, its colour, and a width that tells the chosen one apart."""
+    groups = [(str(of), group.sort_values("depth")) for of, group in rows.groupby("name", sort=False)]
+    return ColumnDataSource(
+        {
+            "name": [of for of, _ in groups],
+            "xs": [group["depth"].tolist() for _, group in groups],
+            "ys": [group[column].tolist() for _, group in groups],
+            "colour": [group["colour"].iloc[0] for _, group in groups],
+            "width": [3.0 if of == chosen else 1.5 for of, _ in groups],
+        },
+        name=name,
+    )

@@ -1,0 +1,52 @@
+"""Where names of groups stand in a scatterplot: beside their groups, not on one another, on as few marks as may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+HEIGHT = 470  # px of a scatterplot's frame
+LETTER, PADDING, LINE = 7.2, 8.0, 20.0  # px: a bold letter of 12 px, a label's padding, its height
+SEEN = 1_500  # marks looked at, about: more would not move a label
+FAR = 0.1  # marks that a pixel of distance from its group weighs as much as
+
+
+def offsets(anchors: np.ndarray, names: Sequence[str], marks: np.ndarray, width: float) -> np.ndarray:
+    """(K, 2) px from each anchor (right, up) to the middle of its label.
+
+    anchors: (K, 2) places of the groups and marks: (N, 2) of all marks, in the unit of the data; width: px of the
+    plot's frame, about. Labels are placed in turn, each where it covers fewest marks and is near its anchor; places
+    that overlap an earlier label are avoided.
+    """
+    scale = _scale(marks, width)
+    spots, middles = marks[:: 1 + len(marks) // SEEN] / scale, anchors / scale
+    tries = _tries()
+    taken: list[np.ndarray] = []  # (left, bottom, right, top) of the labels placed
+    found = np.zeros((len(names), 2))
+    for at, name in enumerate(names):
+        half = np.array([len(name) * LETTER + PADDING, LINE]) / 2
+        low, high = middles[at] + tries - half, middles[at] + tries + half
+        inside = (spots[None] > low[:, None]) & (spots[None] < high[:, None])
+        cost = inside.all(axis=2).sum(axis=1) + FAR * np.linalg.norm(tries, axis=1)
+        for box in taken:
+            cost += 1e6 * ((low < box[2:]) & (high > box[:2])).all(axis=1)
+        best = int(cost.argmin())
+        found[at] = tries[best]
+        taken.append(np.concatenate([low[best], high[best]]))
+    return found
+
+
+def _scale(marks: np.ndarray, width: float) -> float:
+    """Data units to a pixel where both axes have one scale and all marks are seen, with Bokeh's margin."""
+    spread = np.ptp(marks, axis=0) * 1.1 if len(marks) else np.ones(2)
+    return float(max(spread[0] / width, spread[1] / HEIGHT)) or 1.0
+
+
+def _tries() -> np.ndarray:
+    """Offsets to try, px, nearest first: on rings around the anchor."""
+    rings = [np.zeros((1, 2))]
+    for radius in range(14, 230, 12):
+        turns = np.linspace(0, 2 * np.pi, 16, endpoint=False) + radius  # each ring turned against the last
+        rings.append(radius * np.column_stack([1.6 * np.cos(turns), np.sin(turns)]))
+    return np.concatenate(rings)
