@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,17 @@ SETTLED = "[data-testid=stApp][data-test-script-state=notRunning][data-test-conn
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app's address; at the end its log must hold no traceback."""
+    with running(tmp_path_factory.mktemp("server")) as address:
+        yield address
+
+
+@contextmanager
+def running(folder: Path, **settings: str) -> Iterator[str]:
+    """An app with these environment variables until the block ends; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("server")
-    settings = os.environ | {"TLX_CACHE": os.environ.get("TLX_CACHE", str(folder / "cache"))}
+    environment = {"TLX_CACHE": str(folder / "cache")} | os.environ | settings
     command = (
         f"-m streamlit run streamlit_app.py --server.port {port} --server.address 127.0.0.1 --server.headless true"
     )
@@ -50,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = folder / "log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, *command.split()], cwd=ROOT, env=settings, stdout=out, stderr=subprocess.STDOUT
+            [sys.executable, *command.split()], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
         )
         try:
             address = f"http://127.0.0.1:{port}"

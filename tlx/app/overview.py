@@ -58,7 +58,7 @@ def facts(case: Case) -> None:
         listed = jobs.require("Reading the domains", pipeline.catalogue, case, domain)
         held_out = int(listed.validation.sum())
         place.metric(
-            escape(f"{domain.capitalize()}: {case.domain(domain).title}"),
+            f"{domain.capitalize()}: {escape(case.domain(domain).title)}",
             f"{len(listed):,} images",
             f"{len(listed.classes)} classes, {held_out:,} for validation",
             delta_color="off",
