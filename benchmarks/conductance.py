@@ -17,7 +17,7 @@ import torch
 from captum.attr import LayerConductance
 from torch import Tensor, nn
 
-from tlx import attribution, models, structure
+from tlx import architectures, attribution, models, structure
 from tlx._vision import models as zoo
 from tlx.abstraction import important_neurons
 
@@ -28,7 +28,7 @@ def build(name: str) -> tuple[nn.Module, Tensor]:
     """A network with plausible random weights and one image size."""
     torch.manual_seed(0)
     if name == "digits":
-        return models.compact_alexnet(10).eval(), torch.randn(1, 3, 32, 32)
+        return architectures.compact_alexnet(10).eval(), torch.randn(1, 3, 32, 32)
     return zoo.get_model(name, weights=None, num_classes=CLASSES).eval(), torch.randn(1, 3, 224, 224)
 
 

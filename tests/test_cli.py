@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 import small_case
 
-from tlx import load_case, pipeline
+from tlx import checkpoints, load_case, pipeline
 from tlx.__main__ import main
-from tlx.training import read_tensors
 
 
 @pytest.fixture
@@ -90,6 +89,7 @@ def test_train_writes_models_and_history_that_a_case_can_use(home: Path, capsys:
     out = home.parent / "made"
     assert main(["train", str(case_file), "--out", str(out)]) == 0
     assert {path.name for path in out.iterdir()} == {"source.safetensors", "target.safetensors", "history.csv"}
+    assert "scratch  epoch   1: source training 0." in capsys.readouterr().out
     history = pd.read_csv(out / "history.csv")
     assert set(history["model"]) == {"source", "target", "scratch"}
-    assert read_tensors(out / "target.safetensors")[1]["epoch"] == "1"
+    assert checkpoints.read(out / "target.safetensors").epoch == 1

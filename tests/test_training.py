@@ -1,8 +1,7 @@
-"""Training keeps its history and its promises; checkpoints are tensors or refused."""
+"""Training keeps its history and its promises; each strategy moves what it says and nothing else."""
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import toy
 
-from tlx import models, training
-from tlx.cases import Case, Domain, ModelPlan, Training, load_case
-from tlx.errors import DataError, ModelError
-from tlx.results import DomainImages
+from tlx import histories, models, strategies, training
+from tlx._vision import models as zoo
+from tlx.cases import DOMAINS, Case, Domain, ModelPlan, Training, load_case
+from tlx.errors import UserError
+from tlx.progress import listening
+from tlx.results import DomainImages, TrainedModel
 
+KINDS = ("weight", "bias")
 PLAN = ModelPlan(training=Training(epochs=3, batch_size=16, learning_rate=3e-3, augment="digits"))
 CASE = Case(
     "bars", "bars", Domain("folder", "s"), Domain("folder", "t"), "compact_alexnet", image_size=16,
@@ -40,11 +43,21 @@ def both() -> dict[str, DomainImages]:
 
 
 @pytest.fixture(scope="module")
-def trained(both: dict[str, DomainImages]) -> training.TrainedModel:
-    return training.train(CASE, "source", both, start=None)
+def few() -> dict[str, DomainImages]:
+    """Twelve images of each domain, none for validation."""
+    return {name: replace(bars(seed, 12), validation=np.zeros(12, bool)) for seed, name in enumerate(DOMAINS)}
 
 
-def test_history_has_every_epoch_domain_and_split(trained: training.TrainedModel) -> None:
+HEARD: list[tuple[str, int, int]] = []
+
+
+@pytest.fixture(scope="module")
+def trained(both: dict[str, DomainImages]) -> TrainedModel:
+    with listening(lambda *told: HEARD.append(told)):
+        return training.train(CASE, "source", both, start=None)
+
+
+def test_history_has_every_epoch_domain_and_split(trained: TrainedModel) -> None:
     history = trained.history
     assert list(history.columns) == list(training.COLUMNS)
     assert len(history) == 4 * 2 * 2
@@ -53,9 +66,7 @@ def test_history_has_every_epoch_domain_and_split(trained: training.TrainedModel
     assert history["accuracy"].between(0, 1).all()
 
 
-def test_the_kept_epoch_is_the_best_on_own_validation(
-    trained: training.TrainedModel, both: dict[str, DomainImages]
-) -> None:
+def test_the_kept_epoch_is_the_best_on_own_validation(trained: TrainedModel, both: dict[str, DomainImages]) -> None:
     own = trained.history.query("domain == 'source' and split == 'validation'").set_index("epoch")["accuracy"]
     assert own[trained.epoch] == own[1:].max() == 1.0
     network = models.fill(models.build(CASE, 2), trained.tensors)
@@ -63,93 +74,169 @@ def test_the_kept_epoch_is_the_best_on_own_validation(
     assert {(row["domain"], row["split"]): row["accuracy"] for row in rows}["source", "validation"] == 1.0
 
 
-def test_training_is_reproducible_from_its_seed(trained: training.TrainedModel, both: dict[str, DomainImages]) -> None:
+def test_training_is_reproducible_from_its_seed(trained: TrainedModel, both: dict[str, DomainImages]) -> None:
     again = training.train(CASE, "source", both, start=None)
     assert all(np.allclose(again.tensors[name], tensor, atol=1e-5) for name, tensor in trained.tensors.items())
 
 
-def test_a_transfer_starts_from_the_source_model(trained: training.TrainedModel, both: dict[str, DomainImages]) -> None:
+def test_a_transfer_starts_from_the_source_model(trained: TrainedModel, both: dict[str, DomainImages]) -> None:
     """Epoch 0 of the target model is the source model on both domains."""
-    target = training.train(CASE, "target", both, start=trained.tensors)
+    target = training.train(CASE, "target", both, start=trained)
     network = models.fill(models.build(CASE, 2), trained.tensors)
     before = [row["accuracy"] for row in training.accuracies(network, trained.classes, both, CASE)]
     assert target.history.query("epoch == 0")["accuracy"].tolist() == before
 
 
-def test_head_only_leaves_the_features_alone(trained: training.TrainedModel, both: dict[str, DomainImages]) -> None:
-    case = replace(CASE, target_model=replace(PLAN, training=replace(PLAN.training, strategy="head")))
-    target = training.train(case, "target", both, start=trained.tensors)
-    moved = {name for name, tensor in target.tensors.items() if not np.array_equal(tensor, trained.tensors[name])}
-    assert moved == {"fc8.weight", "fc8.bias"}
+def moved(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> set[str]:
+    return {name for name, tensor in after.items() if not np.array_equal(tensor, before[name])}
 
 
-def test_a_head_of_another_size_starts_anew(trained: training.TrainedModel) -> None:
-    network = models.build(CASE, 5)
-    taken = training.initialise(network, trained.tensors)
-    assert len(taken) == len(trained.tensors) - 2
+def planned(case: Case, **training: object) -> Case:
+    """The case with other training settings of the target model."""
+    return replace(case, target_model=replace(PLAN, training=replace(case.target_model.training, **training)))
+
+
+ALL = {f"{layer}.{kind}" for layer in (*(f"conv{at}" for at in range(1, 6)), "fc6", "fc7", "fc8") for kind in KINDS}
+EARLY = {f"conv{at}.{kind}" for at in (1, 2, 3) for kind in KINDS}
+HEAD = {"fc8.weight", "fc8.bias"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "unmoved"),
+    [
+        ({}, set()),
+        ({"strategy": "head"}, ALL - HEAD),
+        ({"freeze_until": "conv3"}, EARLY),
+        ({"freeze_until": "conv3", "head_epochs": 1}, EARLY),
+        ({"head_epochs": 1}, set()),
+    ],
+)
+def test_a_strategy_moves_exactly_what_it_says(
+    trained: TrainedModel, few: dict[str, DomainImages], settings: dict[str, object], unmoved: set[str], tmp_path: Path
+) -> None:
+    first: dict[str, np.ndarray] = {}
+
+    def look(rows: training.Rows) -> None:
+        if rows[0]["epoch"] == 1:
+            first.update({name: one.numpy() for name, one in torch.load(tmp_path / "kept.pt")["network"].items()})
+
+    case = planned(CASE, epochs=2, batch_size=6, **settings)
+    target = training.train(case, "target", few, start=trained, kept_at=tmp_path / "kept.pt", told=look)
+    assert target.epoch == 2  # without a validation split the last epoch is kept
+    assert ALL - moved(trained.tensors, target.tensors) == unmoved
+    assert ALL - moved(trained.tensors, first) == (ALL - HEAD if "head_epochs" in settings else unmoved)
+
+
+def test_from_scratch_takes_nothing_over(trained: TrainedModel, few: dict[str, DomainImages]) -> None:
+    """It is the control: the same training from random weights, whatever the plan of the transfer holds."""
+    quick = planned(CASE, epochs=1, batch_size=6)
+    scratch = training.train(planned(quick, strategy="scratch"), "target", few, start=trained)
+    control = training.train(planned(quick, freeze_until="conv3"), "target", few, start=None, called="scratch")
+    assert moved(scratch.tensors, control.tensors) == set()
+    assert set(control.history["model"]) == {"scratch"}
+    assert set(scratch.history["model"]) == {"target"}
+    assert scratch.notes == ()
+
+
+def test_what_is_held_keeps_its_batch_norm_statistics() -> None:
+    """Held up to the first of two residual blocks, only the second block and the head learn and see statistics."""
+    network = toy.residual()
+    strategies.hold(network, strategies.held(network, Training(freeze_until="2"), 1, torch.zeros(1, 3, 8, 8)))
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    network(torch.randn(4, 3, 8, 8)).square().sum().backward()
+    assert {name.partition(".")[0] for name, one in network.named_parameters() if one.grad is not None} == {"3", "6"}
+    assert {name for name, one in network.state_dict().items() if not torch.equal(one, before[name])} == {
+        f"3.norm_a.{what}" for what in ("running_mean", "running_var", "num_batches_tracked")
+    }
+
+
+def test_position_codes_are_held_with_the_blocks_they_feed() -> None:
+    network = zoo.VisionTransformer(32, 16, num_layers=3, num_heads=2, hidden_dim=8, mlp_dim=16, num_classes=2)
+    plan = Training(freeze_until="encoder.layers.encoder_layer_0")
+    strategies.hold(network, strategies.held(network, plan, 1, torch.zeros(1, 3, 32, 32)))
+    learns = {name for name, one in network.named_parameters() if one.requires_grad}
+    later = {
+        name for name in learns if name.startswith(("encoder.layers.encoder_layer_1", "encoder.layers.encoder_layer_2"))
+    }
+    assert learns - later == {"encoder.ln.weight", "encoder.ln.bias", "heads.head.weight", "heads.head.bias"}
+    assert len(later) == 24
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"freeze_until": "conv9"}, "layer 'conv9' is unknown; did you mean conv"),
+        ({"freeze_until": "fc8"}, "freeze_until = 'fc8' leaves nothing to train"),
+    ],
+)
+def test_a_layer_that_cannot_be_frozen_is_named(
+    trained: TrainedModel, both: dict[str, DomainImages], settings: dict[str, object], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        training.train(planned(CASE, **settings), "target", both, start=trained)
+
+
+def test_what_a_training_took_over_and_holds_is_said(trained: TrainedModel) -> None:
+    plan = Training(epochs=3, freeze_until="conv3", head_epochs=1)
+    _, notes = training.begun(CASE, "target", ("lying", "upright", "tilted"), trained, plan)
+    assert notes == (
+        "16 of 16 tensors taken from the source model; of the head 2 of 3 classes, by name",
+        "what runs up to conv3 is held and only the head, fc8, is trained in the first epoch "
+        "(387 of 193,827 parameters learn)",
+    )
+
+
+def test_a_head_is_taken_over_class_by_class(trained: TrainedModel) -> None:
+    """Of classes in another order each row follows its name; a class of its own starts anew."""
+    network, _ = training.begun(CASE, "target", ("upright", "tilted", "lying"), trained, PLAN.training)
+    head = network.fc8.weight.detach().numpy()
+    assert np.array_equal(head[[0, 2]], trained.tensors["fc8.weight"][[1, 0]])
+    assert not np.isin(head[1], trained.tensors["fc8.weight"]).any()
     assert np.array_equal(network.conv1.weight.detach().numpy(), trained.tensors["conv1.weight"])
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
-def test_checkpoints_round_trip(trained: training.TrainedModel, tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"model{suffix}"
-    if suffix == ".pt":
-        torch.save({name: torch.from_numpy(tensor) for name, tensor in trained.tensors.items()}, path)
-    else:
-        training.write(trained, path)
-    found, _ = training.read_tensors(path)
-    assert found.keys() == trained.tensors.keys()
-    assert all(np.array_equal(found[name], tensor) for name, tensor in trained.tensors.items())
+def test_a_killed_training_goes_on_to_the_same_result(
+    trained: TrainedModel, both: dict[str, DomainImages], tmp_path: Path
+) -> None:
+    kept_at = tmp_path / "kept" / "source.pt"
+
+    def kill(rows: training.Rows) -> None:
+        if rows[0]["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.train(CASE, "source", both, start=None, kept_at=kept_at, told=kill)
+    assert [path.name for path in kept_at.parent.iterdir()] == ["source.pt"]
+    epochs: list[int] = []
+    torch.manual_seed(99)  # whatever else drew random numbers meanwhile
+    found = training.train(
+        CASE, "source", both, start=None, kept_at=kept_at, told=lambda rows: epochs.append(rows[0]["epoch"])
+    )
+    assert epochs == [3]
+    pd.testing.assert_frame_equal(found.history, trained.history)
+    assert found.epoch == trained.epoch
+    assert moved(trained.tensors, found.tensors) == set()
 
 
-class Bomb:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return (open, ("was-executed", "w"))
+def test_a_kept_training_that_cannot_be_read_begins_anew(few: dict[str, DomainImages], tmp_path: Path) -> None:
+    (tmp_path / "target.pt").write_bytes(b"half a file")
+    epochs: list[int] = []
+    case = planned(CASE, epochs=1, batch_size=12)
+    training.train(
+        case, "target", few, start=None, kept_at=tmp_path / "target.pt", told=lambda r: epochs.append(r[0]["epoch"])
+    )
+    assert epochs == [0, 1]
 
 
-def test_a_pickled_object_is_refused_and_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "bad.pt"
-    for content in (Bomb(), {"weight": Bomb()}):
-        torch.save(content, path)
-        with pytest.raises(ModelError, match=r"bad\.pt is not a file of tensors only"):
-            training.read_tensors(path)
-        path.write_bytes(pickle.dumps(content))
-        with pytest.raises(ModelError, match="not a file of tensors only"):
-            training.read_tensors(path)
-    assert not (tmp_path / "was-executed").exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"\x00" * 64, b"\xff\xff\xff\xff\xff\xff\xff\x7f" * 9])
-@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
-def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path, suffix: str, content: bytes) -> None:
-    path = tmp_path / f"damaged{suffix}"
-    path.write_bytes(content)
-    with pytest.raises(ModelError, match="damaged") as caught:
-        training.read_tensors(path)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_misshapen_tensor_is_named_with_both_shapes(trained: training.TrainedModel) -> None:
-    wrong = trained.tensors | {"conv1.weight": np.zeros((32, 3, 7, 7), np.float32)}
-    with pytest.raises(ModelError, match=r"'conv1.weight' has shape \(32, 3, 7, 7\).*\(32, 3, 5, 5\)"):
-        models.fill(models.build(CASE, 2), wrong)
-    fewer = {name: tensor for name, tensor in trained.tensors.items() if name != "fc7.bias"}
-    with pytest.raises(ModelError, match=r"lacks 1 tensor.*'fc7.bias'"):
-        models.fill(models.build(CASE, 2), fewer)
-
-
-def test_a_history_without_its_columns_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "history.csv"
-    pd.DataFrame({"epoch": [1], "accuracy": [0.5]}).to_csv(path)
-    with pytest.raises(DataError, match=r"lacks the column\(s\) model, domain, split, n"):
-        training.read_history(path, "source")
+def test_progress_is_told_batch_by_batch(trained: TrainedModel) -> None:
+    assert ("epoch 1 of 3", 2, 3) in HEARD
+    assert ("training the source model", 4, 4) in HEARD
 
 
 def test_the_shipped_digits_models_show_the_papers_pattern() -> None:
     """Each model good on its own domain, the source model clearly worse on the target, the transfer best there."""
     path = Path(load_case("digits").source_model.history)
-    history = pd.concat([training.read_history(path, model) for model in ("source", "target")])
+    history = pd.concat([histories.read(path, model) for model in ("source", "target")])
     best = history.query("split == 'validation' and epoch > 0").groupby(["model", "domain"])["accuracy"].max()
     assert best["source", "source"] >= 0.95
     assert best["source", "target"] <= best["source", "source"] - 0.2

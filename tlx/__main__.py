@@ -15,8 +15,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import joblib
 from tqdm import tqdm
@@ -172,18 +174,24 @@ def _train(given: argparse.Namespace) -> None:
 
     case = cases.load_case(given.case)
     folder = given.out or _home(case)
-    for name, accuracy in training.train_all(case, {d: pipeline.images(case, d) for d in DOMAINS}, folder).items():
-        print(f"{name:8} best accuracy on its own validation split {accuracy:.3f}")
-    print(f"written to {folder}")
+    both = {domain: pipeline.images(case, domain) for domain in DOMAINS}
+    for path in training.train_all(case, both, folder, kept=pipeline.unfinished(case), told=_say_epoch):
+        print(f"written: {path}")
 
 
-def _home(case: Case) -> Path:
-    """The folder of a case's models."""
-    if case.name in cases.built_in():
+def _say_epoch(rows: list[dict[str, Any]]) -> None:
+    """One line for an epoch: the accuracy on the training and the validation split of both domains."""
+    said = ", ".join(f"{row['domain']} {row['split']} {row['accuracy']:.3f}" for row in rows)
+    tqdm.write(f"{rows[0]['model']:8} epoch {rows[0]['epoch']:3}: {said}")
+
+
+def _home(case: Case) -> Path | None:
+    """The folder of a built-in case's models; None where the case itself names the files."""
+    if replace(case, files=()) == cases.built_in().get(case.name):
         return builtin.models_folder(case.name)
-    if not case.plan("target").checkpoint:
+    if not all(case.plan(model).checkpoint for model in MODELS):
         raise UserError(f"case {case.name!r} names no checkpoint to write to; give a folder with --out")
-    return Path(case.plan("target").checkpoint).parent
+    return None
 
 
 def _check(given: argparse.Namespace) -> None:

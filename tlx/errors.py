@@ -41,3 +41,9 @@ def unknown(kind: str, given: object, valid: Iterable[object], shown: int = 8) -
     hint = f"; did you mean {' or '.join(near)}?" if near and len(names) > shown else ""
     rest = ", …" if len(names) > shown else ""
     return f"{kind} {str(given)!r} is unknown{hint or ';'} one of {', '.join(names[:shown])}{rest}"
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception of another library says, as part of a sentence of ours: its first line, or its kind."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(" .:") if lines else type(error).__name__

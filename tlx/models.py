@@ -1,14 +1,8 @@
-"""Networks: built by name, filled with a case's tensors, fed with normalised images.
-
-An architecture is `compact_alexnet` (ours, for small images), any classification network of torchvision by name, or
-`package.module:function`, which is called with the number of classes and returns a module.
-"""
+"""Networks of a case: built by name, filled with tensors, fed with normalised images."""
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
@@ -16,115 +10,96 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tlx import structure
+from tlx import architectures, structure
 from tlx.cases import Case
-from tlx.errors import ModelError, unknown
+from tlx.errors import ModelError, UserError, first_line
 from tlx.results import Network, TrainedModel
 
 if os.environ.get("TLX_THREADS"):  # otherwise torch's own choice: $OMP_NUM_THREADS, or one for each core
     torch.set_num_threads(int(os.environ["TLX_THREADS"]))
 
 
-def compact_alexnet(classes: int, channels: int = 3, image_size: int = 32) -> nn.Sequential:
-    """AlexNet's plan, much narrower, for images of about 32 px: five convolutions, two hidden linear layers.
-
-    `image_size` must be a multiple of 8; the last map is image_size / 8 in each direction.
-    """
-    edge = image_size // 8
-    parts: list[tuple[str, nn.Module]] = [
-        ("conv1", nn.Conv2d(channels, 32, 5, stride=2, padding=2)),
-        ("relu1", nn.ReLU()),
-        ("conv2", nn.Conv2d(32, 64, 3, padding=1)),
-        ("relu2", nn.ReLU()),
-        ("pool2", nn.MaxPool2d(2)),
-        ("conv3", nn.Conv2d(64, 64, 3, padding=1)),
-        ("relu3", nn.ReLU()),
-        ("conv4", nn.Conv2d(64, 64, 3, padding=1)),
-        ("relu4", nn.ReLU()),
-        ("conv5", nn.Conv2d(64, 64, 3, padding=1)),
-        ("relu5", nn.ReLU()),
-        ("pool5", nn.MaxPool2d(2)),
-        ("flatten", nn.Flatten()),
-        ("drop6", nn.Dropout(0.3)),
-        ("fc6", nn.Linear(64 * edge * edge, 160)),
-        ("relu6", nn.ReLU()),
-        ("drop7", nn.Dropout(0.3)),
-        ("fc7", nn.Linear(160, 128)),
-        ("relu7", nn.ReLU()),
-        ("fc8", nn.Linear(128, classes)),
-    ]
-    model = nn.Sequential(OrderedDict(parts))
-    for module in model:
-        if isinstance(module, nn.Conv2d | nn.Linear):  # torch's default is too small for seven layers without norms
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            nn.init.zeros_(module.bias)  # type: ignore[arg-type]
-    return model
-
-
-def build(case: Case, classes: int) -> nn.Module:
-    """The case's network with random weights and `classes` outputs, in training mode.
+def build(case: Case, classes: int, model: str = "source") -> nn.Module:
+    """The network of the case's source or target model with random weights and `classes` outputs, in training mode.
 
     Raises ModelError when the architecture is unknown or cannot be built for the case's images.
     """
-    if ":" in case.architecture:
-        return _imported(case.architecture)(classes)
-    if case.architecture == "compact_alexnet":
-        if case.image_size % 8:
-            raise ModelError(f"compact_alexnet needs an image_size that is a multiple of 8, not {case.image_size}")
-        return compact_alexnet(classes, case.channels, case.image_size)
-    from tlx._vision import models
+    name = case.architecture_of(model)
+    return architectures.build(
+        name, classes=classes, channels=case.channels, image_size=case.image_size, home=case.home
+    )
 
-    if case.architecture not in models.list_models(module=models):
+
+def example(case: Case, count: int = 1) -> Tensor:
+    """(count, channels, H, W) zeros: images of the mean colour, to ask a network what it is like."""
+    return torch.zeros(count, case.channels, case.image_size, case.image_size)
+
+
+def probe(network: nn.Module, case: Case, classes: int, model: str = "source") -> nn.Module:
+    """The network, if it answers images of the case with one score for each class; otherwise ModelError."""
+    name, size = case.architecture_of(model), f"{case.channels} x {case.image_size} x {case.image_size}"
+    with structure.evaluated(network), torch.inference_mode():
+        try:
+            scores = network(example(case, 2).to(device_of(network)))
+        except Exception as error:  # somebody else's forward
+            raise ModelError(
+                f"architecture {name!r} fails on images of {size} ({type(error).__name__}: {first_line(error)}); "
+                "change image_size, channels or the architecture"
+            ) from None
+    if not isinstance(scores, Tensor):
         raise ModelError(
-            unknown("architecture", case.architecture, ["compact_alexnet", *models.list_models(module=models)])
+            f"architecture {name!r} answers with {type(scores).__name__} that holds no (n, {classes}) scores"
         )
-    if case.channels != 3:
-        raise ModelError(f"torchvision's {case.architecture} takes 3 channels; set channels = 3, not {case.channels}")
-    made: nn.Module = models.get_model(case.architecture, weights=None, num_classes=classes)
-    return made
+    if scores.shape != (2, classes):
+        raise ModelError(
+            f"architecture {name!r} answers 2 images with an array of shape {tuple(scores.shape)}, not with the "
+            f"(2, {classes}) scores of the {model} domain's {classes} classes"
+        )
+    return network
 
 
-def _imported(name: str) -> Callable[[int], nn.Module]:
-    module, _, function = name.partition(":")
-    try:
-        made: Callable[[int], nn.Module] = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise ModelError(f"architecture {name!r} cannot be imported ({error}); give package.module:function") from None
-    return made
-
-
-def head(model: nn.Module) -> str:
-    """Name of the last linear layer, whose outputs are the class scores."""
-    linear: list[str] = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    if not linear:
-        raise ModelError(f"{type(model).__name__} has no linear layer, so its class scores cannot be found")
-    return linear[-1]
-
-
-def fill(model: nn.Module, tensors: Mapping[str, np.ndarray | Tensor]) -> nn.Module:
+def fill(model: nn.Module, tensors: Mapping[str, np.ndarray | Tensor], called: str = "the checkpoint") -> nn.Module:
     """Copies a full set of tensors into the model. Raises ModelError naming what is missing, left over or misshapen."""
     ours = model.state_dict()
-    given = {name: torch.as_tensor(np.array(tensor)) for name, tensor in tensors.items()}
-    for name in ours.keys() & given.keys():
-        if ours[name].shape != given[name].shape:
-            raise ModelError(
-                f"tensor {name!r} has shape {tuple(given[name].shape)} in the checkpoint and "
-                f"{tuple(ours[name].shape)} in the network; use the checkpoint of this architecture and class count"
-            )
-    for said, names in (("lacks", ours.keys() - given.keys()), ("has unknown", given.keys() - ours.keys())):
+    # Stored arrays are read-only maps of files, which torch would warn of: it gets a copy.
+    given = {name: one if isinstance(one, Tensor) else torch.from_numpy(np.array(one)) for name, one in tensors.items()}
+    for name in ours:
+        if name in given and ours[name].shape != given[name].shape:
+            raise ModelError(f"in {called} {_misfit(name, ours[name], given[name], model)}")
+    counters = {name for name in ours if name.endswith("num_batches_tracked")}  # older checkpoints have none
+    for said, names in (("lacks", ours.keys() - given.keys() - counters), ("has unknown", given.keys() - ours.keys())):
         if names:
-            raise ModelError(f"the checkpoint {said} {len(names)} tensor(s) of this network, such as {min(names)!r}")
-    model.load_state_dict(given)
+            raise ModelError(f"{called} {said} {len(names)} tensor(s) of this network, such as {min(names)!r}")
+    model.load_state_dict(given, strict=False)
     return model
 
 
-def network(case: Case, classes: int) -> Network:
-    """The analysed layers of the case's architecture (weights do not matter)."""
-    torch.manual_seed(0)
-    model = build(case, classes).eval()
-    return structure.network(
-        model, torch.randn(1, case.channels, case.image_size, case.image_size), case.layers, case.architecture
+def _misfit(name: str, ours: Tensor, given: Tensor, model: nn.Module) -> str:
+    shapes = tuple(given.shape), tuple(ours.shape)
+    last = [name for name, part in model.named_modules() if isinstance(part, structure.WEIGHTED)][-1:]
+    if last == [name.rpartition(".")[0]] and given.shape[1:] == ours.shape[1:]:
+        return (
+            f"the head {name!r} has {len(given)} classes, but the domain has {len(ours)} (shapes {shapes[0]} and "
+            f"{shapes[1]}); as `initial` such a file gives all but its head"
+        )
+    return (
+        f"tensor {name!r} has shape {shapes[0]} and in the network {shapes[1]}; use the checkpoint of this architecture"
     )
+
+
+def network(case: Case, classes: int, model: str = "source") -> Network:
+    """The analysed layers of the model's architecture (weights do not matter)."""
+    torch.manual_seed(0)
+    built = probe(build(case, classes, model), case, classes, model).eval()
+    name = case.architecture_of(model)
+    try:
+        return structure.network(
+            built, torch.randn(1, case.channels, case.image_size, case.image_size), case.layers, name
+        )
+    except UserError:
+        raise
+    except RuntimeError as error:
+        raise ModelError(f"architecture {name!r} cannot be analysed: {first_line(error)}") from None
 
 
 def loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> nn.Module:
@@ -135,7 +110,7 @@ def loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel])
 @lru_cache(maxsize=4)
 def _loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> nn.Module:
     found = trained(case, model)
-    network = fill(build(case, len(found.classes)), found.tensors)
+    network = fill(build(case, len(found.classes), model), found.tensors)
     return network.eval().requires_grad_(False).to(default_device())
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import ContextVar
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 from tlx import errors
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.crops import Crop
-from tlx.memory import memoized
+from tlx.memory import location, memoized
 from tlx.results import (
     Abstraction,
     Activations,
@@ -67,18 +68,29 @@ def trained(case: Case, model: str) -> TrainedModel:
     plan, classes = case.plan(model), catalogue(case, model).classes
     if plan.checkpoint:
         return training.read(case, model, classes)
-    start = trained(case, "source").tensors if model == "target" else None
-    both = {name: images(case, name) for name in DOMAINS}
-    return training.train(case, model, both, start=start)
+    start = trained(case, "source") if model == "target" else None
+    return _trained_here(case, model, start, model)
 
 
 @memoized("models")
 def scratch(case: Case) -> TrainedModel:
     """The control: the target model's training from random weights on the same target images."""
+    return _trained_here(case, "target", None, "scratch")
+
+
+def unfinished(case: Case) -> Path:
+    """Folder of the trainings of this case that were stopped, `source.pt` and so on; they are gone on with."""
+    return location() / "training" / case.fingerprint("models")
+
+
+def _trained_here(case: Case, model: str, start: TrainedModel | None, called: str) -> TrainedModel:
     from tlx import training
 
     both = {name: images(case, name) for name in DOMAINS}
-    return training.train(case, "target", both, start=None, called="scratch")
+    kept_at = unfinished(case) / f"{called}.pt"
+    found = training.train(case, model, both, start=start, called=called, kept_at=kept_at)
+    training.forget(kept_at)
+    return found
 
 
 @memoized()
