@@ -104,6 +104,31 @@ def test_a_broken_case_file_is_named_and_the_others_work(monkeypatch, tmp_path):
     assert any("bad" in warning.value for warning in page.sidebar.warning)
 
 
+def test_every_mistake_of_a_case_file_is_named(monkeypatch, tmp_path):
+    """The same sentences as `python -m tlx check` has, each on its own."""
+    bad = tmp_path / "bad.toml"
+    table = 'kind = "folder"\ntitle = "t"\npath = "p"\n'
+    bad.write_text(f"architecture = 3\nn_step = 4\n[source]\n{table}[target]\n{table}", encoding="utf-8")
+    monkeypatch.setenv("TLX_CASES", str(bad))
+    told = [warning.value.replace("\\", "") for warning in app().run().sidebar.warning]
+    assert len(told) == 2
+    assert told[0] == "In the case: architecture must be a text, not 3."
+    assert "key 'n_step' is unknown" in told[1]
+
+
+def test_built_in_cases_without_data_say_what_to_fetch(monkeypatch, tmp_path):
+    """They are told of, and cannot be chosen; with their folders there they can."""
+    monkeypatch.setenv("TLX_DATA", str(tmp_path))
+    page = app().run()
+    said = text_of(page).replace("\\", "")
+    assert "Office-31: amazon to webcam" in said
+    assert "in office31/amazon/<class>/ and Office-31's webcam photos" in said.replace("\n", " ")
+    assert page.sidebar.selectbox[0].options == [built_in()["digits"].title]
+    for name in ("amazon", "webcam"):
+        (tmp_path / "office31" / name).mkdir(parents=True)
+    assert len(app().run().sidebar.selectbox[0].options) == 2
+
+
 def test_a_case_without_data_ends_in_one_sentence(monkeypatch):
     """Images that are not there: the sentence of the pipeline, and nothing below it."""
 

@@ -32,18 +32,18 @@ Step = tuple[str, Callable[[], object]]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; 0 when all went well, 1 after one sentence on what the user can mend."""
+    """Runs one command; 0 when all went well, 1 after sentences on what the user can mend."""
     given = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int | None] = given.command
     try:
         with _bars():
-            given.command(given)
+            return command(given) or 0
     except UserError as error:
         print(f"tlx: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("tlx: stopped; what is finished is kept, and the same command goes on from there", file=sys.stderr)
         return 130
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -194,21 +194,19 @@ def _home(case: Case) -> Path | None:
     return None
 
 
-def _check(given: argparse.Namespace) -> None:
-    case = cases.load_case(given.case)
-    for domain in DOMAINS:
-        found = pipeline.images(case, domain)
-        print(f"{domain} domain: {len(found)} images, {len(found.classes)} classes")
-        for sentence in found.skipped:
-            print(f"  {sentence}")
-    layers = pipeline.network(case).layers
-    print(f"network: {case.architecture}, {len(layers)} analysed layers: {', '.join(layer.name for layer in layers)}")
-    for model in MODELS:
-        plan = case.plan(model)
-        if plan.checkpoint:
-            pipeline.trained(case, model)
-        print(f"{model} model: {'checkpoint fits' if plan.checkpoint else 'will be trained'}")
-    print("the case will work")
+def _check(given: argparse.Namespace) -> int:
+    from tlx import inspection
+
+    found = inspection.inspect(given.case)
+    for said in found.facts:
+        print(said)
+    for said in found.warnings:
+        print(f"tlx: warning: {said}", file=sys.stderr)
+    for said in found.fatal:
+        print(f"tlx: {said}", file=sys.stderr)
+    if not found.fatal:
+        print("the case will work")
+    return int(bool(found.fatal))
 
 
 class _Bars:

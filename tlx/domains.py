@@ -72,6 +72,15 @@ def catalogue(domain: Domain) -> DomainImages:
     return _described(domain, listing, kept, np.empty((len(kept), 0, 0, 0), dtype=np.uint8))
 
 
+def unreadable(domain: Domain, channels: int) -> list[str]:
+    """One sentence for each image of a domain that cannot be read. Raises DataError as `load` does for the rest."""
+    if domain.kind.endswith("-digits"):  # rendered by us
+        return []
+    listing, kept = _chosen(domain)
+    read = track(listing.pictures(kept, 8, channels), f"looking at the images of {domain.title}", total=len(kept))
+    return [str(picture) for picture in read if isinstance(picture, DataError)]
+
+
 def without_pixels(images: DomainImages) -> DomainImages:
     """The catalogue of images that were read."""
     return replace(images, pixels=np.empty((len(images), 0, 0, 0), dtype=np.uint8))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from tlx import cases
+from tlx import casefile, cases
 from tlx.app.text import escape, sentence
 from tlx.cases import Case
-from tlx.errors import UserError
+from tlx.errors import CaseError, UserError
 
 
 def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[str]]:
@@ -28,7 +28,7 @@ def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[str]]:
             if case.name == chosen or (chosen is None and not found):
                 case = _often(where)
         except UserError as error:
-            problems.append(sentence(error))
+            problems += _sentences(where, error)
             continue
         if case.name in found:
             problems.append(f"Another case is called {escape(repr(case.name))} too, so {escape(where)} is left out.")
@@ -41,6 +41,15 @@ def waiting_cases() -> list[tuple[str, str]]:
     """Title of each built-in case whose data are not here, and what to fetch and where to put it (plain text)."""
     told = [(case.title, cases.missing(case)) for case in cases.built_in().values()]
     return [(title, why) for title, why in told if why and not os.environ.get("TLX_PUBLIC")]
+
+
+def _sentences(where: str, error: UserError) -> list[str]:
+    """Everything wrong with a case file, not the first mistake only (Markdown)."""
+    try:
+        _, told = casefile.examined(Path(where))
+    except UserError:  # no file, or no TOML: there is nothing more to find
+        told = []
+    return [sentence(CaseError(said)) for said in told] or [sentence(error)]
 
 
 @st.cache_resource(show_spinner=False)
