@@ -297,13 +297,14 @@ def test_a_value_that_cannot_be_meant_is_named(home: Path, old: str, new: str, s
 def test_all_mistakes_of_a_file_are_found_at_once(home: Path) -> None:
     """In the order of the file's tables; the case is what can be understood of it."""
     text = TEXT.replace('kind = "folder"', 'kin = "folder"', 1).replace("image_size = 16", 'image_size = "16"')
-    (home / "toys.toml").write_text(text.replace("epochs = 2", "epoch = 2"))
+    (home / "toys.toml").write_text(text.replace("epochs = 2", "epoch = 2") + 'augment = "no"\n')
     case, problems = casefile.examined(home / "toys.toml")
     assert [said.split(":")[0] for said in problems] == [
         "in [source]",
         "[source] lacks keys; still needed",
         "in [source_model.training]",
         "in the case",
+        "[source_model.training] augment 'no' is unknown; one of none, digits, photos",
     ]
     assert case.target.title == "photographed"
 

@@ -112,7 +112,7 @@ def test_every_mistake_of_a_case_file_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("TLX_CASES", str(bad))
     told = [warning.value.replace("\\", "") for warning in app().run().sidebar.warning]
     assert len(told) == 2
-    assert told[0] == "In the case: architecture must be a text, not 3."
+    assert told[0] == "bad.toml: In the case: architecture must be a text, not 3."
     assert "key 'n_step' is unknown" in told[1]
 
 

@@ -61,7 +61,7 @@ def examined(path: Path) -> tuple[Case, list[str]]:
         raise CaseError(f"case file {path} cannot be read: {error}") from None
     reader = _Reader(path.parent.resolve())
     case = replace(reader.case({"name": path.stem, "title": path.stem} | table, path), home=str(path.parent.resolve()))
-    return case, reader.problems or list(_unsound(case))
+    return case, [*reader.problems, *_unsound(case, whole=not reader.problems)]
 
 
 class _Reader:
@@ -145,8 +145,11 @@ def _of(kinds: type | tuple[type, ...], value: Any) -> Any:
     return value
 
 
-def _unsound(case: Case) -> Iterator[str]:
-    """A sentence for each value that is of the right type and still cannot be meant."""
+def _unsound(case: Case, *, whole: bool) -> Iterator[str]:
+    """A sentence for each value that is of the right type and still cannot be meant.
+
+    whole: whether all of the file was understood; otherwise values are not held against each other.
+    """
     for side in DOMAINS:
         yield from _unsound_domain(case.domain(side), f"[{side}]")
         yield from _unsound_training(case.plan(side).training, f"[{side}_model.training]")
@@ -159,7 +162,7 @@ def _unsound(case: Case) -> Iterator[str]:
             yield f"{name} must be at least {least}, not {getattr(case, name)}"
     if case.channels not in (1, 3):
         yield f"channels must be 1 (grey) or 3 (colour), not {case.channels}"
-    if not len(case.mean) == len(case.std) == case.channels:
+    if whole and not len(case.mean) == len(case.std) == case.channels:
         yield f"mean and std need one number for each of the {case.channels} channels"
     if not all(map(math.isfinite, case.mean)) or not all(0 < number < math.inf for number in case.std):
         yield f"mean must be finite and std above 0, not {list(case.mean)} and {list(case.std)}"
@@ -200,5 +203,5 @@ def _unsound_training(training: Training, where: str) -> Iterator[str]:
 
 
 def _choice(kind: str, given: str, valid: tuple[str, ...]) -> Iterator[str]:
-    if given not in valid:
+    if given and given not in valid:  # one that lacks was told already
         yield unknown(kind, given, valid)

@@ -49,7 +49,7 @@ def _sentences(where: str, error: UserError) -> list[str]:
         _, told = casefile.examined(Path(where))
     except UserError:  # no file, or no TOML: there is nothing more to find
         told = []
-    return [sentence(CaseError(said)) for said in told] or [sentence(error)]
+    return [f"{escape(Path(where).name)}: {sentence(one)}" for one in [*map(CaseError, told)] or [error]]
 
 
 @st.cache_resource(show_spinner=False)
