@@ -36,7 +36,7 @@ _WORDS = {
     "tuple[tuple[str, str], ...]": "a table of texts",
     "tuple[tuple[str, str | int | bool], ...]": "a table of texts, whole numbers, true or false",
 }
-_OURS = {"files", "home"}  # found out, not said
+FOUND_OUT = {"files", "home"}  # not said in the file
 _STAND_INS = {"kind": "", "title": "", "architecture": ""}  # for keys that lack, so that the rest can still be examined
 
 
@@ -86,7 +86,7 @@ class _Reader:
         if not isinstance(table, Mapping):
             self.problems.append(f"{where} must be a table of keys, not {table!r}")
             table = {}
-        known = {f.name: str(f.type) for f in fields(kind) if f.name not in _OURS}
+        known = {f.name: str(f.type) for f in fields(kind) if f.name not in FOUND_OUT}
         values = {}
         for key, value in table.items():
             if key not in known:

@@ -46,10 +46,10 @@ def waiting_cases() -> list[tuple[str, str]]:
 def _sentences(where: str, error: UserError) -> list[str]:
     """Everything wrong with a case file, not the first mistake only (Markdown)."""
     try:
-        _, told = casefile.examined(Path(where))
+        found: list[UserError] = [CaseError(said) for said in casefile.examined(Path(where))[1]]
     except UserError:  # no file, or no TOML: there is nothing more to find
-        told = []
-    return [f"{escape(Path(where).name)}: {sentence(one)}" for one in [*map(CaseError, told)] or [error]]
+        found = []
+    return [f"{escape(Path(where).name)}: {sentence(one)}" for one in found or [error]]
 
 
 @st.cache_resource(show_spinner=False)
