@@ -11,7 +11,9 @@ import small_case
 import torch
 from PIL import Image
 
+from tlx import models
 from tlx.__main__ import main
+from tlx.cases import load_case
 from tlx.inspection import Inspection, inspect
 
 
@@ -122,12 +124,41 @@ def test_a_checkpoint_of_another_class_count_is_named(path: Path) -> None:
     assert "'fc8.weight'" in said(inspect(path))
 
 
-def test_a_network_that_takes_other_channels_is_named(path: Path) -> None:
-    text = path.read_text().split("[source_model]")[0].replace("[0.5, 0.5, 0.5]", "[0.5]")
-    path.write_text(
-        text.replace("image_size = 16", "image_size = 64\nchannels = 1").replace("compact_alexnet", "alexnet")
-    )
-    assert "takes 3 channels" in said(inspect(path))
+def test_a_checkpoint_for_other_channels_is_named(path: Path) -> None:
+    path.write_text(path.read_text().replace("[0.5, 0.5, 0.5]", "[0.5]"))
+    found = changed(path, ("image_size = 16", "image_size = 16\nchannels = 1"))
+    assert len(found.fatal) == 2
+    assert "tensor 'conv1.weight' has shape (32, 3, 5, 5) and in the network (32, 1, 5, 5)" in found.fatal[0]
+
+
+def test_every_tensor_of_another_shape_is_named(path: Path) -> None:
+    wrong = {"conv2.bias": torch.zeros(3), "fc6.bias": torch.zeros(7)}
+    torch.save(models.build(load_case(path), 2).state_dict() | wrong, path.parent / "source.pt")
+    assert ["'conv2.bias'" in one or "'fc6.bias'" in one for one in inspect(path).fatal] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("alexnett", "'alexnett' is unknown; did you mean alexnet"), ("alexnet", "fails on images of 3 x 16 x 16")],
+)
+def test_a_network_that_cannot_be_built_is_told_once(path: Path, name: str, told: str) -> None:
+    """What the checkpoints lack of it is not told as well; that one is no tensors is."""
+    (path.parent / "target.pt").write_bytes(b"no archive")
+    found = changed(path, ("compact_alexnet", name))
+    assert len(found.fatal) == 2
+    assert told in found.fatal[0]
+    assert "target.pt is not a file of tensors only" in found.fatal[1]
+
+
+def test_a_layer_that_only_one_network_has_is_named(path: Path) -> None:
+    path.write_text(path.read_text().replace('checkpoint = "target.pt"', 'architecture = "alexnet"'))
+    found = changed(path, ("image_size = 16", "image_size = 64"))
+    assert "the target model's alexnet lacks a layer: layer 'conv1' is unknown" in said(found)
+
+
+def test_what_training_starts_from_is_told(path: Path) -> None:
+    found = changed(path, ('checkpoint = "source.pt"', 'initial = "source.pt"'))
+    assert "source model: will be trained; 16 of 16 tensors taken from checkpoint source.pt" in found.facts
 
 
 class Trap:

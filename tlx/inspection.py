@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from tlx import casefile, cases, domains, models, training
+from tlx import casefile, cases, checkpoints, domains, models, training
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import UserError, unknown
 
@@ -49,10 +49,15 @@ def inspect(name: str | Path) -> Inspection:
         return found
     classes = {side: _domain(case, side, found) for side in DOMAINS}
     _compare(classes["source"], classes["target"], found)
-    if case.architecture:
-        _network(case, classes["source"], found)
-        for model in MODELS:
-            _model(case, model, classes[model], found)
+    built = bool(case.architecture) and _networks(
+        case, {side: len(classes[side] or ("one", "two")) for side in DOMAINS}, found
+    )
+    for model in MODELS:
+        names = classes[model]
+        if built and names is not None:
+            _model(case, model, names, found)
+        else:
+            _files(case, model, found)
     return found
 
 
@@ -113,27 +118,47 @@ def _compare(source: tuple[str, ...] | None, target: tuple[str, ...] | None, fou
     )
 
 
-def _network(case: Case, classes: tuple[str, ...] | None, found: Inspection) -> None:
-    """Whether the network can be built, and each analysed layer is one of its modules."""
-    count = len(classes or ("one", "other"))
+def _networks(case: Case, counts: dict[str, int], found: Inspection) -> bool:
+    """Whether both networks can be built; each layer to analyse that is not among their modules is told."""
     with found.collecting():
-        names = [name for name, _ in models.build(case, count).named_modules() if name]
-        strange = [unknown("layer", layer, names) for layer in case.layers if layer not in names]
+        names = {
+            model: [name for name, _ in models.build(case, n, model).named_modules()] for model, n in counts.items()
+        }
+        strange = [
+            unknown("layer", layer, names["source"][1:]) for layer in case.layers if layer not in names["source"]
+        ]
         found.several(strange)
-        network = models.network(replace(case, layers=tuple(name for name in case.layers if name in names)), count)
+        known = tuple(layer for layer in case.layers if layer in names["source"])
+        network = models.network(replace(case, layers=known), counts["source"])
+        apart = [
+            unknown("layer", layer, names["target"][1:]) for layer in network.names if layer not in names["target"]
+        ]
+        found.several([f"the target model's {case.architecture_of('target')} lacks a layer: {said}" for said in apart])
         if not strange:
             told = ", ".join(network.names)
             found.facts.append(f"network: {case.architecture}, {len(network.layers)} analysed layers: {told}")
+        return True
+    return False
 
 
-def _model(case: Case, model: str, classes: tuple[str, ...] | None, found: Inspection) -> None:
-    """Whether the model's checkpoint and history can be read and fit."""
+def _model(case: Case, model: str, classes: tuple[str, ...], found: Inspection) -> None:
+    """Whether the model's checkpoint and history can be read and fit, or else its training can begin."""
     plan = case.plan(model)
     with found.collecting():
-        if plan.checkpoint and classes is None:
-            training.read_tensors(Path(plan.checkpoint))
-        elif plan.checkpoint:
-            training.read(case, model, classes or ())
-        elif plan.initial:
-            training.read_tensors(Path(plan.initial))
-        found.facts.append(f"{model} model: {'checkpoint fits' if plan.checkpoint else 'will be trained'}")
+        if not plan.checkpoint:
+            _, notes = training.begun(case, model, classes, None, plan.training)
+            found.facts.append("; ".join((f"{model} model: will be trained", *notes)))
+            return
+        network, file = models.build(case, len(classes), model), checkpoints.read(Path(plan.checkpoint))
+        wrong = models.misfits(network, checkpoints.named_for(network, file))
+        found.several([f"in {file.called} {one}" for one in wrong])
+        if not wrong:
+            notes = training.read(case, model, classes).notes
+            found.facts.append("; ".join((f"{model} model: checkpoint fits", *notes)))
+
+
+def _files(case: Case, model: str, found: Inspection) -> None:
+    """Whether the model's checkpoints hold tensors, where more cannot be said."""
+    for path in filter(None, (case.plan(model).checkpoint, case.plan(model).initial)):
+        with found.collecting():
+            checkpoints.read(Path(path))

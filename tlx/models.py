@@ -63,15 +63,21 @@ def fill(model: nn.Module, tensors: Mapping[str, np.ndarray | Tensor], called: s
     ours = model.state_dict()
     # Stored arrays are read-only maps of files, which torch would warn of: it gets a copy.
     given = {name: one if isinstance(one, Tensor) else torch.from_numpy(np.array(one)) for name, one in tensors.items()}
-    for name in ours:
-        if name in given and ours[name].shape != given[name].shape:
-            raise ModelError(f"in {called} {_misfit(name, ours[name], given[name], model)}")
+    if wrong := misfits(model, given):
+        raise ModelError(f"in {called} {wrong[0]}")
     counters = {name for name in ours if name.endswith("num_batches_tracked")}  # older checkpoints have none
     for said, names in (("lacks", ours.keys() - given.keys() - counters), ("has unknown", given.keys() - ours.keys())):
         if names:
             raise ModelError(f"{called} {said} {len(names)} tensor(s) of this network, such as {min(names)!r}")
     model.load_state_dict(given, strict=False)
     return model
+
+
+def misfits(model: nn.Module, given: Mapping[str, Tensor]) -> list[str]:
+    """A sentence's end for each tensor whose shape is not the network's: its name and both shapes."""
+    ours = model.state_dict()
+    wrong = [name for name in ours if name in given and ours[name].shape != given[name].shape]
+    return [_misfit(name, ours[name], given[name], model) for name in wrong]
 
 
 def _misfit(name: str, ours: Tensor, given: Tensor, model: nn.Module) -> str:
