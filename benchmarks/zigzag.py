@@ -28,6 +28,7 @@ SETTINGS = (
     ("7 layers, up to 24", ALEXNET, Options()),
     ("7 layers, up to 24, no other regions", ALEXNET, Options(others=False)),
     ("2 layers of 4096, all 410", ALEXNET[-2:], Options(shown=0)),
+    ("7 layers, all of up to 410", ALEXNET, Options(shown=0)),
 )
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 

@@ -40,7 +40,7 @@ def test_the_page_shows_the_zigzag_of_the_chosen_layers(page):
     assert not page.exception
     data = source_of(page, "zigzag", "similarity")
     assert len(data["image"]) == 3
-    np.testing.assert_allclose(data["image"][0], [[0.95, 0.5], [0.2, 0.9]], rtol=1e-6)
+    np.testing.assert_allclose(data["image"][0], [[950, 500], [200, 900]])
 
 
 def test_the_page_says_what_the_eye_should_find(page):

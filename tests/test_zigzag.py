@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from tlx.errors import EmptyError
 from tlx.figures import ink, theme, zigzag_bars, zigzag_matrices, zigzag_weights
-from tlx.figures.zigzag import zigzag
+from tlx.figures.zigzag import _source, zigzag
 from tlx.figures.zigzag_layout import CellHit, EdgeHit, NeuronHit, Shown, arrange, locate
 from tlx.figures.zigzag_subject import Options, Subject, layout_of
 from tlx.results import Network
@@ -171,8 +171,8 @@ def test_no_layer_is_one_sentence():
 def test_a_matrix_shows_the_similarities_of_the_important_neurons(drawn):
     """Rows source and columns target in the first matrix, the other way round in the second."""
     data = source(drawn, "similarity")
-    np.testing.assert_allclose(data["image"][0], [[0.95, 0.5], [0.2, 0.9]], rtol=1e-6)
-    np.testing.assert_allclose(data["image"][1], [[0.3, 0.9], [0.9, 0.2]], rtol=1e-6)
+    np.testing.assert_allclose(data["image"][0], [[950, 500], [200, 900]])
+    np.testing.assert_allclose(data["image"][1], [[300, 900], [900, 200]])
     assert data["source"][0].tolist() == [[3, 3], [0, 0]]
     assert data["target"][0].tolist() == [[2, 0], [2, 0]]
     assert data["target_rank"][1].tolist() == [[1, 1], [2, 2]]
@@ -183,10 +183,10 @@ def test_a_matrix_shows_the_similarities_of_the_important_neurons(drawn):
 
 
 def test_brightness_is_one_fixed_scale_and_the_undefined_let_the_hatch_through(drawn):
-    """0 is paper, 1 the darkest shade, in every matrix; NaN is transparent over hatched paper."""
+    """0 is paper, 1 the darkest shade, in every matrix; the undefined is transparent over hatched paper."""
     (cells,) = [one for one in drawn.renderers if one.name == "similarity"]
     mapper = cells.glyph.color_mapper
-    assert (mapper.low, mapper.high, mapper.nan_color) == (0, 1, "#00000000")
+    assert (mapper.low, mapper.high, mapper.high_color) == (0, 1000, "#00000000")
     assert (mapper.palette[0], mapper.palette[-1]) == (theme.PAPER, theme.INK)
     assert "/" in source(drawn, "papers")["hatch"]
 
@@ -200,12 +200,30 @@ def test_shades_are_evenly_spaced_in_lightness():
 
 
 def test_an_inactive_neuron_is_undefined_in_its_matrix(subject):
-    """If the inactive source neuron were shown, its whole row would be NaN."""
+    """If the inactive source neuron were shown, its whole row would be undefined."""
     important = {**subject.source.important, "conv1": np.array([1, 0])}
     shown = replace(subject, source=replace(subject.source, important=important))
     data = source(zigzag(shown, LAYERS), "similarity")
-    assert np.isnan(data["image"][0][0]).all()
-    assert np.isfinite(data["image"][0][1]).all()
+    assert (data["image"][0][0] == zigzag_matrices.UNDEFINED).all()
+    assert (data["image"][0][1] <= 1000).all()
+
+
+def test_values_travel_in_thousandths_and_many_of_them_in_hundredths():
+    """Rounded, signed, the undefined apart; a large matrix has coarser steps, so that it is sent in few bytes."""
+    values = np.array([[0.1234, -0.5, np.nan, 1.0]], dtype=np.float32)
+    assert zigzag_matrices.thousandths(values).tolist() == [[123, -500, zigzag_matrices.UNDEFINED, 1000]]
+    many = zigzag_matrices.thousandths(np.tile(values, (1000, 1)))
+    assert many[-1].tolist() == [120, -500, zigzag_matrices.UNDEFINED, 1000]
+
+
+def test_long_columns_are_packed_without_moving_anything():
+    """As compressed arrays numbers keep their value to a thirtieth of a pixel, NaN stays NaN, words stay words."""
+    places = [at * 10.123 for at in range(300)] + [float("nan")]
+    packed = _source({"x": places, "neuron": list(range(301)), "model": ["source"] * 301}, "long").data
+    np.testing.assert_allclose(packed["x"], places, atol=1 / 30)
+    assert packed["neuron"].tolist() == list(range(301))
+    assert packed["model"] == ["source"] * 301
+    assert _source({"x": [1.5, 2.5]}, "short").data["x"] == [1.5, 2.5]
 
 
 def test_best_matches_are_framed_and_same_indices_cornered(drawn, layout):
@@ -245,8 +263,7 @@ def test_histogram_bars_say_what_they_count(drawn):
 def test_weight_cells_hold_values_counts_states_and_counterparts(drawn):
     """Rows are conv2's target neurons 1 and 4, columns conv1's 2 and 0; brightness is value over the largest."""
     data = source(drawn, "target_weights")
-    np.testing.assert_allclose(data["value"][0], [[2.1, 0.1], [2.4, 0.4]], rtol=1e-6)
-    np.testing.assert_allclose(data["image"][0], data["value"][0] / 2.4, rtol=1e-6)
+    np.testing.assert_allclose(data["image"][0] * 2.4 / 1000, [[2.1, 0.1], [2.4, 0.4]], atol=0.5 * 2.4 / 1000)
     assert data["count"][0].tolist() == [[3, 1], [6, 4]]
     assert [[zigzag_weights.STATES[code] for code in row] for row in data["state"][0]] == [
         ["yes, inherited", "no"],
@@ -275,17 +292,17 @@ def test_boxes_summarise_important_edges_to_other_neurons_with_their_inherited_s
     """Target neuron 0 of conv1 has one such edge, (0, 0); neuron 1 of conv2 has (3, 1), inherited."""
     data = source(drawn, "boxes")
     rows = {
-        (model, layer, neuron, other): (count, median, said)
-        for model, layer, neuron, other, count, median, said in zip(
-            *(data[name] for name in ("model", "layer", "neuron", "other", "count", "median", "said")), strict=True
+        (model, layer, neuron, other): (count, median, inherited)
+        for model, layer, neuron, other, count, median, inherited in zip(
+            *(data[name] for name in ("model", "layer", "neuron", "other", "count", "median", "inherited")), strict=True
         )
         if model == "target"
     }
     one, two, three = "Layer 1: conv (4)", "Layer 2: conv (5)", "Layer 3: linear (3)"
     assert rows == {
-        ("target", one, 0, two): (1, pytest.approx(0.0), "0 of 1 (0%)"),
-        ("target", two, 1, one): (1, pytest.approx(3.1), "1 of 1 (100%)"),
-        ("target", two, 4, three): (1, pytest.approx(4.2), "0 of 1 (0%)"),
+        ("target", one, 0, two): (1, pytest.approx(0.0), 0),
+        ("target", two, 1, one): (1, pytest.approx(3.1), 1),
+        ("target", two, 4, three): (1, pytest.approx(4.2), 0),
     }
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bokeh.models import ColumnDataSource, CustomJS, CustomJSHover, HoverTool, LinearColorMapper, Range1d
+import numpy as np
+from bokeh.models import CategoricalColorMapper, ColumnDataSource, CustomJS, CustomJSHover, HoverTool, LinearColorMapper, Range1d
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
@@ -23,6 +24,7 @@ from tlx.figures.zigzag_subject import Options, Subject, layout_of
 _MARGIN = 6.0
 _USUAL = 930.0  # pixels a page usually leaves for the view
 _ROOMY = 0.8  # pixels to a length of 1 from which on two lines of text fit above a matrix
+_LONG = 200  # values from which on a column is worth packing
 _LARGEST = 1.25  # pixels a length of 1 may take, so that two layers do not fill a wide screen
 _THIN = """
     const scale = plot.inner_width / Math.abs(plot.x_range.end - plot.x_range.start)
@@ -92,7 +94,19 @@ def _canvas(width: float, height: float) -> figure:
 
 
 def _source(columns: Columns, name: str) -> ColumnDataSource:
-    return ColumnDataSource(columns, name=name)
+    """The columns as a source; long ones of numbers as arrays, which travel compressed."""
+    packed = {key: _packed(column) if _long(column) else column for key, column in columns.items()}
+    return ColumnDataSource(packed, name=name)
+
+
+def _packed(column: list[Any]) -> np.ndarray:
+    """Float32 to 16 binary digits (a thirtieth of a pixel), since zeros at the end are not sent."""
+    exact = np.array(column, dtype=np.float32)
+    return ((exact.view(np.uint32) + 0x40) & 0xFFFFFF80).view(np.float32)
+
+
+def _long(column: list[Any]) -> bool:
+    return len(column) > _LONG and all(isinstance(value, int | float) for value in column)
 
 
 def _tooltip(plot: figure, renderers: Sequence[GlyphRenderer], words: str, **formatters: CustomJSHover) -> None:
@@ -110,14 +124,14 @@ def _papers(plot: figure, columns: Columns) -> None:
 
 def _image(plot: figure, source: ColumnDataSource, darkest: str) -> GlyphRenderer:
     """Matrices, drawn row by row from the upper left corner; undefined cells let the hatched paper through."""
-    mapper = LinearColorMapper(palette=ink.shades(darkest), low=0, high=1, nan_color="#00000000")
+    mapper = LinearColorMapper(palette=ink.shades(darkest), low=0, high=1000, high_color="#00000000")
     return plot.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper, name=source.name)
 
 
 def _matrices(plot: figure, layout: Layout, subject: Subject) -> None:
-    cells = _image(plot, _source(zigzag_matrices.cells(layout, subject), "similarity"), ink.NEUTRAL_INK)
-    undefined = zigzag_words.number("undefined: one of the two is inactive")
-    _tooltip(plot, [cells], zigzag_words.CELL, image=undefined, relation=zigzag_words.relations())
+    cells = _source(zigzag_matrices.cells(layout, subject), "similarity")
+    drawn = _image(plot, cells, ink.NEUTRAL_INK)
+    _tooltip(plot, [drawn], zigzag_words.CELL, relation=zigzag_words.relation(cells))
     _histogram(plot, zigzag_matrices.histograms(layout, subject), "similarity_bars")
     matches = _source(zigzag_matrices.matches(layout, subject), "matches")
     plot.rect("x", "y", "width", "height", source=matches, fill_color=None, line_color=ink.MATCH, line_width=1.6)
@@ -139,9 +153,11 @@ def _weights(plot: figure, layout: Layout, subject: Subject) -> None:
         drawn = _image(plot, cells, zigzag_weights.INKS[model])
         words = zigzag_words.TARGET_EDGE if model == "target" else zigzag_words.SOURCE_EDGE
         neuron = zigzag_words.neuron()
-        _tooltip(plot, [drawn], words, state=zigzag_words.states(), match_first=neuron, match_second=neuron)
+        said = {"image": zigzag_words.value(cells), "darkest": zigzag_words.three_digits()}
+        said |= {"state": zigzag_words.states()}
+        _tooltip(plot, [drawn], words, **said, match_first=neuron, match_second=neuron)
     marks = _source(zigzag_weights.marks(layout, subject), "marks")
-    plot.rect("x", "y", "width", "height", source=marks, fill_color=None, line_color="line", line_width=1)
+    plot.rect("x", "y", "width", "height", source=marks, fill_color=None, line_color=_by_model(1.0), line_width=1)
     plot.circle("x", "y", "dot", source=marks, fill_color=theme.SOURCE, line_color=theme.PAPER, line_width=0.8)
     _many_marks(plot, _source(zigzag_weights.many_marks(layout, subject), "many_marks"))
     _histogram(plot, zigzag_weights.histograms(layout, subject), "weight_bars")
@@ -154,16 +170,23 @@ def _many_marks(plot: figure, source: ColumnDataSource) -> None:
     plot.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper)
 
 
+def _by_model(value: float) -> dict[str, Any]:
+    """The shade of a value in [0, 1] in the ink of a mark's model."""
+    palette = [ink.shade(darkest, value) for darkest in zigzag_weights.INKS.values()]
+    return {"field": "model", "transform": CategoricalColorMapper(factors=[*zigzag_weights.INKS], palette=palette)}
+
+
 def _boxes(plot: figure, source: ColumnDataSource) -> None:
-    plot.segment("x0", "y0", "x1", "y1", source=source, line_color="line", line_width=1)
-    box = plot.quad("left", "right", "top", "bottom", source=source, fill_color="fill", line_color="line", name="boxes")
-    plot.segment("m0", "n0", "m1", "n1", source=source, line_color="line", line_width=2)
+    sides, dark = ("left", "right", "top", "bottom"), _by_model(1.0)
+    plot.segment("x0", "y0", "x1", "y1", source=source, line_color=dark, line_width=1)
+    box = plot.quad(*sides, source=source, fill_color=_by_model(0.35), line_color=dark, name="boxes")
+    plot.segment("m0", "n0", "m1", "n1", source=source, line_color=dark, line_width=2)
     pie = plot.circle(
         "pie_x", "pie_y", "pie_radius", source=source, fill_color=theme.PAPER, line_color=theme.NEUTRAL, line_width=0.8
     )
     turn = {"start_angle": "pie_start", "end_angle": "pie_end", "direction": "clock"}
     plot.wedge("pie_x", "pie_y", "pie_radius", source=source, fill_color=theme.SOURCE, line_color=None, **turn)
-    _tooltip(plot, [box, pie], zigzag_words.BOX)
+    _tooltip(plot, [box, pie], zigzag_words.BOX, inherited=zigzag_words.share(source))
 
 
 def _frame(plot: figure, layout: Layout, subject: Subject) -> None:

@@ -10,13 +10,12 @@ import numpy as np
 from tlx.figures import ink, zigzag_bars
 from tlx.figures.zigzag_bars import Bars, Columns, append
 from tlx.figures.zigzag_layout import BAND, PIES, Block, Layout, Strip
-from tlx.figures.zigzag_matrices import place
+from tlx.figures.zigzag_matrices import MANY, place, thousandths
 from tlx.figures.zigzag_subject import Subject
 from tlx.results import Edges
 
 BINS = 12  # of a histogram of weights
 INKS = {"source": ink.SOURCE_INK, "target": ink.TARGET_INK}
-MANY = 2500  # cells of a block from which on its marks are drawn as an image
 STATES = ("no", "yes", "yes, inherited")
 _THICKEST = 0.85  # of a cell
 _WIDEST = 16.0  # a box in a roomy block is no thicker than this cell's
@@ -70,19 +69,19 @@ def _places(strip: Strip, units: int) -> np.ndarray:
 def cells(layout: Layout, subject: Subject, model: str) -> Columns:
     """One image for each pair of layers, and beside it, cell by cell, what the tooltip says.
 
-    image: (rows, columns) float32 value over the largest one shown, negative as 0; value, count, first, second,
+    image: (rows, columns) `thousandths` of the largest value shown; count, first, second,
     match_first, match_second (source neurons most similar to the ends, for the target model), state (index into
-    STATES): (rows, columns); darkest: the value of the darkest shade; n: instances the counts are out of.
+    STATES): (rows, columns); darkest: the value of the darkest shade, 1 where none is positive; n: instances the
+    counts are out of.
     """
-    grids = ("image", "value", "count", "first", "second", "match_first", "match_second", "state")
+    grids = ("image", "count", "first", "second", "match_first", "match_second", "state")
     columns: Columns = {name: [] for name in (*grids, "shallow", "deep", "model", "darkest", "n")}
     columns |= {name: [] for name in ("x", "y", "dw", "dh")}
     for one in woven(layout, subject):
         if one.block.model == model:
-            shown = _shown(one, subject)
-            for name, grid in shown.items():
+            darkest = _darkest(one)
+            for name, grid in _shown(one, subject, darkest).items():
                 columns[name].append(grid if one.block.first is one.block.rows else grid.T.copy())
-            darkest = float(shown["value"].max(initial=0.0))
             columns["shallow"].append(subject.title(one.block.first.layer))
             columns["deep"].append(subject.title(one.block.second.layer))
             columns["model"].append(model)
@@ -92,35 +91,45 @@ def cells(layout: Layout, subject: Subject, model: str) -> Columns:
     return columns
 
 
-def _shown(one: Woven, subject: Subject) -> dict[str, np.ndarray]:
-    """(shallow, deep) grids of the neurons shown."""
+def _at(one: Woven) -> tuple[np.ndarray, np.ndarray]:
+    """Selects (shallow, deep) the neurons shown."""
     first, second = (np.array(strip.shown.neurons, dtype=np.int64) for strip in (one.block.first, one.block.second))
-    at = np.ix_(first, second)
-    state = np.zeros((len(first), len(second)), dtype=np.uint8)
-    inside = (one.first >= 0) & (one.second >= 0)
-    state[one.first[inside], one.second[inside]] = 1 + one.inherited[inside]
-    value = np.array(one.edges.value[at], dtype=np.float32)
+    return np.ix_(first, second)
+
+
+def _darkest(one: Woven) -> float:
+    return float(one.edges.value[_at(one)].max(initial=0.0)) or 1.0
+
+
+def _shown(one: Woven, subject: Subject, darkest: float) -> dict[str, np.ndarray]:
+    """(shallow, deep) grids of the neurons shown."""
+    first, second = at = _at(one)
+    state = _state(one)
     match = subject.comparison.match
-    ends = (first, second, match[one.block.first.layer][first], match[one.block.second.layer][second])
-    spread = [
-        np.broadcast_to(end[:, None] if at % 2 == 0 else end[None, :], state.shape) for at, end in enumerate(ends)
-    ]
-    names = ("first", "second", "match_first", "match_second")
+    twins = (match[strip.layer][end] for strip, end in zip((one.block.first, one.block.second), at, strict=True))
+    ends = dict(zip(("first", "second", "match_first", "match_second"), (first, second, *twins), strict=True))
     return {
-        "image": np.clip(value / (value.max(initial=0.0) or 1.0), 0, 1).astype(np.float32),
-        "value": value,
+        "image": thousandths(np.maximum(one.edges.value[at] / darkest, -1)),
         "count": np.array(one.edges.counts[at], dtype=np.int32),
-        **{name: np.array(end, dtype=np.int32) for name, end in zip(names, spread, strict=True)},
+        **{name: np.array(np.broadcast_to(end, state.shape), dtype=np.int32) for name, end in ends.items()},
         "state": state,
     }
 
 
+def _state(one: Woven) -> np.ndarray:
+    """(shallow, deep) uint8 of the neurons shown: index into STATES."""
+    state = np.zeros((len(one.block.first.shown.neurons), len(one.block.second.shown.neurons)), dtype=np.uint8)
+    inside = (one.first >= 0) & (one.second >= 0)
+    state[one.first[inside], one.second[inside]] = 1 + one.inherited[inside]
+    return state
+
+
 def marks(layout: Layout, subject: Subject) -> Columns:
-    """The important edges among the neurons shown: x, y, width, height of the cell, the colour of its line.
+    """The important edges among the neurons shown: x, y, width, height of the cell.
 
     dot: radius of the dot that says inherited, NaN for the others.
     """
-    columns: Columns = {name: [] for name in ("x", "y", "width", "height", "model", "line", "inherited", "dot")}
+    columns: Columns = {name: [] for name in ("x", "y", "width", "height", "model", "inherited", "dot")}
     for one in woven(layout, subject):
         if one.large:
             continue
@@ -132,7 +141,7 @@ def marks(layout: Layout, subject: Subject) -> Columns:
         for at in np.flatnonzero(inside):
             centre = block.columns.centre(int(column[at])), block.rows.centre(int(row[at]))
             dot = radius if one.inherited[at] else float("nan")
-            look = (block.model, INKS[block.model], bool(one.inherited[at]), dot)
+            look = (block.model, bool(one.inherited[at]), dot)
             append(columns, (*centre, width, height, *look))
     return columns
 
@@ -146,7 +155,7 @@ def many_marks(layout: Layout, subject: Subject) -> Columns:
     columns: Columns = {name: [] for name in ("image", "x", "y", "dw", "dh")}
     for one in woven(layout, subject):
         if one.large:
-            state = _shown(one, subject)["state"]
+            state = _state(one)
             points = np.zeros((3 * state.shape[0], 3 * state.shape[1]), dtype=np.uint8)
             for corner in ((0, 0), (0, 2), (2, 0), (2, 2)):
                 points[corner[0] :: 3, corner[1] :: 3] = np.where(state > 0, 2 if one.block.model == "target" else 1, 0)
@@ -166,7 +175,7 @@ def boxes(layout: Layout, subject: Subject) -> Columns:
     names: tuple[str, ...] = ("model", "neuron", "layer", "other", "count", "inherited", "share")
     names += ("least", "lower", "median", "upper", "most", "left", "right", "top", "bottom")
     columns: Columns = {name: [] for name in (*names, "x0", "y0", "x1", "y1", "m0", "n0", "m1", "n1")}
-    columns |= {name: [] for name in ("pie_x", "pie_y", "pie_radius", "pie_start", "pie_end", "fill", "line", "said")}
+    columns |= {name: [] for name in ("pie_x", "pie_y", "pie_radius", "pie_start", "pie_end")}
     for one in woven(layout, subject):
         if one.block.rows.band:
             _add_boxes(columns, one, subject)
@@ -199,15 +208,12 @@ def _add_boxes(columns: Columns, one: Woven, subject: Subject) -> None:
         shape = _shape(
             strip, other, own, (five - low) / ((high - low) or 1.0), thick, upright=strip is one.block.columns
         )
-        append(columns, (*facts, *counts, *(float(value) for value in five), *shape, *_look(strip.model, counts)))
+        append(columns, (*facts, *counts, *(float(value) for value in five), *shape, *_slice(counts[2])))
 
 
-def _look(model: str, counts: tuple[int, int, float]) -> tuple[float, float, str, str, str]:
-    """Slice of the pie (from noon, clockwise, in radians), colours, and the inherited share in words."""
-    many, inherited, share = counts
-    said = f"{inherited} of {many} ({share:.0%})" if model == "target" else "asked of target edges only"
-    ends = np.pi / 2, np.pi / 2 - 2 * np.pi * share
-    return *ends, ink.shade(INKS[model], 0.35), INKS[model], said
+def _slice(share: float) -> tuple[float, float]:
+    """Of a pie: from noon, clockwise, in radians."""
+    return np.pi / 2, np.pi / 2 - 2 * np.pi * share
 
 
 def _grouped(
