@@ -1,5 +1,7 @@
 """Network (5.3): how the neurons and weights of the two models relate for a class, layer by layer."""
 
+from functools import partial
+
 import streamlit as st
 
 from tlx import pipeline
@@ -7,7 +9,7 @@ from tlx.app import cost, frame, jobs, network_view, network_words, neuron_panel
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.text import escape
 from tlx.cases import DOMAINS, MODELS
-from tlx.figures import reuse
+from tlx.figures import reuse, zigzag_key
 from tlx.figures.conductance import conductance
 from tlx.figures.zigzag import zigzag
 from tlx.figures.zigzag_subject import Subject, layout_of
@@ -34,10 +36,13 @@ layout, edges = layout_of(subject, layers, options), weight_panel.framed(subject
 drawn = zigzag(subject, layers, options, chosen=network_view.focus(selection.neuron), edges=edges)
 fixed = f"{case.fingerprint()} {layers} {options} {layout.width} {layout.height}"
 said = network_view.label(subject, layers)
-bokeh_view(drawn, key="zigzag", label=said, on_tap=network_view.taker(layout), layout=fixed)
-frame.downloads(drawn, network_view.table(layout, subject), name=f"network-{case.name}-{name}")
+with st.container(key=zigzag_key.VIEW):
+    bokeh_view(drawn, key="zigzag", label=said, on_tap=network_view.taker(layout), layout=fixed)
+    st.html(zigzag_key.html(layout, options))
+whole = partial(network_view.with_key, drawn, options)
+frame.downloads(whole, network_view.table(layout, subject), name=f"network-{case.name}-{name}")
 
-left, right = st.columns(2, gap="large")
+left, right = network_view.halves()
 with left:
     st.subheader("Neuron", anchor=False)
     neuron = neuron_panel.picker(subject, layers, selection.neuron)
@@ -58,9 +63,13 @@ with right:
     edge = weight_panel.picker(subject, layers)
     if edge is not None:
         st.markdown(weight_panel.facts(subject, edge))
+        ends = weight_panel.ends(subject, edge)
+        asked_for = [(model, layer, (index,)) for model, layer, index in ends]
+        seen = [jobs.result("Drawing what neurons look for", pipeline.feature_images, case, *one) for one in asked_for]
+        weight_panel.images(subject, ends, seen)
         active = jobs.result("Measuring activations", pipeline.activations, case, edge.model, "target")
         if active is not None:
-            instance = weight_panel.instance_for(active, edge, instances, selection.instance)
+            instance = weight_panel.instance_picker(active, edge, instances, selection.instance)
             asked = (case, edge.model, edge.pair, (edge.first, edge.second), instance)
             response = jobs.result("Measuring the kernel's response", pipeline.kernel_response, *asked)
             weight_panel.draw(response, edge, instance)
@@ -87,4 +96,6 @@ for (measure, chart), column in zip(charts.items(), st.columns(len(charts)), str
     with column:
         bokeh_view(chart, key=f"reuse {measure}", label=f"{reuse.MEASURES[measure][0]} over depth")
 st.caption(network_words.reuse_caption(name, second))
+if beside:
+    st.markdown(network_words.difference(reused, beside, network))
 frame.downloads(charts["inherited"], reused.table, name=f"reuse-{case.name}-{name}")

@@ -74,6 +74,26 @@ def test_tapping_a_weight_shows_both_edges_and_what_became_of_it(page, layout):
     np.testing.assert_allclose(source_of(page, "network edge kernel", "map")["image"][0], [[1, -2], [0.5, 0]])
 
 
+def test_the_weight_panel_draws_what_all_four_neurons_look_for(page, layout, monkeypatch):
+    """Both ends of the tapped edge, then those of its source counterpart."""
+    shown = []
+    monkeypatch.setattr(weight_panel, "images", lambda _, neurons, drawn: shown.append((neurons, drawn)))
+    tap(page, layout.columns[0].centre(0), layout.rows[1].centre(0))
+    neurons, drawn = shown[-1]
+    assert neurons == [("target", "conv1", 2), ("target", "conv2", 1), ("source", "conv1", 3), ("source", "conv2", 1)]
+    assert [list(found) for found in drawn] == [[2], [1], [3], [1]]
+
+
+def test_the_kernel_answers_to_the_instance_that_is_chosen(page):
+    """The class's instances are offered, most active first; the choice is everyone's."""
+    box = page.selectbox(key="network edge instance")
+    assert box.options[0].startswith("18 (#2 is active with 2.18")
+    box.set_value(4)
+    run_to_end(page)
+    assert address(page, "instance") == "target:4"
+    assert "on target instance 4" in text_of(page)
+
+
 def test_the_tapped_weight_and_its_counterpart_are_framed_in_the_view(page, layout):
     """Target edge 2 → 1 and source edge 3 → 1, one frame in each model's block."""
     assert source_of(page, "zigzag", "edge_focus")["model"] == []

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from itertools import permutations, product
+
 import numpy as np
 import pytest
 import zigzag_case as toy
@@ -49,6 +52,49 @@ def test_chance_is_what_the_numbers_say_it_must_be(important):
     assert found.of("rank_agreement")["chance"].to_numpy() == pytest.approx([0, 0], abs=0.05)
     ordered = found.table
     assert ((ordered["low"] <= ordered["chance"]) & (ordered["chance"] <= ordered["high"])).all()
+
+
+def test_chance_is_the_brute_force_permutation_of_the_source_neurons(monkeypatch):
+    """All 4! 3! trades: rows of the similarities and the ranks trade places, edges stay, and all is compared anew."""
+    rng = np.random.default_rng(5)
+    sizes, orders = {"one": 4, "two": 3}, list(product(permutations(range(4)), permutations(range(3))))
+    layers = tuple(Layer(name, at, "conv", units, (2, 2)) for at, (name, units) in enumerate(sizes.items(), 1))
+    likeness = {name: rng.random((units, units)) for name, units in sizes.items()}
+    scores = {model: {name: rng.permutation(units) * 1.0 for name, units in sizes.items()} for model in "st"}
+    important = {model: rng.permutation(list(np.ndindex(4, 3)))[:5] for model in "st"}
+
+    def measured(first, second):
+        """With source neuron i standing where `first` or `second` says."""
+        trades = dict(zip(sizes, (np.array(first), np.array(second)), strict=True))
+        moved = {name: np.empty_like(values) for name, values in likeness.items()}
+        ranks = {name: np.empty_like(values) for name, values in scores["s"].items()}
+        for name, trade in trades.items():
+            moved[name][trade], ranks[name][trade] = likeness[name], scores["s"][name]
+        match = {name: values.argmax(axis=0) for name, values in moved.items()}
+        same = [np.mean(match[name] == np.arange(units)) for name, units in sizes.items()]
+        agreed = [spearmanr(ranks[name], scores["t"][name]).statistic for name in sizes]
+        kept = [[match["one"][i], match["two"][j]] in important["s"].tolist() for i, j in important["t"]]
+        return [*same, *agreed, np.mean(kept)]
+
+    models = {}
+    for model in "st":
+        edges = Edges(np.zeros((4, 3), np.int32), np.zeros((4, 3), np.float32), important[model])
+        models[model] = Abstraction(model, "cup", 9, scores[model], {}, {}, {PAIR: edges})
+    compared = Comparison("cup", likeness, {name: values.argmax(axis=0) for name, values in likeness.items()}, {})
+    place = {4: 0, 3: 1}
+    monkeypatch.setattr(
+        reuse, "_trades", lambda _, units: [np.arange(units), *(np.array(order[place[units]]) for order in orders)]
+    )
+    found = reuse.reuse(Network("net", layers, {}, {}, 1, 1), compared, models["s"], models["t"]).table
+    found = found.sort_values(
+        "measure", key=lambda held: held.map({"same_index": 0, "rank_agreement": 1, "inherited": 2}), kind="stable"
+    )
+    brute = np.array([measured(*order) for order in orders])
+    np.testing.assert_allclose(found["value"], measured(range(4), range(3)))
+    np.testing.assert_allclose(found["chance"], brute.mean(axis=0), atol=1e-12)
+    np.testing.assert_allclose(found["low"], np.quantile(brute, 0.025, axis=0), atol=1e-12)
+    np.testing.assert_allclose(found["high"], np.quantile(brute, 0.975, axis=0), atol=1e-12)
+    assert brute.std(axis=0).min() > 0.05  # every measure does depend on the trades
 
 
 def test_unrelated_models_lie_within_chance(important):
@@ -107,6 +153,24 @@ def test_the_words_name_most_and_least_beside_chance():
     assert "in layer 2; least, **0%**" in said  # fc3: matches 2, 0, 0
     assert "**75%**" in said
     assert "from layer 1 to 2; least, **67%**" in said
+
+
+def test_the_words_say_how_far_the_models_agree_on_what_matters():
+    """Spearman's correlation by SciPy, to two places, beside chance."""
+    said = network_words.summary(toy.compared(None, "cup"), toy.NETWORK)
+    source, target = (toy.structure(model).rank_score for model in ("source", "target"))
+    agreed = [spearmanr(source[layer], target[layer]).statistic for layer in toy.UNITS]
+    assert f"(Spearman's ρ): most, **{max(agreed):.2f}** (by chance" in said
+
+
+def test_the_words_name_where_two_classes_differ_most():
+    """The other class inherits 25 % of what enters layer 2 instead of 75 %; elsewhere the classes are alike."""
+    ours = toy.compared(None, "cup")
+    table = ours.table.copy()
+    table.loc[(table["measure"] == "inherited") & (table["first"] == "conv1"), "value"] = 0.25
+    said = network_words.difference(ours, replace(ours, class_name="<b>", table=table), toy.NETWORK)
+    assert said.startswith("Classes cup and \\<b\\> differ most: ")
+    assert "inherited edges in layer 1 to 2 (**75%** and **25%**)" in said
 
 
 def test_the_words_are_empty_when_nothing_is_defined():

@@ -394,10 +394,25 @@ def test_the_chosen_edge_and_its_counterpart_are_framed(subject, layout):
 
 def test_each_matrix_says_from_where_to_where_its_similarities_go(drawn, subject):
     """Conv1 shows 0.95, 0.5, 0.2 and 0.9; a matrix of inactive neurons only has no range."""
-    assert source(drawn, "titles")["range"][:2] == ["similarity 0.20 to 0.95", "similarity 0.20 to 0.90"]
+    assert source(drawn, "titles")["range"][:2] == [
+        "similarity 0.20 to 0.95, 50% same index",
+        "similarity 0.20 to 0.90, 100% same index",
+    ]
     important = {**subject.source.important, "conv1": np.array([1])}
     silent = replace(subject, source=replace(subject.source, important=important))
-    assert source(zigzag(silent, LAYERS), "titles")["range"][0] == "similarity undefined"
+    assert source(zigzag(silent, LAYERS), "titles")["range"][0].startswith("similarity undefined")
+
+
+def test_each_target_block_says_how_much_of_it_is_inherited(drawn):
+    """Three of four edges and two of three, as the comparison has it; the source side says nothing of the kind."""
+    held = source(drawn, "captions")
+    said = dict(zip(held["text"], held["short"], strict=True))
+    assert said == {
+        "source weights 1 → 2": "1 → 2",
+        "target weights 1 → 2, 75% inherited": "1 → 2, 75% inherited",
+        "target weights 2 → 3, 67% inherited": "2 → 3, 67% inherited",
+        "source weights 2 → 3": "2 → 3",
+    }
 
 
 def test_a_whole_matrix_is_counted_once(subject, layout, monkeypatch):

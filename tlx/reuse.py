@@ -1,7 +1,7 @@
 """How much of the source model the target model reuses, layer by layer, beside what chance would give (5.3.2).
 
-Chance: the source neurons of every layer trade places at random, with all that hangs on them (rank scores, similarities
-and edges), 200 times. What then still agrees with the target model, agrees without any neuron having kept its part.
+Chance: the source neurons of every layer trade their rank scores and similarities at random, 200 times, and thus their
+target neurons; their indices and edges stay. What then still agrees, agrees without any neuron having kept its part.
 """
 
 from __future__ import annotations

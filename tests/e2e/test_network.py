@@ -80,8 +80,10 @@ def test_tapping_an_index_shows_its_neuron(network):
 
 def test_tapping_a_weight_shows_its_edge_and_the_edge_stays(network):
     """The panel and the frames in the view speak of the tapped edge, also after a visit to another page."""
-    first, second = tap(network, WEIGHT)
+    first, second = figure(network, WEIGHT)[2:]
     said = words(network, rf"^target edge #{first} → #{second}: among the top 10 % in")
+    assert said.count() == 0
+    assert tap(network, WEIGHT) == [first, second]
     said.wait_for()
     wait_for(network, "return data('edge_focus').model.includes('target')")
     network.go_to("Instances").go_to("Network")
@@ -100,28 +102,52 @@ def test_switches_take_their_marks_away(network):
     wait_for(network, f"{first_row}; return found.every((neuron, at) => at === 0 || neuron > found[at - 1])")
 
 
-def test_another_class_keeps_the_zoom(network):
-    """The numbers change, the part of the view that is looked at does not (once both classes are computed)."""
-    for name in ("9", "8"):
-        network.choose_class(name)
-        words(network, rf"^Class {name}, [\d,]+ target instances").wait_for(timeout=COMPUTED)
-        wait_for(network, "return true")
+def test_another_class_and_another_page_keep_the_zoom(network):
+    """The numbers change, the part that is looked at does not, even where the figure leaves the page meanwhile."""
+    looked = "[plot.x_range.start, plot.x_range.end]"
     figure(network, "plot.x_range.setv({start: 20, end: 220})")
     before = figure(network, SIMILARITIES)
-    network.choose_class("9")
+    network.choose_class("9")  # to be computed, unless another test has asked for it
+    words(network, r"^Class 9, [\d,]+ target instances").wait_for(timeout=COMPUTED)
     wait_for(network, f"{SIMILARITIES} !== '{before}'")
-    assert figure(network, "return [plot.x_range.start, plot.x_range.end]") == [20, 220]
+    assert figure(network, f"return {looked}") == [20, 220]
+    network.go_to("Instances").go_to("Network")
+    wait_for(network, f"return String({looked}) === '20,220'")
 
 
-def test_the_keyboard_chooses_a_neuron(network):
-    """A number typed into the panel is in the address and framed in the view where the neuron is shown."""
-    (index,) = tap(network, INDEX)
-    network.wait_for_parameter("neuron", f"target:conv2:{index}")
-    box = network.page.get_by_label("Neuron", exact=True)
-    box.fill("63")
-    box.press("Enter")
-    network.wait_for_parameter("neuron", "target:conv2:63")
-    network.page.get_by_text("#63, target").wait_for(timeout=COMPUTED)
+def test_in_a_narrow_window_the_key_stands_below_the_figure(network):
+    """In a wide one it stands in the figure's empty corner; the panels then lie side by side, else among themselves."""
+    figure_box, key = network.page.locator(".bkv[aria-label^=Zig-zag]"), network.page.locator(".tlx-key")
+    assert key.bounding_box()["y"] < figure_box.bounding_box()["y"] + 20
+    network.page.set_viewport_size({"width": 900, "height": 900})
+    network.settle()
+    over, below = figure_box.bounding_box(), key.bounding_box()
+    assert below["y"] >= over["y"] + over["height"] - 1
+    assert over["height"] < 1.4 * over["width"]  # no empty room below the figure
+    neuron, weight = (network.page.get_by_role("heading", name=name, exact=True) for name in ("Neuron", "Weight"))
+    assert weight.bounding_box()["y"] > neuron.bounding_box()["y"] + 100
+
+
+def test_the_keyboard_chooses_neurons_and_weights(network):
+    """What is typed into the panels is in the address, and framed in the view where it is shown."""
+    shown = figure(network, "const found = data('target_weights'); return [found.first[0][0], found.second[0][0]]")
+    wait_for(network, "return data('focus').top.length === 0 && data('edge_focus').model.length === 0")
+    choose_number(network, "Neuron", shown[0])
+    network.wait_for_parameter("neuron", f"target:conv1:{shown[0]}")
+    wait_for(network, "return data('focus').top.length > 0")
+    for label, end in zip(("From neuron", "To neuron"), shown, strict=True):
+        choose_number(network, label, end)
+    words(network, rf"^target edge #{shown[0]} → #{shown[1]}: among the top 10 % in").wait_for()
+    wait_for(network, "return data('edge_focus').model.includes('target')")
+
+
+def choose_number(opened: Any, label: str, value: int) -> None:
+    """Types a number that differs from the present one (the same would change nothing)."""
+    box = opened.page.get_by_label(label, exact=True)
+    for typed in ([value + 1] if box.input_value() == str(value) else []) + [value]:
+        box.fill(str(typed))
+        box.press("Enter")
+        opened.settle()
 
 
 def test_a_second_class_is_drawn_beside_the_first(network):

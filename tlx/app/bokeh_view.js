@@ -7,6 +7,9 @@ const REST = 120 // ms without a further change after which a selection counts a
 // A frame around a figure tells who uses the keyboard where it is; a click needs none.
 const CANVAS = ".bk-events:focus:not(:focus-visible) { outline: none }"
 const living = new WeakMap() // host's parent -> what is drawn there
+// layout -> the part that was looked at when the figure left the page; it comes back with the same layout
+const looked = (window[Symbol.for("tlx looked at")] ??= new Map())
+const REMEMBERED = 20
 
 export default function (component) {
   const { parentElement } = component
@@ -21,6 +24,7 @@ export default function (component) {
     state.gone = true
     living.delete(parentElement)
     state.timers.forEach(clearTimeout)
+    remember(state)
     discard(state.drawing)
   }
 }
@@ -29,7 +33,8 @@ async function update(state) {
   const { host, component: { data } } = state
   if (state.gone) return
   host.setAttribute("aria-label", data.label)
-  if (data.height) host.style.minHeight = `${data.height}px` // what stands below does not jump while we draw
+  // What stands below does not jump while the first figure is drawn; a drawn one knows better how high it is.
+  host.style.minHeight = data.height && state.drawing === undefined ? `${data.height}px` : ""
   const bokeh = await library(data.version)
   if (state.gone) return
   const theme = pageTheme(host)
@@ -42,6 +47,7 @@ async function update(state) {
     Object.assign(state, { theme, item: data.item, layout: data.layout })
   }
   quietly(state, () => applySelection(state))
+  host.style.minHeight = ""
   host.dataset.ready = String(++state.drawings)
 }
 
@@ -75,9 +81,10 @@ async function draw(state, bokeh, theme, keepZoom) {
   const item = JSON.parse(data.item)
   const views = await bokeh.embed.embed_item({ ...item, target_id: null }, place)
   const doc = views.roots[0].model.document
-  const drawing = { views, doc, place, bokeh }
+  const drawing = { views, doc, place, bokeh, natural: new Map(fixedRanges(doc)) }
   if (state.gone) return discard(drawing)
   if (keepZoom && state.drawing) copyZoom(state.drawing.doc, doc)
+  else lookAgain(doc, looked.get(data.layout))
   discard(state.drawing)
   place.className = ""
   state.drawing = drawing
@@ -139,6 +146,27 @@ function named(doc) {
 function sourceNamed(doc, name) {
   const models = [...doc._all_models.values()].filter((model) => model.name === name)
   return models.find((model) => model.selected) ?? models.find((model) => model.data_source)?.data_source
+}
+
+// Fixed ranges by id, each with its ends: those of equal figures have equal ids.
+function fixedRanges(doc) {
+  const ranges = [...doc._all_models.values()].filter((model) => model.type === "Range1d")
+  return ranges.map(({ id, start, end }) => [id, { start, end }])
+}
+
+function remember({ drawing, layout }) {
+  if (drawing === undefined || layout == null) return
+  const moved = fixedRanges(drawing.doc).filter(([id, { start, end }]) => {
+    const natural = drawing.natural.get(id)
+    return natural && (natural.start !== start || natural.end !== end)
+  })
+  looked.delete(layout)
+  if (moved.length) looked.set(layout, moved)
+  if (looked.size > REMEMBERED) looked.delete(looked.keys().next().value)
+}
+
+function lookAgain(doc, ranges) {
+  for (const [id, ends] of ranges ?? []) doc.get_model_by_id(id)?.setv(ends)
 }
 
 function copyZoom(from, to) {

@@ -7,6 +7,9 @@ from itertools import product
 
 import pandas as pd
 import streamlit as st
+from bokeh.layouts import column
+from bokeh.models import Div, LayoutDOM
+from bokeh.plotting import figure
 from streamlit.delta_generator import DeltaGenerator
 
 from tlx import pipeline
@@ -15,6 +18,7 @@ from tlx.app.bokeh_view import Event
 from tlx.app.selection import NeuronRef, choose
 from tlx.app.weight_panel import choose_edge
 from tlx.cases import Case
+from tlx.figures import zigzag_key
 from tlx.figures.zigzag_layout import CellHit, EdgeHit, Layout, NeuronHit, locate
 from tlx.figures.zigzag_subject import ORDERS, USUAL, Options, Subject
 from tlx.figures.zigzag_weights import woven
@@ -115,6 +119,21 @@ def _others(case: Case, class_name: str) -> list[str]:
     """The other classes that the target domain has instances of."""
     names = [name for name in pipeline.classes(case) if name != class_name]
     return [name for name in names if len(pipeline.instances_of(case, "target", name))]
+
+
+def halves() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Two panels side by side; one below the other where they would be too narrow for their controls."""
+    key = "network panels"
+    top = f".st-key-{key.replace(' ', '-')} [data-testid=stColumn]:not([data-testid=stColumn] *)"
+    with st.container(key=key):
+        left, right = st.columns(2, gap="large")
+        st.html(f"<style>{top} {{ min-width: min(100%, 25rem) }}</style>")
+    return left, right
+
+
+def with_key(drawn: figure, options: Options) -> LayoutDOM:
+    """The figure with its key below, as a file that leaves the page needs it."""
+    return column(drawn, Div(text=zigzag_key.items(options), width=700), sizing_mode="stretch_width")
 
 
 def label(subject: Subject, layers: Sequence[str]) -> str:

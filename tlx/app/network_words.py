@@ -11,11 +11,16 @@ from tlx.results import Network, Reuse
 def summary(reuse: Reuse, network: Network) -> str:
     """Where the target model reuses most and least of the source model, beside chance (Markdown)."""
     index = {layer.name: str(layer.index) for layer in network.layers}
-    same, inherited = (reuse.of(measure).dropna(subset="value") for measure in ("same_index", "inherited"))
+    same, ranks, inherited = (
+        reuse.of(measure).dropna(subset="value") for measure in ("same_index", "rank_agreement", "inherited")
+    )
     said = []
     if len(same):
         ends = [f"{_share(row)} in layer {index[row['first']]}" for _, row in _ends(same)]
         said.append("Target neurons whose best match is the source neuron of the same index: " + _both(ends))
+    if len(ranks):
+        ends = [f"{_share(row)} in layer {index[row['first']]}" for _, row in _ends(ranks)]
+        said.append("Agreement of the two models on which neurons matter (Spearman's ρ): " + _both(ends))
     if len(inherited):
         ends = [
             f"{_share(row)} from layer {index[row['first']]} to {index[row['second']]}" for _, row in _ends(inherited)
@@ -33,6 +38,27 @@ def reuse_caption(chosen: str, second: str | None) -> str:
     )
 
 
+def difference(ours: Reuse, other: Reuse, network: Network) -> str:
+    """For each measure the layer, or the pair of layers, where two classes differ most (Markdown)."""
+    index = {layer.name: str(layer.index) for layer in network.layers}
+    said = []
+    for measure, about in _ABOUT.items():
+        both = ours.of(measure).merge(other.of(measure), on=["measure", "first", "second"], suffixes=("", "_other"))
+        both = both.dropna(subset=["value", "value_other"])
+        if len(both):
+            row = both.iloc[int((both["value"] - both["value_other"]).abs().to_numpy().argmax())]
+            where = f"layer {index[row['first']]}" + (f" to {index[row['second']]}" if row["second"] else "")
+            form = "{:.2f}" if measure == "rank_agreement" else "{:.0%}"
+            said.append(
+                f"{about} in {where} (**{form.format(row['value'])}** and **{form.format(row['value_other'])}**)"
+            )
+    names = f"Classes {escape(ours.class_name)} and {escape(other.class_name)}"
+    return f"{names} differ most: {'; '.join(said)}." if said else ""
+
+
+_ABOUT = {"same_index": "same-index matches", "rank_agreement": "rank agreement", "inherited": "inherited edges"}
+
+
 def _ends(rows: pd.DataFrame) -> list[tuple[object, pd.Series]]:
     """The rows of the largest and the least value, or the only one."""
     value = rows["value"].to_numpy()
@@ -41,10 +67,9 @@ def _ends(rows: pd.DataFrame) -> list[tuple[object, pd.Series]]:
 
 
 def _share(row: pd.Series) -> str:
-    chance = (
-        f" (by chance {row['chance']:.0%}, {row['low']:.0%} to {row['high']:.0%})" if row["low"] == row["low"] else ""
-    )
-    return f"**{row['value']:.0%}**{chance}"
+    form = "{:.2f}" if row["measure"] == "rank_agreement" else "{:.0%}"
+    value, chance, low, high = (form.format(row[name]) for name in ("value", "chance", "low", "high"))
+    return f"**{value}**" + (f" (by chance {chance}, {low} to {high})" if row["low"] == row["low"] else "")
 
 
 def _both(ends: list[str]) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 import streamlit as st
 
 from tlx.app.bokeh_view import bokeh_view
-from tlx.app.selection import InstanceRef
+from tlx.app.selection import InstanceRef, choose
 from tlx.figures.maps import signed_map
 from tlx.figures.zigzag_layout import EdgeHit
 from tlx.figures.zigzag_subject import Subject
@@ -125,6 +126,42 @@ def _verdict(here: bool, there: bool) -> str:
     return "So it is **inherited**." if there else "That one is not important, so this edge is **not inherited**."
 
 
+def ends(subject: Subject, edge: EdgeHit) -> list[tuple[str, str, int]]:
+    """The neurons (model, layer, index) to look at: the edge's two, and those of a target edge's source counterpart."""
+    twin = counterpart(subject, edge) if edge.model == "target" else None
+    both = [edge] if twin is None else [edge, twin]
+    return [(one.model, *end) for one in both for end in zip(one.pair, (one.first, one.second), strict=True)]
+
+
+def images(
+    subject: Subject, neurons: list[tuple[str, str, int]], drawn: Sequence[Mapping[int, np.ndarray] | None]
+) -> None:
+    """What these neurons look for, side by side, as far as it is drawn already."""
+    for column, (model, layer, index), found in zip(st.columns(4, gap="small"), neurons, drawn, strict=False):
+        if found is not None:
+            caption = f"#{index}, {model}, layer {subject.network.layer(layer).index}"
+            column.image(found[index], caption=caption, width="stretch")
+
+
+def instance_picker(activations: Activations, edge: EdgeHit, among: np.ndarray, chosen_one: InstanceRef | None) -> int:
+    """The target instance the kernel answers to: of the class, most active first neuron first."""
+    active = activations.layer(edge.pair[0])[:, edge.first]
+    choices = [int(at) for at in among[np.argsort(-active[among], kind="stable")]]
+    instance = instance_for(activations, edge, among, chosen_one)
+    if instance not in choices:
+        choices.insert(0, instance)
+    key = f"{_KEY} instance"
+    st.session_state[key] = instance
+    st.selectbox(
+        "Its kernel's response on target instance",
+        choices,
+        key=key,
+        format_func=lambda at: f"{at} (#{edge.first} is active with {active[at]:.3g})",
+        on_change=lambda: choose(instance=InstanceRef("target", int(st.session_state[key]))),
+    )
+    return instance
+
+
 def instance_for(activations: Activations, edge: EdgeHit, among: np.ndarray, chosen: InstanceRef | None) -> int:
     """The chosen target instance, or of these the one on which the edge's first neuron is most active."""
     if chosen is not None and chosen.domain == "target":
@@ -142,5 +179,5 @@ def draw(found: KernelResponse | None, edge: EdgeHit, instance: int) -> None:
             bokeh_view(signed_map(values, title), key=f"{_KEY} {title.split()[0]}", label=f"{title} as an image")
     st.caption(
         f"Left: the weights. Middle: what enters from #{edge.first} on target instance {instance}. Right: what this "
-        f"kernel alone answers; its value there is {found.value:.3g}. Choose another instance on the Instances page."
+        f"kernel alone answers; its value there is {found.value:.3g}."
     )

@@ -10,31 +10,49 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from bokeh.models import CategoricalColorMapper, ColumnDataSource, CustomJS, CustomJSHover, HoverTool, LinearColorMapper, Range1d
+from bokeh.models import (
+    CategoricalColorMapper,
+    ColumnDataSource,
+    CustomJS,
+    CustomJSHover,
+    HoverTool,
+    LinearColorMapper,
+    Range1d,
+)
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
 from tlx.figures import ink, theme, zigzag_frame, zigzag_matrices, zigzag_weights, zigzag_words
 from tlx.figures.zigzag_bars import Columns
 from tlx.figures.zigzag_frame import Focus
-from tlx.figures.zigzag_key import Key, key
+from tlx.figures.zigzag_key import LARGEST
 from tlx.figures.zigzag_layout import DIGIT, TEXT, EdgeHit, Layout
 from tlx.figures.zigzag_subject import Options, Subject, layout_of
 
 _MARGIN = 6.0
 _USUAL = 930.0  # pixels a page usually leaves for the view
-_ROOMY = 0.8  # pixels to a length of 1 from which on two lines of text fit above a matrix
+# Pixels to a length of 1 from which on whole lines, two lines and one line of text fit above a block.
+_SCALES = {"long": 0.75, "roomy": 0.6, "tight": 0.42}
 _LONG = 200  # values from which on a column is worth packing
-_LARGEST = 1.25  # pixels a length of 1 may take, so that two layers do not fill a wide screen
-_THIN = """
+_FIT = """
     const scale = plot.inner_width / Math.abs(plot.x_range.end - plot.x_range.start)
     if (!(scale > 0)) return
+    const font = Math.round(2 * Math.min(Math.max(12 * scale, 9), 14)) / 2
+    for (const [text, larger] of texts) {
+      const size = `${font + larger}px`
+      if (text.glyph.text_font_size.value != size) text.glyph.text_font_size = { value: size }
+    }
     ranges.visible = scale >= roomy
-    const {pitch, level, room} = source.data
-    const fits = (i) => pitch[i] * scale * 2 ** level[i] >= closest && room[i] * scale >= digit
+    captions.visible = scale >= tight
+    const write = (text, field) => { if (text.glyph.text.field != field) text.glyph.text = { field } }
+    write(titles, scale >= tight ? "text" : "short")
+    write(ranges, scale >= long ? "range" : "short_range")
+    write(captions, scale >= long ? "text" : "short")
+    const { pitch, level, room } = source.data, part = font / 12
+    const fits = (i) => pitch[i] * scale * 2 ** level[i] >= closest * part && room[i] * scale >= digit * part
     const alpha = Array.from(pitch, (_, i) => fits(i) ? 1 : 0)
     if (alpha.some((a, i) => a != source.data.alpha[i])) source.data = {...source.data, alpha}
-"""  # indices thin out, by halves, where they would run into each other; the similarities' ranges vanish
+"""  # text follows the scale while it can be read; indices thin out, by halves, before they run into each other
 
 
 def zigzag(
@@ -60,14 +78,12 @@ def zigzag(
     """
     options = options or Options()
     layout = layout_of(subject, layers, options)
-    explained = key(layout, options, max(layout.width / _USUAL, 1.0))
-    plot = _canvas(max(layout.width, explained.right), max(layout.height, explained.bottom))
+    plot = _canvas(layout.width, layout.height)
     _papers(plot, zigzag_frame.papers(layout, subject))
     _matrices(plot, layout, subject)
     _weights(plot, layout, subject)
     _frame(plot, layout, subject)
     _focus(plot, layout, chosen, edges)
-    _key(plot, explained)
     return plot
 
 
@@ -81,10 +97,10 @@ def _canvas(width: float, height: float) -> figure:
         aspect_ratio=across / down,
         width=round(across * fits),
         height=round(down * fits),
-        max_width=round(across * _LARGEST),
+        max_width=round(across * LARGEST),
         min_border=0,
         tools="pan,wheel_zoom,box_zoom,reset,save",
-        toolbar_location="right",
+        toolbar_location="below",  # beside the figure it would stand in the key's way
         name="zigzag",
     )
     plot.axis.visible = plot.grid.visible = False
@@ -198,16 +214,18 @@ def _frame(plot: figure, layout: Layout, subject: Subject) -> None:
     indices = plot.text("x", "y", source=source, text_baseline="middle", text_font_size="12px", name="indices", **text)
     _tooltip(plot, [indices], zigzag_words.INDEX, twin=zigzag_words.neuron())
     titles = _source(zigzag_frame.titles(layout, subject), "titles")
-    plot.text("x", "y", "text", source=titles, text_font_size="13px", text_font_style="bold", text_baseline="top")
-    ranges = plot.text("x", "range_y", "range", source=titles, text_font_size="12px", text_baseline="top")
-    ranges.visible = plot.width >= _ROOMY * (layout.width + 2 * _MARGIN)
-    args = {"plot": plot, "source": source, "closest": TEXT, "digit": DIGIT - 0.5, "ranges": ranges, "roomy": _ROOMY}
-    for model, change in ((plot, "inner_width"), (plot.x_range, "start"), (plot.x_range, "end")):
-        model.js_on_change(change, CustomJS(args=args, code=_THIN))
-    captions = _source(zigzag_frame.captions(layout, subject), "captions")
-    plot.text("x", "y", "text", source=captions, text_font_size="12px", text_color="colour")
+    title = plot.text("x", "y", "text", source=titles, text_font_size="13px", text_font_style="bold")
+    ranges = plot.text("x", "range_y", "range", source=titles, text_font_size="12px")
+    title.glyph.text_baseline = ranges.glyph.text_baseline = "top"
+    held = _source(zigzag_frame.captions(layout, subject), "captions")
+    captions = plot.text("x", "y", "text", source=held, text_font_size="12px", text_color="colour")
     gaps = _source(zigzag_frame.gaps(layout, subject), "gaps")
-    plot.text("x", "y", "text", source=gaps, text_font_size="12px", text_baseline="top")
+    reason = plot.text("x", "y", "text", source=gaps, text_font_size="12px", text_baseline="top")
+    texts = [(title, 1), *((text, 0) for text in (indices, ranges, captions, reason))]
+    args = {"plot": plot, "source": source, "closest": TEXT, "digit": DIGIT - 0.5, **_SCALES}
+    fit = CustomJS(args=args | {"texts": texts, "titles": title, "ranges": ranges, "captions": captions}, code=_FIT)
+    for model, change in ((plot, "inner_width"), (plot.x_range, "start"), (plot.x_range, "end")):
+        model.js_on_change(change, fit)
 
 
 def _focus(plot: figure, layout: Layout, chosen: Focus, edges: Sequence[EdgeHit]) -> None:
@@ -217,17 +235,3 @@ def _focus(plot: figure, layout: Layout, chosen: Focus, edges: Sequence[EdgeHit]
     plot.quad(**sides, source=neuron, fill_color=ink.MATCH, fill_alpha=0.12, line_color=ink.MATCH, line_width=2)
     both = _source(zigzag_frame.edge_focus(layout, edges), "edge_focus")
     plot.quad(**sides, source=both, fill_color=None, line_color=ink.MATCH, line_width=3)
-
-
-def _key(plot: figure, explained: Key) -> None:
-    sides = {name: name for name in ("left", "right", "top", "bottom")}
-    hatch: dict[str, Any] = {"hatch_pattern": "hatch", "hatch_color": ink.HATCH, "hatch_scale": 5}
-    plot.quad(**sides, source=_source(explained.quads, "key_quads"), fill_color="fill", line_color="line", **hatch)
-    corners = _source(explained.corners, "key_corners")
-    plot.patches("corner_x", "corner_y", source=corners, fill_color=ink.MATCH, line_color=None)
-    plot.circle("x", "y", "radius", source=_source(explained.dots, "key_dots"), fill_color="fill", line_color="line")
-    turn = {"start_angle": 1.5708, "end_angle": "end", "direction": "clock"}
-    slices = _source(explained.slices, "key_slices")
-    plot.wedge("x", "y", "radius", source=slices, fill_color=theme.SOURCE, line_color=None, **turn)
-    texts = _source(explained.texts, "key_texts")
-    plot.text("x", "y", "text", source=texts, text_font_size="12px", text_baseline="middle")

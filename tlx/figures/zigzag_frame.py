@@ -104,30 +104,45 @@ def papers(layout: Layout, subject: Subject) -> Columns:
 
 
 def titles(layout: Layout, subject: Subject) -> Columns:
-    """The layer's title above its matrix, and below it (at range_y) from where to where its similarities go.
+    """The layer's title above its matrix and below it, at range_y, what it shows; both also short, for little room.
 
-    The shades have one scale for all layers, so that a shallow layer looks the same all over; its numbers differ.
+    range: from where to where its similarities go (the shades have one scale for all layers, so that a shallow layer
+    looks the same all over; its numbers differ), and the share of the layer's matches that have the same index.
     """
-    columns: Columns = {name: [] for name in ("x", "y", "text", "range_y", "range")}
+    columns: Columns = {name: [] for name in ("x", "y", "text", "short", "range_y", "range", "short_range")}
     for block in layout.of_kind("similarity"):
-        top = block.rows.head + 4
-        said = _range(oriented(block, subject)[np.ix_(block.rows.shown.neurons, block.columns.shown.neurons)])
-        append(columns, (block.columns.start, top, subject.title(block.rows.layer), top + 17, said))
+        top, layer = block.rows.head + 4, block.rows.layer
+        shown = oriented(block, subject)[np.ix_(block.rows.shown.neurons, block.columns.shown.neurons)]
+        said = _range(shown) + _same_index(subject, layer)
+        titled = subject.title(layer), f"Layer {subject.network.layer(layer).index}"
+        append(columns, (block.columns.start, top, *titled, top + 17, f"similarity {said}", said))
     return columns
 
 
 def _range(values: np.ndarray) -> str:
     defined = values[np.isfinite(values)]
-    return f"similarity {defined.min():.2f} to {defined.max():.2f}" if len(defined) else "similarity undefined"
+    return f"{defined.min():.2f} to {defined.max():.2f}" if len(defined) else "undefined"
+
+
+def _same_index(subject: Subject, layer: str) -> str:
+    match = subject.comparison.match[layer]
+    neurons = np.flatnonzero(match >= 0)
+    return f", {np.mean(match[neurons] == neurons):.0%} same index" if len(neurons) else ""
 
 
 def captions(layout: Layout, subject: Subject) -> Columns:
-    """What each weight block holds, above it, in its model's colour."""
-    columns: Columns = {name: [] for name in ("x", "y", "text", "colour")}
+    """What each weight block holds, above it, in its model's colour; of target edges how many are inherited.
+
+    short: the same for little room.
+    """
+    columns: Columns = {name: [] for name in ("x", "y", "text", "short", "colour")}
     for block in layout.of_kind("weights"):
         first, second = (subject.network.layer(layer).index for layer in block.pair)
-        text = f"{block.model} weights {first} → {second}"
-        append(columns, (block.columns.start, block.rows.start - GAP - 3, text, theme.COLOURS[block.model]))
+        inherited = subject.comparison.inherited.get(block.pair, ())
+        share = f", {np.mean(inherited):.0%} inherited" if block.model == "target" and len(inherited) else ""
+        short = f"{first} → {second}{share}"
+        spot = block.columns.start, block.rows.start - GAP - 3
+        append(columns, (*spot, f"{block.model} weights {short}", short, theme.COLOURS[block.model]))
     return columns
 
 

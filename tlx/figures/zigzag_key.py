@@ -1,20 +1,27 @@
-"""The key of the zig-zag: what each mark means, drawn where the zig-zag leaves room."""
+"""The key of the zig-zag: what each mark means, as HTML of its own, which wraps where the window is narrow.
+
+It stands in the empty corner above the diagonal, or beside the blocks, wherever the view leaves enough room, and below
+it elsewhere. That depends on the width the reader gives it, so the page's style sheet decides it (a container query).
+"""
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from itertools import pairwise
 
 from tlx.figures import ink, theme
-from tlx.figures.zigzag_bars import Columns, append
 from tlx.figures.zigzag_layout import Layout
 from tlx.figures.zigzag_subject import Options
 
-_WIDTH = 276.0
-_LINE = 20.0
-_SAMPLE = 44.0  # width of what a line explains
-_CELL = 14.0
+VIEW = "zigzag view"  # key of the container that holds the figure and its key
+LARGEST = 1.25  # pixels a length of 1 of the layout may take, so that two layers do not fill a wide screen
+_WIDTH, _LINE = 260, 18  # pixels
+_SAMPLE = 44  # width of what a line explains
+_MIDDLE = 10  # of a sample, 20 pixels high
+_USUAL = 980  # pixels a page leaves for the view on a usual screen
+_READABLE = 0.8  # pixels to a length of 1 that the key beside the blocks must leave them
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,7 @@ def lines(options: Options) -> tuple[Line, ...]:
     source = (Line(ink.SOURCE_INK, "source weights, 0 to the block's largest"),) if options.source else ()
     others = (
         Line("histogram", "all pairs with other neurons"),
-        Line("box", "important edges to other neurons;"),
-        Line("", "the thicker, the more of them"),
+        Line("box", "other important edges; thick: many"),
         Line("pie", "inherited share of these"),
     )
     return (
@@ -49,147 +55,117 @@ def lines(options: Options) -> tuple[Line, ...]:
     )
 
 
-def spot(layout: Layout, width: float, height: float) -> tuple[float, float]:
-    """Left and top of the key: above the diagonal from three layers on, right of the blocks before."""
-    for column, row in zip(layout.columns[2:], layout.rows[1:], strict=False):
-        if row.head >= height:  # beyond the column that is the first to begin below the key
-            return max(column.head + 24, layout.width - width), 4.0
-    return layout.width + 20, 4.0
+def html(layout: Layout, options: Options) -> str:
+    """The key with the rules that say where it stands."""
+    return f"{items(options)}<style>{_rules(layout, options)}</style>"
 
 
-@dataclass(frozen=True, eq=False)
-class Key:
-    """Columns of the key's quads, triangles, dots, slices and texts; right, bottom: where it ends."""
-
-    quads: Columns
-    corners: Columns
-    dots: Columns
-    slices: Columns
-    texts: Columns
-    right: float
-    bottom: float
-
-
-def key(layout: Layout, options: Options, zoom: float = 1.0) -> Key:
-    """The key at its spot. zoom: how much larger to draw it, where the view will be drawn that much smaller."""
-    width, height = _WIDTH * zoom, len(lines(options)) * _LINE * zoom
-    left, top = spot(layout, width, height)
-    drawn = Key(
-        {name: [] for name in ("left", "right", "top", "bottom", "fill", "line", "hatch")},
-        {name: [] for name in ("corner_x", "corner_y")},
-        {name: [] for name in ("x", "y", "radius", "fill", "line")},
-        {name: [] for name in ("x", "y", "radius", "end")},
-        {name: [] for name in ("x", "y", "text")},
-        left + width,
-        top + height,
+def items(options: Options) -> str:
+    """The key alone, in as many columns as there is room for."""
+    style = "list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));"
+    rows = "".join(
+        f'<li style="display:flex;gap:10px;align-items:center;margin:0;height:{_LINE}px;font-size:12px;'
+        f'white-space:nowrap"><img alt="" src="{_picture(line.sample)}" width="{_SAMPLE}" height="20" '
+        f'style="flex:none;max-width:none">{line.text}</li>'
+        for line in lines(options)
     )
-    for at, line in enumerate(lines(options)):
-        middle = (at + 0.5) * _LINE
-        append(drawn.texts, (_SAMPLE + 10, middle, line.text))
-        _SAMPLES.get(line.sample, _nothing)(drawn, 0.0, middle)
-        if line.sample.startswith("#"):
-            _ramp(drawn, 0.0, middle, line.sample)
-    for columns in (drawn.quads, drawn.corners, drawn.dots, drawn.slices, drawn.texts):
-        _move(columns, left, top, zoom)
-    return drawn
+    return f'<ul class="tlx-key" aria-label="Key" style="{style}">{rows}</ul>'
 
 
-def _move(columns: Columns, left: float, top: float, zoom: float) -> None:
-    """Puts what was drawn around the origin in its place, in place."""
-    origins = {"left": left, "right": left, "x": left, "corner_x": left, "radius": 0.0}
-    origins |= {"top": top, "bottom": top, "y": top, "corner_y": top}
-    for name in origins.keys() & columns.keys():
-        columns[name] = [(origins[name] + zoom * np.asarray(value)).tolist() for value in columns[name]]
+def _rules(layout: Layout, options: Options) -> str:
+    above = _above_from(layout, len(lines(options)) * _LINE)
+    if above is not None and above > _USUAL:
+        above = None
+    width = above or round(layout.width * _READABLE) + _WIDTH
+    view = f".st-key-{VIEW.replace(' ', '-')}"
+    beside = "" if above else f"{view} .bkv {{ max-width: calc(100% - {_WIDTH + 10}px) }}"
+    return (
+        f"{view} {{ container: zigzag / inline-size; position: relative }}"
+        f"@container zigzag (min-width: {width}px) {{ {beside} "
+        f"{view} > :has(> * .tlx-key) {{ position: absolute; top: 0; right: 0; "
+        f"width: {_WIDTH}px }} }}"
+    )
 
 
-def _quad(drawn: Key, sides: tuple[float, float, float, float], fill: str, line: str, hatch: str = " ") -> None:
-    append(drawn.quads, (*sides, fill, line, hatch))
+def _above_from(layout: Layout, height: float) -> int | None:
+    """The least width of the view, in pixels, from which on the key fits above the diagonal; None for no such width."""
+    free = [(width, _fits(layout, height, width)) for width in range(600, 1800, 20)]
+    if not free[-1][1]:
+        return None
+    taken = [wider for (_, fits), (wider, _) in pairwise(free) if not fits]
+    return max(taken, default=free[0][0])
 
 
-def _cell(drawn: Key, left: float, middle: float, value: float, line: str, hatch: str = " ") -> None:
-    """A cell of this similarity, in the middle of the sample's room."""
-    x = left + (_SAMPLE - _CELL) / 2
-    fill = ink.shade(ink.NEUTRAL_INK, value)
-    _quad(drawn, (x, x + _CELL, middle - _CELL / 2, middle + _CELL / 2), fill, line, hatch)
+def _fits(layout: Layout, height: float, width: float) -> bool:
+    scale = min(width / layout.width, LARGEST)
+    left = (width - _WIDTH - 8) / scale
+    return all(block.columns.tail <= left or block.rows.head * scale >= height for block in layout.blocks)
 
 
-def _ramp(drawn: Key, left: float, middle: float, darkest: str) -> None:
-    steps = 11
-    width = _SAMPLE / steps
+def _picture(sample: str) -> str:
+    """A sample as an image's address."""
+    marks = "".join(_ramp(sample) if sample.startswith("#") else _SAMPLES[sample])
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_SAMPLE}" height="20">{marks}</svg>'
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def _rect(x: float, y: float, width: float, height: float, look: str) -> str:
+    return f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" {look}/>'
+
+
+def _cell(fill: str, stroke: str) -> str:
+    return _rect(15, 3, 14, 14, f'fill="{fill}" stroke="{stroke}" stroke-width="1.5"')
+
+
+def _ramp(darkest: str) -> Iterator[str]:
+    steps = 22
     for at in range(steps):
-        fill = ink.shade(darkest, at / (steps - 1))
-        _quad(drawn, (left + at * width, left + (at + 1) * width, middle - 6, middle + 6), fill, fill)
+        yield _rect(
+            at * _SAMPLE / steps, 4, _SAMPLE / steps + 0.3, 12, f'fill="{ink.shade(darkest, at / (steps - 1))}"'
+        )
 
 
-def _nothing(drawn: Key, left: float, middle: float) -> None:
-    """A line that continues the one above has no sample."""
+def _bar(colour: str) -> tuple[str, ...]:
+    return (_rect(0, _MIDDLE - 2.5, _SAMPLE, 5, f'fill="{colour}"'),)
 
 
-def _bar(drawn: Key, left: float, middle: float, colour: str) -> None:
-    _quad(drawn, (left, left + _SAMPLE, middle - 2.5, middle + 2.5), colour, colour)
+def _histogram() -> tuple[str, ...]:
+    return tuple(
+        _rect(
+            6 + at * 4.6, 18 - grown, 4.6, grown,
+            f'fill="{ink.shade(ink.NEUTRAL_INK, at / 6)}" stroke="{theme.NEUTRAL}" stroke-width="0.6"',
+        )
+        for at, grown in enumerate((3, 6, 12, 15, 11, 7, 4))
+    )  # fmt: skip
 
 
-def _source(drawn: Key, left: float, middle: float) -> None:
-    _bar(drawn, left, middle, theme.SOURCE)
-
-
-def _target(drawn: Key, left: float, middle: float) -> None:
-    _bar(drawn, left, middle, theme.TARGET)
-
-
-def _match(drawn: Key, left: float, middle: float) -> None:
-    _cell(drawn, left, middle, 0.85, ink.MATCH)
-
-
-def _same(drawn: Key, left: float, middle: float) -> None:
-    _match(drawn, left, middle)
-    right, top = left + (_SAMPLE + _CELL) / 2, middle - _CELL / 2
-    append(drawn.corners, ([right - _CELL / 2, right, right], [top, top, top + _CELL / 2]))
-
-
-def _undefined(drawn: Key, left: float, middle: float) -> None:
-    _cell(drawn, left, middle, 0.0, theme.NEUTRAL, "/")
-
-
-def _edge(drawn: Key, left: float, middle: float) -> None:
-    x = left + (_SAMPLE - _CELL) / 2
-    fill = ink.shade(ink.TARGET_INK, 0.25)
-    _quad(drawn, (x, x + _CELL, middle - _CELL / 2, middle + _CELL / 2), fill, ink.TARGET_INK)
-
-
-def _inherited(drawn: Key, left: float, middle: float) -> None:
-    _edge(drawn, left, middle)
-    append(drawn.dots, (left + _SAMPLE / 2, middle, 3.6, theme.SOURCE, theme.PAPER))
-
-
-def _histogram(drawn: Key, left: float, middle: float) -> None:
-    for at, grown in enumerate((3, 6, 12, 15, 11, 7, 4)):
-        x = left + 6 + at * 4.6
-        fill = ink.shade(ink.NEUTRAL_INK, at / 6)
-        _quad(drawn, (x, x + 4.6, middle + 8 - grown, middle + 8), fill, theme.NEUTRAL)
-
-
-def _box(drawn: Key, left: float, middle: float) -> None:
-    fill = ink.shade(ink.TARGET_INK, 0.35)
-    _quad(drawn, (left + 2, left + _SAMPLE - 2, middle - 0.3, middle + 0.3), fill, ink.TARGET_INK)
-    _quad(drawn, (left + 12, left + 30, middle - 5, middle + 5), fill, ink.TARGET_INK)
-    _quad(drawn, (left + 19.7, left + 20.3, middle - 5, middle + 5), ink.TARGET_INK, ink.TARGET_INK)
-
-
-def _pie(drawn: Key, left: float, middle: float) -> None:
-    append(drawn.dots, (left + _SAMPLE / 2, middle, 6.5, theme.PAPER, theme.NEUTRAL))
-    append(drawn.slices, (left + _SAMPLE / 2, middle, 6.5, float(np.pi / 2 - 2 * np.pi / 3)))
-
-
-_SAMPLES = {
-    "source": _source,
-    "target": _target,
-    "match": _match,
-    "same": _same,
-    "undefined": _undefined,
-    "edge": _edge,
-    "inherited": _inherited,
-    "histogram": _histogram,
-    "box": _box,
-    "pie": _pie,
+_MATCH = _cell(ink.shade(ink.NEUTRAL_INK, 0.85), ink.MATCH)
+_EDGE = _cell(ink.shade(ink.TARGET_INK, 0.25), ink.TARGET_INK)
+_BOXED = f'fill="{ink.shade(ink.TARGET_INK, 0.35)}" stroke="{ink.TARGET_INK}"'
+_HATCH = "".join(f"M15 {y}L29 {y - 14}" for y in (9, 15, 21, 27))
+_SAMPLES: dict[str, tuple[str, ...]] = {
+    "source": _bar(theme.SOURCE),
+    "target": _bar(theme.TARGET),
+    "match": (_MATCH,),
+    "same": (_MATCH, f'<path d="M22 3H29V10Z" fill="{ink.MATCH}"/>'),
+    "undefined": (
+        '<clipPath id="c"><path d="M15 3H29V17H15Z"/></clipPath>',
+        _cell(theme.PAPER, theme.NEUTRAL),
+        f'<path d="{_HATCH}" clip-path="url(#c)" stroke="{ink.HATCH}"/>',
+    ),
+    "edge": (_EDGE,),
+    "inherited": (
+        _EDGE,
+        f'<circle cx="22" cy="10" r="3.8" fill="{theme.SOURCE}" stroke="{theme.PAPER}" stroke-width="0.8"/>',
+    ),
+    "histogram": _histogram(),
+    "box": (
+        f'<path d="M2 10H42" stroke="{theme.TARGET}"/>',
+        _rect(12, 5, 18, 10, _BOXED),
+        f'<path d="M20 5V15" stroke="{ink.TARGET_INK}" stroke-width="2"/>',
+    ),
+    "pie": (
+        f'<circle cx="22" cy="10" r="6.5" fill="{theme.PAPER}" stroke="{theme.NEUTRAL}" stroke-width="0.8"/>',
+        f'<path d="M22 10V3.5A6.5 6.5 0 0 1 27.63 13.25Z" fill="{theme.SOURCE}"/>',
+    ),
 }

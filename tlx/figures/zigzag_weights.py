@@ -91,7 +91,7 @@ def cells(layout: Layout, subject: Subject, model: str) -> Columns:
     return columns
 
 
-def _at(one: Woven) -> tuple[np.ndarray, np.ndarray]:
+def _at(one: Woven) -> tuple[np.ndarray, ...]:
     """Selects (shallow, deep) the neurons shown."""
     first, second = (np.array(strip.shown.neurons, dtype=np.int64) for strip in (one.block.first, one.block.second))
     return np.ix_(first, second)

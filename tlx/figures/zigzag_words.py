@@ -48,7 +48,7 @@ INDEX = _card(
 
 
 def relation(cells: ColumnDataSource) -> CustomJSHover:
-    """A cell's similarity to three places (two in a large matrix), or what it means that there is none; in words how its neurons match."""
+    """A cell's similarity, or what it means that there is none; in words how its neurons match."""
     code = """
       if (format === "words") return words[value]
       const { index, flat_index } = special_vars.image_index
