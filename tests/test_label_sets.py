@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import label_sets
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit_help import app, run_to_end
 
 from tlx import pipeline
 from tlx.cases import DOMAINS, MODELS, Case
@@ -166,3 +168,19 @@ def test_neurons_are_silenced_drawn_and_cropped(labels: Labels, monkeypatch: pyt
 
 def test_the_control_is_trained_on_the_targets_classes(labels: Labels) -> None:
     assert pipeline.scratch(labels.case).classes == labels.target
+
+
+@pytest.mark.parametrize("name", ["dog", "ant", "bee"])
+def test_a_page_marks_a_class_that_one_domain_alone_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """In the list of classes, and in words on what stands for it in the model that lacks it."""
+    label_sets.write(tmp_path, ("bee", "dog"), ("ant", "bee"))
+    monkeypatch.setenv("TLX_CASES", str(tmp_path / "shapes.toml"))
+    page = run_to_end(app(case="shapes", **{"class": name}))
+    assert not page.exception
+    assert page.sidebar.selectbox[1].options == ["ant (only target)", "bee", "dog (only source)"]
+    has, lacks = {"dog": ("source", "target"), "ant": ("target", "source")}.get(name, ("", ""))
+    said = [caption.value for caption in page.sidebar.caption if "has this class" in caption.value]
+    assert len(said) == (name != "bee")
+    assert all(f"Only the {has} domain" in one and f"The {lacks} model never learned it" in one for one in said)

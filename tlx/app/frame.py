@@ -128,7 +128,9 @@ def _facts(case: Case) -> Facts:
         st.error(f"The case {escape(case.name)} has no {'class' if not classes else 'layer'} to look at.")
         st.stop()
     counts = {domain: len(domains[domain]) for domain in cases.DOMAINS}
-    return Facts(classes, network, counts, _most_changed(case))
+    both = {name: [domain for domain in cases.DOMAINS if name in domains[domain].classes] for name in classes}
+    only = {name: having[0] for name, having in both.items() if len(having) == 1}
+    return Facts(classes, network, counts, _most_changed(case), only)
 
 
 def _most_changed(case: Case) -> str | None:
@@ -144,7 +146,14 @@ def _most_changed(case: Case) -> str | None:
 
 def _sidebar(choice: Choice, facts: Facts) -> None:
     with st.sidebar:
-        _select("Class", list(facts.classes), choice.class_name, "class_name", str)
+        marked = {name: f"{name} (only {domain})" for name, domain in facts.only.items()}
+        _select("Class", list(facts.classes), choice.class_name, "class_name", lambda name: marked.get(name, name))
+        if (has := facts.only.get(choice.class_name or "")) is not None:
+            lacks = cases.DOMAINS[1 - cases.DOMAINS.index(has)]
+            st.caption(
+                f"Only the {has} domain has this class. The {lacks} model never learned it: for its instances that "
+                "model's own prediction is explained. Views that need the class in both domains are empty."
+            )
         titles = {layer.name: layer.title for layer in facts.network.layers}
         key = "tlx widget layers"
         st.session_state[key] = list(choice.layers)

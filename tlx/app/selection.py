@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -93,6 +93,7 @@ class Facts:
     network: Network
     instances: Mapping[str, int]
     first_class: str | None = None  # where nobody chose one
+    only: Mapping[str, str] = field(default_factory=dict)  # class -> the domain that alone has it
 
 
 def write(choice: Choice) -> dict[str, str]:
