@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 
 from tlx.cases import built_in
-from tlx.errors import EmptyError
+from tlx.errors import DataError
 from tlx.memory import memoized
 from tlx.progress import track
 
@@ -39,7 +39,7 @@ def remembered(case, name):
 @memoized()
 def refused(case, name):
     work.runs.append(name)
-    raise EmptyError(f"class {name!r} has no <b>image</b>")
+    raise DataError(f"class {name!r} has no <b>image</b>")
 
 
 @memoized()

@@ -157,7 +157,7 @@ def test_an_embedding_that_fails_is_a_sentence(monkeypatch):
 
     monkeypatch.setattr(pipeline, "embedding", nothing)
     page = run_to_end(app(PAGE))
-    assert any("No instance of the chosen classes" in element.value for element in page.error)
+    assert any("No instance of the chosen classes" in element.value for element in page.info)
     assert page.number_input(key="instances widget number")
     assert not page.exception
 

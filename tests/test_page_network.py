@@ -173,7 +173,7 @@ def test_a_class_without_target_instances_is_one_sentence(monkeypatch):
     monkeypatch.setattr(pipeline, "abstraction", refuse)
     page = run_to_end(app(PAGE, **{"class": "ink"}))
     assert not page.exception
-    assert any("no instance in the target domain" in error.value for error in page.error)
+    assert any("no instance in the target domain" in info.value for info in page.info)
 
 
 def test_names_of_classes_are_shown_as_text(monkeypatch):

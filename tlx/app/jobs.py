@@ -17,7 +17,7 @@ from streamlit.errors import StreamlitDuplicateElementKey
 from tlx.app.board import AbandonedError, Board, Job, Key
 from tlx.app.text import escape, sentence
 from tlx.cases import Case
-from tlx.errors import UserError
+from tlx.errors import EmptyError, UserError
 from tlx.memory import NotStoredError, reading_only
 
 P = ParamSpec("P")
@@ -72,7 +72,7 @@ def result(label: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwar
     try:
         found = stored(function, *args, **kwargs)
     except UserError as error:
-        st.error(sentence(error))
+        _say(error)
         return None
     if found is not None:
         return found
@@ -117,9 +117,16 @@ def offered(label: str, cost: str, function: Callable[P, R], *args: P.args, **kw
     return None
 
 
+def _say(error: UserError) -> None:
+    """One sentence, in red only where there is something to mend: a class without images in a domain is no failure."""
+    (st.info if isinstance(error, EmptyError) else st.error)(sentence(error))
+
+
 def _say_failure(key: Key, label: str, error: Exception) -> None:
     if isinstance(error, UserError):
-        st.error(sentence(error))
+        _say(error)
+        if isinstance(error, EmptyError):
+            return
     else:
         st.error(f"{escape(label)} failed ({type(error).__name__}): a defect of tlx. The server's log says more.")
     _button("Try again", f"retry {key}", board().forget, key)
