@@ -134,6 +134,8 @@ def _networks(case: Case, counts: dict[str, int], found: Inspection) -> bool:
             unknown("layer", layer, names["target"][1:]) for layer in network.names if layer not in names["target"]
         ]
         found.several([f"the target model's {case.architecture_of('target')} lacks a layer: {said}" for said in apart])
+        if not apart and case.architecture_of("target") != case.architecture_of("source"):
+            network = models.meeting(network, models.network(replace(case, layers=known), counts["target"], "target"))
         if not strange:
             told = ", ".join(network.names)
             found.facts.append(f"network: {case.architecture}, {len(network.layers)} analysed layers: {told}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -106,6 +107,34 @@ def network(case: Case, classes: int, model: str = "source") -> Network:
         raise
     except RuntimeError as error:
         raise ModelError(f"architecture {name!r} cannot be analysed: {first_line(error)}") from None
+
+
+def meeting(source: Network, target: Network) -> Network:
+    """What two networks share whose analysed layers have the same names, in the same order.
+
+    Layers are described as the source network has them; two are joined where they are in both. Raises ModelError naming
+    the layers that differ.
+    """
+    if source.names != target.names:
+        said = [
+            f"{one.architecture} has {', '.join(only[:5])}"
+            for one, other in ((source, target), (target, source))
+            if (only := [name for name in one.names if name not in other.names])
+        ] or [f"{one.architecture} runs {', '.join(one.names[:8])}" for one in (source, target)]
+        raise ModelError(
+            f"the layers of the two networks do not correspond by name: {', but '.join(said)}; list in `layers` those "
+            "that both have, in their order"
+        )
+    layers = tuple(
+        replace(
+            ours,
+            complete=ours.complete and theirs.complete,
+            target_units=theirs.units if theirs.units != ours.units else 0,
+        )
+        for ours, theirs in zip(source.layers, target.layers, strict=True)
+    )
+    joins = {pair: name for pair, name in source.joins.items() if pair in target.joins}
+    return replace(source, layers=layers, joins=joins, apart=target.apart | source.apart)
 
 
 def loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> nn.Module:

@@ -95,10 +95,31 @@ def _trained_here(case: Case, model: str, start: TrainedModel | None, called: st
 
 @memoized()
 def network(case: Case) -> Network:
-    """The analysed layers and what joins them (method 1 and 4)."""
+    """The analysed layers and what joins them, as both models have them (method 1 and 4).
+
+    Raises ModelError where each model has a network of its own and their layers do not correspond by name.
+    """
     from tlx import models
 
-    return models.network(case, len(catalogue(case, "source").classes))
+    if not _two_networks(case):
+        return models.network(case, len(catalogue(case, "source").classes))
+    return models.meeting(*(_own_network(case, model) for model in MODELS))
+
+
+def network_of(case: Case, model: str) -> Network:
+    """The same of one model; it differs from the other's where each has a network of its own."""
+    return _own_network(case, model) if _two_networks(case) else network(case)
+
+
+@memoized()
+def _own_network(case: Case, model: str) -> Network:
+    from tlx import models
+
+    return models.network(case, len(catalogue(case, model).classes), model)
+
+
+def _two_networks(case: Case) -> bool:
+    return case.architecture_of("source") != case.architecture_of("target")
 
 
 @memoized("models")
@@ -192,7 +213,7 @@ def _conductance_shard(case: Case, model: str, domain: str, first: int, end: int
     ours = images(case, domain)
     model_classes = trained(case, model).classes
     return attribution.of_instances(
-        load_model(case, model), network(case), ours, np.arange(first, end), case=case, outputs=model_classes
+        load_model(case, model), network_of(case, model), ours, np.arange(first, end), case=case, outputs=model_classes
     )
 
 
@@ -217,7 +238,7 @@ def activations(case: Case, model: str, domain: str) -> Activations:
     """Largest activation and its place, of every neuron on every instance of a domain."""
     from tlx import activations as stage
 
-    return stage.of_domain(load_model(case, model), network(case), images(case, domain), case)
+    return stage.of_domain(load_model(case, model), network_of(case, model), images(case, domain), case)
 
 
 def classes(case: Case) -> tuple[str, ...]:
@@ -239,7 +260,7 @@ def _edges(case: Case, model: str, class_name: str, first: str, second: str) -> 
 
     chosen = _chosen(case, class_name)
     return stage.edges(
-        load_model(case, model), network(case), (first, second), images(case, "target"), chosen, case=case
+        load_model(case, model), network_of(case, model), (first, second), images(case, "target"), chosen, case=case
     )
 
 
@@ -312,7 +333,7 @@ def kernel_response(case: Case, model: str, pair: Pair, edge: tuple[int, int], i
     """An edge's kernel and what it alone answers to a target instance (5.3.3). Raises SelectionError without edges."""
     from tlx import kernels
 
-    structure = network(case)
+    structure = network_of(case, model)
     if pair not in structure.joins:
         why = structure.apart.get(pair, "they are not neighbouring analysed layers")
         raise errors.SelectionError(f"{pair[0]} and {pair[1]} have no edges: {why}")
@@ -379,7 +400,7 @@ def vectors(case: Case, model: str, domain: str, layer: str | None = None) -> np
     """(N, D) activations of all instances of a domain, before the first fully connected layer by default (5.2)."""
     from tlx import embedding as stage
 
-    return stage.vectors(load_model(case, model), network(case), images(case, domain), case=case, layer=layer)
+    return stage.vectors(load_model(case, model), network_of(case, model), images(case, domain), case=case, layer=layer)
 
 
 @memoized("models")
@@ -434,7 +455,7 @@ def silenced(case: Case, model: str, neurons: tuple[tuple[str, int], ...]) -> Si
 
     return silencing.silenced(
         load_model(case, model),
-        network(case),
+        network_of(case, model),
         {domain: images(case, domain) for domain in DOMAINS},
         neurons,
         means=activations(case, model, "target"),
@@ -455,7 +476,7 @@ def feature_image(case: Case, model: str, layer: str, neuron: int) -> np.ndarray
 
     drawn = _together.get() or {neuron: None}
     if drawn.get(neuron) is None:
-        drawn |= featurevis.feature_images(load_model(case, model), network(case), layer, [*drawn], case=case)
+        drawn |= featurevis.feature_images(load_model(case, model), network_of(case, model), layer, [*drawn], case=case)
     image = drawn[neuron]
     assert image is not None  # every neuron asked for was drawn
     return image
@@ -483,7 +504,7 @@ def crops(case: Case, model: str, layer: str, neuron: int, count: int = 6) -> di
     """What activates a neuron most in each domain, cropped to the receptive field, strongest first (method 7)."""
     from tlx import crops as stage
 
-    known = network(case).layer(layer)
+    known = network_of(case, model).layer(layer)
     return {
         domain: stage.strongest(activations(case, model, domain), images(case, domain), known, neuron, count=count)
         for domain in DOMAINS

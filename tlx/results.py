@@ -51,7 +51,8 @@ class Layer:
     name: its module's `named_modules()` name; index: position among the analysed layers, from 1; kind: "conv",
     "linear" or "block"; units: U, its neurons; positions: (height, width) of its map, (1, 1) for a linear layer;
     complete: whether every path from input to score runs through it (completeness holds only then, method 3);
-    field: (size, stride, offset) of a position's receptive field in input pixels, None where it is the whole image.
+    field: (size, stride, offset) of a position's receptive field in input pixels, None where it is the whole image;
+    target_units: of the target network where it is another one with another number of neurons here, else 0.
     """
 
     name: str
@@ -61,16 +62,21 @@ class Layer:
     positions: tuple[int, int]
     complete: bool = True
     field: tuple[int, int, int] | None = None
+    target_units: int = 0
 
     @property
     def title(self) -> str:
-        """As every view writes it: "Layer 3: conv (64)"."""
-        return f"Layer {self.index}: {self.kind} ({self.units})"
+        """As every view writes it: "Layer 3: conv (64)", or "(64, 32)" where the two networks differ."""
+        return f"Layer {self.index}: {self.kind} ({self.units}{f', {self.target_units}' if self.target_units else ''})"
+
+    def count(self, model: str) -> int:
+        """The neurons of the layer in the network of the model called "source" or "target"."""
+        return (self.target_units or self.units) if model == "target" else self.units
 
 
 @dataclass(frozen=True)
 class Network:
-    """The analysed structure both models share.
+    """The analysed structure both models share, or that of one of them where each has a network of its own.
 
     layers: shallow to deep; joins: for each pair of consecutive layers the name of the one convolution or linear
     module that joins them; apart: for each pair that has no such module, one sentence saying why it has no edges;

@@ -65,7 +65,12 @@ def _same_index(match: np.ndarray) -> Callable[[np.ndarray], float]:
 
 
 def _rank_agreement(source: np.ndarray, target: np.ndarray) -> Callable[[np.ndarray], float]:
-    """Spearman's rank correlation of the two models' rank scores over the neurons of a layer, NaN without spread."""
+    """Spearman's rank correlation of the two models' rank scores over the neurons of a layer, NaN without spread.
+
+    NaN, too, where the models' networks have different numbers of neurons there.
+    """
+    if len(source) != len(target):
+        return lambda trade: float("nan")  # noqa: ARG005
     here, there = (_centred(rankdata(scores)) for scores in (source, target))
 
     def share(trade: np.ndarray) -> float:

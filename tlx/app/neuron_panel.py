@@ -34,12 +34,12 @@ def picker(subject: Subject, layers: tuple[str, ...], chosen: NeuronRef | None) 
 
     def take() -> None:
         model, layer, index = (st.session_state[key] for key in keys)
-        choose(neuron=NeuronRef(model, layer, min(int(index or 0), subject.network.layer(layer).units - 1)))
+        choose(neuron=NeuronRef(model, layer, min(int(index or 0), subject.network.layer(layer).count(model) - 1)))
 
     model, layer, index = st.columns([3, 5, 3])
     model.selectbox("Model", ("target", "source"), key=keys[0], on_change=take)
     layer.selectbox("Layer", names, key=keys[1], on_change=take, format_func=subject.title)
-    units = subject.network.layer(neuron.layer).units
+    units = subject.network.layer(neuron.layer).count(neuron.model)
     index.number_input("Neuron", 0, units - 1, step=1, key=keys[2], on_change=take)
     return neuron
 
@@ -52,9 +52,12 @@ def _best(subject: Subject, layer: str) -> int:
 def facts(subject: Subject, neuron: NeuronRef) -> str:
     """Its rank in both models and its match, as Markdown."""
     there = OTHER_MODEL[neuron.model]
-    ranks = {model: int(subject.model(model).rank(neuron.layer)[neuron.index]) for model in (neuron.model, there)}
-    units = subject.network.layer(neuron.layer).units
-    lines = [f"**{ordinal(ranks[neuron.model])}** of {units} here, {ordinal(ranks[there])} in the {there} model."]
+    ranks = {model: subject.model(model).rank(neuron.layer) for model in (neuron.model, there)}
+    elsewhere = f"the {there} model has none of this index"
+    if neuron.index < len(ranks[there]):
+        elsewhere = f"{ordinal(int(ranks[there][neuron.index]))} in the {there} model"
+    units = subject.network.layer(neuron.layer).count(neuron.model)
+    lines = [f"**{ordinal(int(ranks[neuron.model][neuron.index]))}** of {units} here, {elsewhere}."]
     if not subject.model(neuron.model).active[neuron.layer][neuron.index]:
         lines.append("Inactive: its conductance is 0 on every instance of the class, so it resembles no neuron.")
     return "  \n".join(lines)

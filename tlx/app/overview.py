@@ -11,7 +11,7 @@ from tlx.app.layout import beside
 from tlx.app.navigation import link
 from tlx.app.selection import Choice, NeuronRef, Selection, choose
 from tlx.app.text import escape
-from tlx.cases import DOMAINS, Case
+from tlx.cases import DOMAINS, MODELS, Case
 from tlx.findings import Finding
 
 CARDS = 6  # of cases at most; the sidebar's list has the others
@@ -69,7 +69,7 @@ def facts(case: Case) -> None:
             st.caption(escape(said))
     of_network.metric(
         "Network",
-        case.architecture.rpartition(":")[2].replace("_", " "),
+        " → ".join(dict.fromkeys(case.architecture_of(m).rpartition(":")[2].replace("_", " ") for m in MODELS)),
         f"{network.parameters:,} parameters",
         delta_color="off",
         delta_arrow="off",

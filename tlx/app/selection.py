@@ -166,7 +166,7 @@ def _dropped(kind: str, given: str, valid: Sequence[str]) -> str:
 
 
 def _has_neuron(neuron: NeuronRef, network: Network) -> bool:
-    units = {layer.name: layer.units for layer in network.layers}
+    units = {layer.name: layer.count(neuron.model) for layer in network.layers}
     return neuron.model in MODELS and 0 <= neuron.index < units.get(neuron.layer, 0)
 
 

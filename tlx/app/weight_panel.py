@@ -60,7 +60,7 @@ def picker(subject: Subject, layers: tuple[str, ...]) -> EdgeHit | None:
 
     model.selectbox("Model", ("target", "source"), key=keys[0], on_change=take)
     pair.selectbox("Layers", pairs, key=keys[1], on_change=take, format_func=lambda both: _between(subject, both))
-    units = subject.target.edges[edge.pair].counts.shape
+    units = subject.model(edge.model).edges[edge.pair].counts.shape
     first.number_input("From neuron", 0, units[0] - 1, step=1, key=keys[2], on_change=take)
     second.number_input("To neuron", 0, units[1] - 1, step=1, key=keys[3], on_change=take)
     return edge
@@ -71,7 +71,7 @@ def _between(subject: Subject, pair: Pair) -> str:
 
 
 def _exists(subject: Subject, edge: EdgeHit) -> bool:
-    units = subject.target.edges[edge.pair].counts.shape
+    units = subject.model(edge.model).edges[edge.pair].counts.shape
     return bool(edge.first < units[0] and edge.second < units[1])
 
 

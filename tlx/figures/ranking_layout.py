@@ -57,7 +57,7 @@ def ranking_table(result: Discriminability, network: Network, class_ranks: Mappi
             "weight": weights,
             "towards": np.where(weights > 0, "target-like", "source-like"),
             "class_rank": [int(class_ranks[layer][index]) for layer, index in neurons],
-            "units": [layer.units for layer in layers],
+            "units": [layer.count(result.model) for layer in layers],
             "column": result.ranking,
         }
     )
