@@ -9,6 +9,7 @@ from tlx.app.class_table import class_table
 from tlx.app.confusion_view import confusion_matrices
 from tlx.app.layout import beside
 from tlx.app.score_card import score_card
+from tlx.cases import MODELS
 from tlx.figures.accuracy import accuracy
 
 selection = frame.page(
@@ -35,6 +36,8 @@ with right:
         chart = accuracy(history)
         bokeh_view(chart, key="accuracy", label="Accuracy of both models on both domains over the epochs")
         frame.downloads(chart, history, name=f"accuracy-{case.name}")
+        if without := [model for model in MODELS if model not in set(history["model"])]:
+            st.caption(f"The {without[0]} model has no accuracy history, so its lines are missing.")
 with left:  # after the chart, which is at hand at once: the score has to look at every target image
     score = jobs.result("Scoring the transfer", pipeline.transferability, case)
     if score is not None:

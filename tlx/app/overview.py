@@ -83,6 +83,10 @@ def facts(case: Case) -> None:
         delta_arrow="off",
         border=True,
     )
+    for model in MODELS:  # a model that is not yet here is no reason to train it now
+        trained = jobs.stored(pipeline.trained, case, model)
+        for said in trained.notes if trained is not None else ():
+            st.caption(f"{model.capitalize()} model: {escape(said, 600)}.")
 
 
 def finding(found: Finding | None, selection: Selection, nothing: str) -> None:

@@ -21,11 +21,16 @@ def score_card(found: Transferability) -> None:
         between = points_between(found.low, found.high)
         st.caption(_unbroken(f"{between}  \n95 % interval, n = {found.n:,}"))
         st.markdown(
-            f"Target model: **{percent(found.target_accuracy)}**, epoch {found.target_epoch}  \n"
-            f"Source model: **{percent(found.source_accuracy)}**, epoch {found.source_epoch}  \n"
+            f"Target model: **{percent(found.target_accuracy)}**{_epoch(found.target_epoch)}  \n"
+            f"Source model: **{percent(found.source_accuracy)}**{_epoch(found.source_epoch)}  \n"
             + ("" if found.scratch_accuracy is None else f"From scratch: **{percent(found.scratch_accuracy)}**\n")
         )
         st.markdown(meaning(found))
+
+
+def _epoch(number: int) -> str:
+    """Nothing where it is unknown: a checkpoint need not say from which epoch it is."""
+    return f", epoch {number}" if number else ""
 
 
 def _unbroken(said: str) -> str:
