@@ -13,6 +13,7 @@ from tlx import pipeline
 from tlx.app import cost
 from tlx.cases import ModelPlan, Training, built_in
 from tlx.errors import DataError
+from tlx.memory import NotStoredError
 
 
 @pytest.fixture(autouse=True)
@@ -22,8 +23,14 @@ def toy(monkeypatch, tmp_path):
     for function in toy_results.FACE:
         monkeypatch.setattr(pipeline, function.__name__, function)
     unstored = SimpleNamespace(is_stored=lambda *_: False)
-    for name in ("predictions", "conductance", "trained"):
+    for name in ("predictions", "conductance"):
         monkeypatch.setattr(pipeline, name, unstored)
+    trained.is_stored = unstored.is_stored
+    monkeypatch.setattr(pipeline, "trained", trained)
+
+
+def trained(case, model):
+    raise NotStoredError("trained")
 
 
 def links(page):

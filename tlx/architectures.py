@@ -119,6 +119,7 @@ def _timm(name: str, classes: int, channels: int, image_size: int) -> nn.Module:
         if wanted == name:
             raise ModelError(unknown("architecture", name, ["compact_alexnet", *_torchvision_names()]))
         raise ModelError(f"architecture {name!r} needs timm, which is not installed; run: pip install timm")
+    importlib.import_module("tlx._vision")  # timm imports torchvision, which may need mending first
     timm = importlib.import_module("timm")
     if not timm.is_model(wanted):
         others = [] if wanted != name else ["compact_alexnet", *_torchvision_names()]
