@@ -36,8 +36,13 @@ epochs = 1
 """
 
 
-def write(home: Path, source: tuple[str, ...], target: tuple[str, ...], *, channels: int = 3) -> Case:
-    """Six pictures of each class in its domain, grey ones in the source and coloured ones in the target."""
+def write(
+    home: Path, source: tuple[str, ...], target: tuple[str, ...], *, channels: int = 3, head: tuple[str, ...] = ()
+) -> Case:
+    """Six pictures of each class in its domain, grey ones in the source and coloured ones in the target.
+
+    head: what the source model's outputs mean, where it has learned more classes than the source domain shows.
+    """
     every = sorted({*source, *target})
     for domain, names, shape in (("drawn", source, (16, 16)), ("photographed", target, (16, 16, 3))):
         for name in names:
@@ -47,8 +52,9 @@ def write(home: Path, source: tuple[str, ...], target: tuple[str, ...], *, chann
                 pixels[every.index(name) * 3 : every.index(name) * 3 + 3, at : at + 9] = 240
                 Image.fromarray(pixels).save(home / domain / name / f"{at}.png")
     path = home / "shapes.toml"
-    path.write_text(TEXT.format(channels=channels, half=[0.5] * channels))
-    for seed, (model, names) in enumerate((("source", source), ("target", target))):
+    text = TEXT.format(channels=channels, half=[0.5] * channels)
+    path.write_text(text.replace("[target]", f"classes = {list(head)}\n[target]", 1))
+    for seed, (model, names) in enumerate((("source", head or source), ("target", target))):
         torch.manual_seed(seed)
         torch.save(models.build(load_case(path), len(names)).state_dict(), home / f"{model}.pt")
     return load_case(path)

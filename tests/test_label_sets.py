@@ -184,3 +184,22 @@ def test_a_page_marks_a_class_that_one_domain_alone_has(
     said = [caption.value for caption in page.sidebar.caption if "has this class" in caption.value]
     assert len(said) == (name != "bee")
     assert all(f"Only the {has} domain" in one and f"The {lacks} model never learned it" in one for one in said)
+
+
+def test_a_model_of_many_classes_is_transferred_to_few(tmp_path: Path) -> None:
+    """As from ImageNet to bees: of 1,000 outputs two have source images and two others target images.
+
+    The other outputs can be predicted, and are in no list to choose from.
+    """
+    head = tuple(sorted({*(f"kind {at}" for at in range(998)), "cat", "dog"}))
+    case = label_sets.write(tmp_path, ("cat", "dog"), ("bumble bee", "honey bee"), head=head)
+    assert pipeline.trained(case, "source").classes == head
+    assert pipeline.classes(case) == ("bumble bee", "honey bee", "cat", "dog")
+    assert list(pipeline.class_table(case)["class_name"]) == list(pipeline.classes(case))
+    said = pipeline.predictions(case, "source", "target")["prediction"]
+    assert any(name.startswith("kind") for name in said)
+    counts = pipeline.confusion(case, "source")
+    assert counts.to_numpy().sum() == 2
+    assert set(said) <= set(counts.columns)
+    assert pipeline.comparison(case, "honey bee").similarity["fc7"].shape == (128, 128)
+    assert not pipeline.conductance(case, "source", "target").own_class.any()

@@ -173,14 +173,16 @@ def class_table(case: Case) -> pd.DataFrame:
 
     of_domain = {domain: images(case, domain).classes for domain in DOMAINS}
     both = {model: predictions(case, model, "target") for model in MODELS}
-    return statistics.class_table(both["source"], both["target"], of_domain)
+    table = statistics.class_table(both["source"], both["target"], of_domain)
+    return table[table["class_name"].isin(classes(case))].reset_index(drop=True)
 
 
 def confusion(case: Case, model: str, domain: str = "target") -> pd.DataFrame:
     """(C, C) counts on a domain's validation split: rows true classes, columns what the model said."""
     from tlx import statistics
 
-    return statistics.confusion(predictions(case, model, domain), classes(case))
+    said = predictions(case, model, domain)
+    return statistics.confusion(said, tuple(dict.fromkeys([*classes(case), *sorted(said["prediction"].unique())])))
 
 
 def instances(case: Case) -> pd.DataFrame:
@@ -242,8 +244,8 @@ def activations(case: Case, model: str, domain: str) -> Activations:
 
 
 def classes(case: Case) -> tuple[str, ...]:
-    """The class names of both domains, the target's first, matched by name (method 2)."""
-    return tuple(dict.fromkeys([*catalogue(case, "target").classes, *catalogue(case, "source").classes]))
+    """The classes that have instances in either domain, the target's first, matched by name (method 2)."""
+    return tuple(dict.fromkeys([*catalogue(case, "target").present, *catalogue(case, "source").present]))
 
 
 def instances_of(case: Case, domain: str, class_name: str) -> np.ndarray:

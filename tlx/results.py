@@ -37,6 +37,11 @@ class DomainImages:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The classes that have instances, in order: a model may have learned more than a domain shows."""
+        return tuple(self.classes[at] for at in np.unique(self.labels))
+
     def of_class(self, class_name: str) -> np.ndarray:
         """The instances (indices, ascending) that carry this label; none if the domain lacks the class."""
         if class_name not in self.classes:

@@ -123,7 +123,7 @@ def _facts(case: Case) -> Facts:
     label = f"Preparing the case {case.name}"
     network = jobs.require(label, pipeline.network, case)
     domains = {domain: jobs.require(label, pipeline.catalogue, case, domain) for domain in cases.DOMAINS}
-    classes = tuple(dict.fromkeys([*domains["target"].classes, *domains["source"].classes]))
+    classes = tuple(dict.fromkeys([*domains["target"].present, *domains["source"].present]))
     if not classes or not network.layers:
         st.error(f"The case {escape(case.name)} has no {'class' if not classes else 'layer'} to look at.")
         st.stop()
