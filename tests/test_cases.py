@@ -282,6 +282,7 @@ def test_a_mistake_in_a_domain_is_named(home: Path, old: str, new: str, said: st
     [
         ("epochs = 2", "epochs = true", "epochs must be a whole number, not True"),
         ("epochs = 2", "learning_rate = nan", "learning_rate must be above 0, not nan"),
+        ("epochs = 2", "weight_decay = inf", "weight_decay must be at least 0, not inf"),
         ("epochs = 2", 'augment = "digit"', "augment 'digit' is unknown"),
         ("std = [0.5, 0.5, 0.5]", "std = [0.5, 0.0, 0.5]", "std above 0"),
         ("image_size = 16", "channels = 4", "channels must be 1 "),

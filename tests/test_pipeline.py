@@ -78,6 +78,18 @@ def test_a_class_with_one_target_instance_still_has_a_structure(tmp_path: Path) 
         pipeline.discriminability(case, "lying")
 
 
+def test_an_image_that_is_left_out_is_left_out_everywhere(tmp_path: Path) -> None:
+    """The catalogue, which opens no image, agrees with the images, so that indices mean the same instance."""
+    path = small_case.write(tmp_path)
+    (tmp_path / "thin" / "lying" / "0.png").write_bytes(b"no image")
+    path.write_text(path.read_text().replace('path = "thin"', 'path = "thin"\nunreadable = "skip"'))
+    case = load_case(path)
+    listed, images = pipeline.catalogue(case, "target"), pipeline.images(case, "target")
+    assert listed.names.tolist() == images.names.tolist() == list(pipeline.instances(case)["name"][12:])
+    assert len(pipeline.instances_of(case, "target", "lying")) == pipeline.abstraction(case, "target", "lying").n == 5
+    assert "'lying/0.png'" in listed.skipped[0]
+
+
 def test_a_class_without_target_instances_says_so(tmp_path: Path) -> None:
     """The class stays listed; only what needs target instances is empty, in one sentence."""
     path = small_case.write(tmp_path)

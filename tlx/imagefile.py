@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,8 @@ from PIL import Image, ImageOps
 
 from tlx.errors import DataError
 
-LARGEST = 89_478_485  # pixels, above which PIL itself takes an image for a bomb
+LARGEST = 89_478_485  # pixels, above which PIL warns that an image may be a bomb (above twice that it refuses)
 REDUCED = 2**24  # pixels above which a JPEG is decoded at a fraction of its size, which costs a fraction of the memory
-
-warnings.filterwarnings("error", category=Image.DecompressionBombWarning)  # refused; a warning would go unread
 
 
 def read(path: Path, size: int, channels: int) -> np.ndarray:
@@ -23,6 +20,8 @@ def read(path: Path, size: int, channels: int) -> np.ndarray:
     """
     try:
         with Image.open(path) as picture:
+            if picture.width * picture.height > LARGEST:
+                raise Image.DecompressionBombError
             if picture.width * picture.height > REDUCED:
                 picture.draft(None, (4 * size, 4 * size))
             return pixels(ImageOps.exif_transpose(picture), size, channels)
