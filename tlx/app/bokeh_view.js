@@ -233,7 +233,7 @@ function pageTheme(host) {
     if (attribute === "grid_line_color") return solid.grid
     if (attribute === "background_fill_color" && /^(Legend|ColorBar)$/.test(model.type)) return back
     if (attribute === "border_line_color" && model.type === "Legend") return solid.grid
-    if (/^(background|border)_fill_color$/.test(attribute) && /^(Figure|Plot)$/.test(model.type)) return null
+    if (/^(background|border)_fill_color$/.test(attribute) && /^(Figure|Plot)$/.test(model.type)) return back // seen in a saved PNG
     if (attribute === "outline_line_color" && /^(Figure|Plot)$/.test(model.type)) return solid.grid
     if (attribute === "stylesheets" && model.type === "Tooltip") return [tooltip]
     if (attribute === "stylesheets" && model.type === "Canvas") return [CANVAS]

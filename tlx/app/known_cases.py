@@ -18,11 +18,10 @@ def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[str]]:
 
     chosen: the case whose files are looked at anew; those of the others may have changed within the last minute.
     """
-    files = dict.fromkeys([*os.environ.get("TLX_CASES", "").split(os.pathsep), *added()])
     found: dict[str, Case] = {}
     problems = []
     here = [name for name, case in cases.built_in().items() if not cases.missing(case)]
-    for where in [*here, *filter(None, files)]:
+    for where in [*here, *case_files()]:
         try:
             case = _seldom(where)
             if case.name == chosen or (chosen is None and not found):
@@ -35,6 +34,12 @@ def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[str]]:
             continue
         found[case.name] = case
     return found, problems
+
+
+def case_files() -> list[str]:
+    """The paths of the case files in $TLX_CASES and of those saved in this server, each once."""
+    listed = [*os.environ.get("TLX_CASES", "").split(os.pathsep), *added()]
+    return list(dict.fromkeys(filter(None, listed)))
 
 
 def waiting_cases() -> list[tuple[str, str]]:

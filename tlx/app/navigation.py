@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +13,7 @@ from tlx.app import selection
 from tlx.app.selection import PARAMETERS, Choice
 
 ENTRY = "streamlit_app.py"
+LOCAL = "New_case"  # the page that is for the visitors of this machine only
 ICONS = {
     "Start": "home",
     "Statistics": "monitoring",
@@ -43,6 +45,8 @@ def pages() -> dict[str, str]:
     if entry.name != ENTRY:
         return {}
     files = sorted((entry.parent / "pages").glob("[0-9]*_*.py"))
+    if os.environ.get("TLX_PUBLIC"):
+        files = [file for file in files if not file.stem.endswith(LOCAL)]
     return {"Start": ENTRY} | {file.stem.partition("_")[2].replace("_", " "): f"pages/{file.name}" for file in files}
 
 

@@ -43,8 +43,6 @@ def accuracy(history: pd.DataFrame) -> figure:
         y_range=Range1d(0, 1.02),
         tools="xpan,xwheel_zoom,box_zoom,reset,save",
         toolbar_location="above",
-        background_fill_alpha=0,
-        border_fill_alpha=0,
         name="accuracy",
     )
     plot.toolbar.logo = None

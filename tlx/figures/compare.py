@@ -48,16 +48,16 @@ def scores(table: pd.DataFrame, chosen: str) -> figure:
         place=labels, points=100 * rows["score"], size=[13 if name == chosen else 9 for name in rows["name"]]
     )
     drawn = drawn[drawn["score"].notna()].assign(low=100 * rows["low"], high=100 * rows["high"])
+    ends = [0.0, *drawn["low"], *drawn["high"]]
     plot = figure(
         title="Transferability score",
+        x_range=Range1d(min(ends) - 2, max(ends) + 2),
         y_range=FactorRange(*reversed(labels)),
         height=110 + 27 * len(rows),
         sizing_mode="stretch_width",
-        x_axis_label="accuracy points gained on the target domain, with 95 % interval",
+        x_axis_label="accuracy points gained, with 95 % interval",
         tools="xpan,xwheel_zoom,reset,save",
         toolbar_location="above",
-        background_fill_alpha=0,
-        border_fill_alpha=0,
         name="scores",
     )
     plot.toolbar.logo = None
@@ -93,8 +93,6 @@ def over_depth(table: pd.DataFrame, measure: str, names: list[str], chosen: str)
         y_range=Range1d(low, high),
         tools="save",
         toolbar_location="above",
-        background_fill_alpha=0,
-        border_fill_alpha=0,
         name=f"depth {measure}",
     )
     plot.toolbar.logo = None

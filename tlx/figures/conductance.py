@@ -43,11 +43,12 @@ def conductance(parts: Sequence[Distribution]) -> figure:
         title=" above, ".join(part.name for part in parts) + (" below" if len(parts) > 1 else ""),
         height=210,
         sizing_mode="stretch_width",
-        tools="",
-        toolbar_location=None,
+        tools="save",
+        toolbar_location="above",
         x_axis_label="conductance (share of the class score)",
         y_axis_label="instances",
     )
+    plot.toolbar.logo = None
     source = ColumnDataSource(columns, name="bars")
     bars = plot.quad("left", "right", "top", 0, source=source, fill_color="colour", line_color="colour", fill_alpha=0.8)
     plot.add_tools(HoverTool(renderers=[bars], tooltips=_TOOLTIP, visible=False))

@@ -35,7 +35,6 @@ def confusion(counts: pd.DataFrame, *, model: str, chosen: str | None = None) ->
         tools="pan,wheel_zoom,reset,save",
         background_fill_color=theme.PAPER,
         toolbar_location="above",
-        border_fill_alpha=0,
         name=f"confusion {model}",
     )
     plot.toolbar.logo = None

@@ -52,8 +52,6 @@ def biplot(
         y_axis_label="along the first principal component g",
         tools="pan,wheel_zoom,box_select,lasso_select,tap,reset,save",
         active_drag="lasso_select",
-        background_fill_alpha=0,
-        border_fill_alpha=0,
         name="biplot",
     )
     plot.xgrid.visible = False

@@ -29,8 +29,6 @@ def domain_gap(gaps: Sequence[LayerGap], network: Network) -> figure:
         y_axis_label="held-out accuracy",
         y_range=(min(0.45, float(data["low"].min()) - 0.02), 1.02),
         tools="save",
-        background_fill_alpha=0,
-        border_fill_alpha=0,
         name="domain gap",
     )
     plot.xgrid.visible = False

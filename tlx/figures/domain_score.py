@@ -29,8 +29,6 @@ def domain_score(result: Discriminability, picked: tuple[str, int] | None = None
         y_axis_label="instances (target ↓, source ↑)",
         tools="xpan,xwheel_zoom,reset,save",
         toolbar_location="above",
-        background_fill_alpha=0,
-        border_fill_alpha=0,
         name="domain score",
     )
     plot.toolbar.logo = None

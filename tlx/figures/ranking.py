@@ -61,14 +61,13 @@ def ranking(
         x_range=Range1d(0, WIDTH, name="x range"),
         y_range=Range1d(len(rows), -HEAD / ROW, name="y range"),
         tools="save",
-        toolbar_location=None,
+        toolbar_location="right",
         min_border=0,
         outline_line_alpha=0,
-        background_fill_alpha=0,
-        border_fill_alpha=0,
         name="ranking",
     )
     plot.axis.visible = plot.grid.visible = False
+    plot.toolbar.logo = None
     _draw_head(plot)
     _draw_rows(plot, row_table(rows, active, chosen))
     _draw_images(plot, rows, images)

@@ -43,10 +43,11 @@ def reuse(
         height=250,
         sizing_mode="stretch_width",
         tools="save,reset",
-        toolbar_location=None,
+        toolbar_location="above",
         min_border_right=12,
     )
     plot.xgrid.visible = False
+    plot.toolbar.logo = None
     ours = data[data["class_name"] == chosen]
     band = ColumnDataSource(ours[["place", "low", "high", "chance"]].to_dict("list"), name="chance")
     plot.varea("place", "low", "high", source=band, fill_color=theme.NEUTRAL, fill_alpha=0.25)

@@ -57,8 +57,6 @@ def scatter(
         tools="pan,wheel_zoom,box_select,lasso_select,reset,save",
         active_drag="lasso_select",
         toolbar_location="right",
-        background_fill_alpha=0,
-        border_fill_alpha=0,
         name=f"scatter {embedding.model}",
     )
     plot.add_tools(TapTool(callback=CustomJS(code=_TOPMOST)))

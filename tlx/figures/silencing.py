@@ -56,8 +56,6 @@ def silencing(result: Silenced) -> figure:
         x_axis_label="class",
         y_axis_label="change in accuracy",
         tools="save",
-        background_fill_alpha=0,
-        border_fill_alpha=0,
         name="silencing",
     )
     plot.xgrid.visible = False

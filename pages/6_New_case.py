@@ -1,0 +1,65 @@
+"""New case: a case file put together in the browser, checked, saved and offered at once; for local use."""
+
+import streamlit as st
+
+from tlx.app import case_form, case_saving, frame, jobs
+from tlx.app.layout import beside
+from tlx.app.navigation import link
+from tlx.app.selection import Choice
+from tlx.app.text import escape, sentence
+from tlx.casetext import written
+
+frame.page(
+    "New case",
+    "Say where the images of the two domains are, which network to use, and whether its models are trained here or "
+    "read from checkpoints; what you leave as it is keeps its default. The case file grows on the right, and Check "
+    "says what would keep it from working. Save writes it where you say and offers the case here at once.",
+)
+if why := case_saving.refused():
+    st.info(why)
+    st.stop()
+
+left, right = beside([3, 2], name="new case", least=360)
+with left:
+    table = case_form.form()
+with right:
+    st.subheader("Case file", anchor=False)
+    with frame.guard():
+        text = written(table)
+    st.code(text, language="toml", wrap_lines=True)
+    named = st.text_input(
+        "Save as",
+        case_saving.suggestion(),
+        key="new case file",
+        persist_state="session",
+        help="Full path of the case file; its name without .toml is the case's name in links.",
+    )
+    with frame.guard():
+        path = case_saving.place(named)
+    exists = path.exists()
+    replace = exists and st.checkbox("Replace the file that is there", key=f"new case replace {path}")
+    row = st.container(horizontal=True)
+    if row.button("Check", icon=":material/rule:"):
+        st.session_state["new case checks"] = st.session_state.get("new case checks", 0) + 1
+        st.session_state["new case checked"] = (text, str(path))
+    if row.button("Save", type="primary", icon=":material/save:", disabled=exists and not replace):
+        with frame.guard():
+            case_saving.save(text, path, replace=replace)
+        st.session_state["new case saved"] = str(path)
+    if exists and not replace:
+        st.caption(escape(f"{path} exists already: tick the box to replace it, or give another name."))
+
+    if st.session_state.get("new case saved") == str(path):
+        st.success(escape(f"Saved to {path}. To offer it after a restart too, name it in TLX_CASES."))
+        link("Start", Choice(path.stem), label="Open the case")
+    if st.session_state.get("new case checked") == (text, str(path)):
+        attempt = st.session_state["new case checks"]
+        found = jobs.require("Checking the case", case_saving.check, text, str(path), attempt)
+        for said in found.fatal:
+            st.error(sentence(ValueError(said)))
+        for said in found.warnings:
+            st.warning(sentence(ValueError(said)))
+        for said in found.facts:
+            st.caption(sentence(ValueError(said)))
+        if not found.fatal:
+            st.success("The case will work.")

@@ -1,0 +1,87 @@
+"""Several cases in a real browser: compared, opened, their figures saved, and a new one put together."""
+
+from __future__ import annotations
+
+import os
+
+import many_cases
+import pytest
+from e2e import figures
+from e2e.conftest import running
+
+from tlx import cases, pipeline
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("cases")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, home):
+    """An app that knows three small cases beside digits, two of them scored."""
+    files = many_cases.write(home)
+    for name in ("bars", "head"):
+        pipeline.transferability(cases.load_case(files[name]))
+    with running(tmp_path_factory.mktemp("server"), TLX_CASES=os.pathsep.join(map(str, files.values()))) as address:
+        yield address
+
+
+@pytest.fixture
+def opened(tab):
+    found = tab().open("/Compare?case=bars").ready()
+    figures.drawn(found.page, "scores")
+    return found
+
+
+def test_a_dot_opens_its_case_and_back_leads_back(opened):
+    """A tap on another case's dot makes it the case of all pages; its links open the views with it."""
+    drawn = figures.marks(opened.page, "scores", "scores")
+    at = drawn["name"].index("head")
+    opened.page.mouse.click(*figures.place(opened.page, "scores", drawn["points"][at], drawn["place"][at]))
+    opened.wait_for_parameter("case", "head")
+    opened.page.get_by_role("link", name="Open in Statistics").click()
+    opened.page.wait_for_url("**/Statistics?**")
+    opened.ready()
+    assert opened.parameter("case") == "head"
+
+
+def test_a_figure_is_saved_as_png(opened, tmp_path):
+    """The toolbar's save button brings a picture of the figure."""
+    button = opened.page.locator(".st-key-scores .bk-tool-icon-save")
+    with opened.page.expect_download(timeout=60_000) as download:
+        button.click()
+    download.value.save_as(tmp_path / "figure.png")
+    saved = (tmp_path / "figure.png").read_bytes()
+    assert saved.startswith(b"\x89PNG")
+    assert int.from_bytes(saved[16:20]) > 500  # its width, px
+
+
+def test_a_case_is_put_together_saved_and_opened(tab, home):
+    """Typed in, written where it is said, known at once, and opened by its link; a reload keeps nothing half done."""
+    opened = tab("dark").open("/New_case?case=bars").ready()
+    page = opened.page
+
+    def fill(key, value):
+        field = page.locator(f".st-key-new-case-{key} input")
+        field.fill(value)
+        field.press("Enter")
+        opened.settle()
+
+    for key, value in (
+        ("title", "Made in the browser"),
+        ("architecture", "compact_alexnet"),
+        ("image_size-8", "16"),
+        ("source-path", "bars/thick"),
+        ("target-path", "bars/thin"),
+        ("file", str(home / "made.toml")),
+    ):
+        fill(key, value)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("link", name="Open the case").click()
+    opened.wait_for_parameter("case", "made")
+    assert cases.load_case(home / "made.toml").title == "Made in the browser"
+    opened.ready()
+    page.locator("[data-testid=stSidebar]").get_by_text("Made in the browser").wait_for()
