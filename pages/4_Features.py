@@ -6,6 +6,7 @@ from tlx import pipeline
 from tlx.app import cost, features_panel, frame, instance_panel, jobs, pictures, ranking_list
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import feature_strip
+from tlx.app.layout import beside
 from tlx.cases import DOMAINS, MODELS
 from tlx.figures.discriminability import biplot
 from tlx.figures.domain_gap import domain_gap, gap_table
@@ -36,7 +37,7 @@ served = pictures.serve(sheets)
 features_panel.verdict(result)
 
 table = ranking_table(result, network, {layer: abstraction.rank(layer) for layer in abstraction.important})
-left, right = st.columns([1.15, 1], gap="medium")
+left, right = beside([1.15, 1], name="features", least=390)
 with left:
     rows, about = ranking_list.ordered(table, f"{case.fingerprint()} {name} {model}")
     active = ranking_list.ticks(rows, about)
@@ -52,7 +53,7 @@ with right:
 titles = {layer.name: layer.title for layer in network.layers}
 frame.downloads(biplot(result, active, titles), table, name=f"features-{case.name}-{name}")
 
-one, gathered = st.columns([1.15, 1], gap="medium")
+one, gathered = beside([1.15, 1], name="features below", least=390)
 with one:
     st.subheader("One neuron", anchor=False)
     neuron = ranking_list.neuron_picker(table, model, selection.neuron)

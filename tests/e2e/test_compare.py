@@ -49,10 +49,11 @@ def test_a_dot_opens_its_case_and_back_leads_back(opened):
 
 
 def test_a_figure_is_saved_as_png(opened, tmp_path):
-    """The toolbar's save button brings a picture of the figure."""
+    """The toolbar's save button brings a picture of the figure, named after it."""
     button = opened.page.locator(".st-key-scores .bk-tool-icon-save")
     with opened.page.expect_download(timeout=60_000) as download:
         button.click()
+    assert download.value.suggested_filename == "scores.png"
     download.value.save_as(tmp_path / "figure.png")
     saved = (tmp_path / "figure.png").read_bytes()
     assert saved.startswith(b"\x89PNG")
@@ -84,4 +85,4 @@ def test_a_case_is_put_together_saved_and_opened(tab, home):
     opened.wait_for_parameter("case", "made")
     assert cases.load_case(home / "made.toml").title == "Made in the browser"
     opened.ready()
-    page.locator("[data-testid=stSidebar]").get_by_text("Made in the browser").wait_for()
+    page.locator("[data-testid=stMain]").get_by_text("Made in the browser").first.wait_for()

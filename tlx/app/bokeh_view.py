@@ -7,6 +7,7 @@ streamlit-bokeh makes the server serve, so no other host is asked and the versio
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import bokeh
 import streamlit as st
 from bokeh.embed import json_item
-from bokeh.models import LayoutDOM
+from bokeh.models import LayoutDOM, SaveTool
 
 Event = dict[str, Any]
 Handler = Callable[[Event], object]
@@ -61,6 +62,8 @@ def bokeh_view(
     """
     if height is not None:
         figure.height = height
+    for tool in figure.select({"type": SaveTool}):
+        tool.filename = re.sub(r"[^\w-]+", "-", key)  # else the browser asks for a name first
     handlers = {"tap": on_tap, "select": on_select}
     _component(
         key=key,
