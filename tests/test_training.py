@@ -11,10 +11,10 @@ import pytest
 import torch
 import toy
 
-from tlx import histories, models, strategies, training
+from tlx import checkpoints, histories, models, strategies, training
 from tlx._vision import models as zoo
 from tlx.cases import DOMAINS, Case, Domain, ModelPlan, Training, load_case
-from tlx.errors import UserError
+from tlx.errors import DataError, ModelError, UserError
 from tlx.progress import listening
 from tlx.results import DomainImages, TrainedModel
 
@@ -97,6 +97,12 @@ def planned(case: Case, **training: object) -> Case:
 
 
 ALL = {f"{layer}.{kind}" for layer in (*(f"conv{at}" for at in range(1, 6)), "fc6", "fc7", "fc8") for kind in KINDS}
+NORMS = """
+from torch import nn
+
+def make(classes):
+    return nn.Sequential(nn.Conv2d(3, 4, 16), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4, classes))
+"""
 EARLY = {f"conv{at}.{kind}" for at in (1, 2, 3) for kind in KINDS}
 HEAD = {"fc8.weight", "fc8.bias"}
 
@@ -136,6 +142,62 @@ def test_from_scratch_takes_nothing_over(trained: TrainedModel, few: dict[str, D
     assert set(control.history["model"]) == {"scratch"}
     assert set(scratch.history["model"]) == {"target"}
     assert scratch.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"learning_rate": 1e30, "batch_size": 6}, r"went astray in epoch 1: .* choose a learning_rate below 1e\+30"),
+        ({"batch_size": 1}, r"cannot learn from a batch of one image; choose a batch_size of 2 or more"),
+    ],
+)
+def test_a_training_that_cannot_go_on_says_why(
+    few: dict[str, DomainImages], settings: dict[str, float], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "norms.py").write_text(NORMS)
+    case = replace(planned(CASE, epochs=2, **settings), architecture="norms:make", home=str(tmp_path))
+    with pytest.raises(ModelError, match=said):
+        training.train(case, "target", few, start=None)
+
+
+def test_a_domain_without_training_images_is_named(few: dict[str, DomainImages]) -> None:
+    nobody = few | {"target": replace(few["target"], validation=np.ones(12, bool))}
+    with pytest.raises(DataError, match="the target domain has no image for training"):
+        training.train(CASE, "target", nobody, start=None)
+
+
+def test_models_are_written_where_the_case_expects_them(few: dict[str, DomainImages], tmp_path: Path) -> None:
+    """Each under its name in its format, with its history; nothing is left of the unfinished trainings."""
+    plan = replace(PLAN, training=replace(PLAN.training, epochs=1, batch_size=12))
+    case = replace(
+        CASE,
+        source_model=replace(plan, checkpoint=str(tmp_path / "a" / "one.pt"), history=str(tmp_path / "both.csv")),
+        target_model=replace(
+            plan, checkpoint=str(tmp_path / "b" / "two.safetensors"), history=str(tmp_path / "both.csv")
+        ),
+    )
+    told: list[tuple[str, int]] = []
+    kept = tmp_path / "kept"
+    written = training.train_all(
+        case, few, None, kept=kept, told=lambda rows: told.append((rows[0]["model"], rows[0]["epoch"]))
+    )
+    assert told == [(model, epoch) for model in ("source", "target", "scratch") for epoch in (0, 1)]
+    assert {str(path.relative_to(tmp_path)) for path in written} == {"a/one.pt", "both.csv", "b/two.safetensors"}
+    assert list(kept.iterdir()) == []
+    source, target = (training.read(case, model, ("lying", "upright")) for model in DOMAINS)
+    assert set(source.history["model"]) == {"source"}
+    assert set(target.history["model"]) == {"target", "scratch"}
+    assert (source.epoch, target.epoch) == (0, 1)  # a plain state dict does not say its epoch
+
+
+def test_a_checkpoint_of_other_classes_is_refused_and_of_another_order_is_understood(
+    trained: TrainedModel, tmp_path: Path
+) -> None:
+    checkpoints.write(trained, tmp_path / "m.safetensors")
+    case = replace(CASE, source_model=ModelPlan(checkpoint=str(tmp_path / "m.safetensors")))
+    assert training.read(case, "source", ("upright", "lying")).classes == ("lying", "upright")
+    with pytest.raises(ModelError, match=r"other classes than .* only it has upright; only the domain has tilted"):
+        training.read(case, "source", ("lying", "tilted"))
 
 
 def test_what_is_held_keeps_its_batch_norm_statistics() -> None:

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from tlx import checkpoints, histories, models, starts, strategies
 from tlx.augmentation import augmented
 from tlx.cases import DOMAINS, Case, Training
-from tlx.errors import ModelError
+from tlx.errors import DataError, ModelError
 from tlx.histories import COLUMNS
 from tlx.progress import track
 from tlx.results import DomainImages, TrainedModel
@@ -54,6 +54,8 @@ def train(
     own, training = both[model], case.plan(model).training
     if called == "scratch":
         training = strategies.from_scratch(training)
+    if own.validation.all():
+        raise DataError(f"the {model} domain has no image for training; give it more images or another split")
     torch.manual_seed(training.seed)
     network, notes = begun(case, model, own.classes, start, training)
     run = _Run(network.to(models.default_device()), training, int((~own.validation).sum()), called or model)
@@ -121,11 +123,28 @@ class _Run:
         for batch in track(parts, f"epoch {epoch} of {self.training.epochs}"):
             pictures = augmented(models.inputs(self.network, images.pixels[batch], case), self.training.augment)
             labels = torch.from_numpy(np.array(images.labels[batch])).to(device)
-            loss = functional.cross_entropy(self.network(pictures), labels)
+            loss = functional.cross_entropy(self._scores(pictures), labels)
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             self.schedule.step()
+        if not torch.isfinite(loss):
+            raise ModelError(
+                f"training the {self.called} model went astray in epoch {epoch}: its loss is not a number; choose a "
+                f"learning_rate below {self.training.learning_rate:g}"
+            )
+
+    def _scores(self, pictures: Tensor) -> Tensor:
+        try:
+            scores: Tensor = self.network(pictures)
+        except ValueError as error:
+            if len(pictures) > 1 or "more than 1 value per channel" not in str(error):
+                raise
+            raise ModelError(
+                "this network's batch norm cannot learn from a batch of one image; choose a batch_size of 2 or more "
+                "and have as many images for training"
+            ) from None
+        return scores
 
     def note(self, epoch: int, rows: Rows, model: str) -> None:
         """Adds an epoch's accuracies, and keeps its tensors if it is the best on the model's own validation split."""
