@@ -107,8 +107,9 @@ def test_a_network_that_cannot_be_had_is_one_sentence(name: str, said: str, monk
     assert "\n" not in str(caught.value)
 
 
-def test_a_module_beside_the_case_file_is_found_and_forgotten(tmp_path: Path) -> None:
-    """Two cases may each have a net.py, and an edited one is read anew."""
+def test_a_module_beside_the_case_file_is_found_and_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cases may each have a net.py, an edited one is read anew, and nothing is written beside it."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     (tmp_path / "other").mkdir()
     path = list(sys.path)
     cases = [own(tmp_path), own(tmp_path / "other", width=7)]

@@ -86,7 +86,7 @@ def _run_until(network: nn.Module, layer: str, example: Tensor) -> frozenset[str
     (read,) = structure.readouts(network, [layer], example)
     events = _events(network, example)
     until = [at for at, event in enumerate(events) if event == (read.module, True)][read.call]
-    names = {name for name, _ in events[: until + 1]} | {""}
+    names = {name for name, _ in events[: until + 1]}
     within = tuple(f"{name}." for name, left in events[: until + 1] if left)  # also what has no call of its own
     return frozenset(names | {name for name, _ in network.named_modules() if name.startswith(within)})
 
