@@ -107,6 +107,22 @@ def test_a_changed_checkpoint_changes_the_models_but_not_the_images(home: Path) 
     assert before.fingerprint("models") != after.fingerprint("models")
 
 
+def test_a_checkpoint_stands_for_itself_whatever_it_was_trained_from(home: Path) -> None:
+    """Where models are brought, results hold without the file their training began with."""
+    (home / "weights.pt").write_bytes(b"one")
+    (home / "imagenet.pt").write_bytes(b"other")
+    brought = '[source_model]\ncheckpoint = "weights.pt"\ninitial = "imagenet.pt"\n[source_model.training]'
+    for text, kept in ((brought, True), (brought.replace('checkpoint = "weights.pt"', ""), False)):
+        (home / "toys.toml").write_text(TEXT.replace("[source_model.training]", text))
+        prints = {load_case(home / "toys.toml").fingerprint()}
+        (home / "imagenet.pt").write_bytes(b"a third")
+        prints |= {load_case(home / "toys.toml").fingerprint()}
+        (home / "imagenet.pt").unlink()
+        prints |= {load_case(home / "toys.toml").fingerprint()}
+        assert len(prints) == (1 if kept else 3)
+        (home / "imagenet.pt").write_bytes(b"other")
+
+
 def test_a_moved_case_keeps_its_fingerprint(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     there = tmp_path_factory.mktemp("moved") / "case"
     shutil.copytree(home, there, copy_function=shutil.copy2)

@@ -19,7 +19,8 @@ def of_case(case: Case) -> tuple[tuple[str, str], ...]:
         code = _module_file(case.architecture_of(side), case.home)
         if code is not None:
             found.append((f"{side}_model.architecture", files.digest(code)))
-        for role in ("checkpoint", "history", "initial"):
+        # What a checkpoint's training began with changes nothing any more, and need not be here.
+        for role in ("checkpoint", "history") if plan.checkpoint else ("initial",):
             path = Path(getattr(plan, role))
             if getattr(plan, role) and path.is_file():
                 found.append((f"{side}_model.{role}", files.digest(path)))
