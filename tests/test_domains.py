@@ -175,6 +175,15 @@ def test_an_unreadable_image_is_left_out_by_choice(folder: Path) -> None:
     assert listed.pixels.size == 0
 
 
+def test_more_images_than_memory_holds_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(domains.np, "empty", full)
+    with pytest.raises(DataError, match=r"the 9 images of pets take 0 GB at 16 px, .*per_class"):
+        domains.load(Domain("folder", "pets", str(folder)), 16, 3)
+
+
 def test_a_domain_without_a_readable_image_says_so(tmp_path: Path) -> None:
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "1.png").write_bytes(b"no image")

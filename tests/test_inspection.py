@@ -204,6 +204,6 @@ def test_the_command_fails_when_something_is_fatal_and_warns_when_not(
     path.write_text(path.read_text().replace("n_steps = 4", "n_steps = 0"))
     assert main(["check", str(path)]) == 1
     told = capsys.readouterr()
-    assert "tlx: n_steps must be at least 1, not 0" in told.err.splitlines()
+    assert "tlx: n_steps must be from 1 to 10000, not 0" in told.err.splitlines()
     assert "0.png cannot be read" in told.err
     assert "will work" not in told.out

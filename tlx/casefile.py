@@ -37,7 +37,12 @@ _WORDS = {
     "tuple[tuple[str, str | int | bool], ...]": "a table of texts, whole numbers, true or false",
 }
 FOUND_OUT = {"files", "home"}  # not said in the file
-_STAND_INS = {"kind": "", "title": "", "architecture": ""}  # for keys that lack, so that the rest can still be examined
+_STAND_INS = {
+    "name": "?",
+    "kind": "",
+    "title": "",
+    "architecture": "",
+}  # for keys that lack, so that the rest can still be examined
 
 
 def read(path: Path) -> Case:
@@ -118,10 +123,10 @@ def _lines(path: Path, where: str) -> list[str]:
     """The class names of a text file, one a line."""
     try:
         return [name for line in path.read_text(encoding="utf-8").splitlines() if (name := line.strip())]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise CaseError(
-            f"in {where}: classes names {path}, which cannot be read ({error}); give a list of names, or a text file "
-            "with one name a line"
+            f"in {where}: classes names {str(path)!r}, which cannot be read ({error}); give a list of names, or a text "
+            "file with one name a line"
         ) from None
 
 
@@ -139,8 +144,8 @@ def _typed(annotation: str, value: Any) -> Any:
 
 
 def _of(kinds: type | tuple[type, ...], value: Any) -> Any:
-    """The value, if it is exactly of one of the kinds: true is no whole number here."""
-    if type(value) not in (kinds if isinstance(kinds, tuple) else (kinds,)):
+    """The value, if it is exactly of one of the kinds: true is no whole number here, and no text holds a NUL."""
+    if type(value) not in (kinds if isinstance(kinds, tuple) else (kinds,)) or "\0" in str(value):
         raise TypeError
     return value
 
@@ -157,9 +162,11 @@ def _unsound(case: Case, *, whole: bool) -> Iterator[str]:
         yield "[target_model] initial has no effect: the target model starts from the source model"
     yield from _choice("baseline", case.baseline, BASELINES)
     yield from _choice("precision", case.precision, PRECISIONS)
-    for name, least in (("image_size", 8), ("channels", 1), ("n_steps", 1)):
-        if getattr(case, name) < least:
-            yield f"{name} must be at least {least}, not {getattr(case, name)}"
+    for name, least, most in (("image_size", 8, 2048), ("n_steps", 1, 10_000), ("seed", 0, 2**32 - 1)):
+        if not least <= getattr(case, name) <= most:
+            yield f"{name} must be from {least} to {most}, not {getattr(case, name)}"
+    if not case.name.strip():
+        yield "name must not be empty; leave it out to call the case as its file"
     if case.channels not in (1, 3):
         yield f"channels must be 1 (grey) or 3 (colour), not {case.channels}"
     if whole and not len(case.mean) == len(case.std) == case.channels:
@@ -188,7 +195,7 @@ def _unsound_domain(domain: Domain, where: str) -> Iterator[str]:
 def _unsound_training(training: Training, where: str) -> Iterator[str]:
     yield from _choice(f"{where} strategy", training.strategy, STRATEGIES)
     yield from _choice(f"{where} augment", training.augment, AUGMENTS)
-    for name, least in (("epochs", 1), ("batch_size", 1), ("head_epochs", 0)):
+    for name, least in (("epochs", 1), ("batch_size", 1), ("head_epochs", 0), ("seed", 0)):
         if getattr(training, name) < least:
             yield f"{where} {name} must be at least {least}, not {getattr(training, name)}"
     if not 0 < training.learning_rate < math.inf:
@@ -198,7 +205,7 @@ def _unsound_training(training: Training, where: str) -> Iterator[str]:
     if training.head_epochs >= training.epochs:
         yield f"{where} head_epochs must be fewer than the {training.epochs} epochs; they are part of them"
     refined = [name for name in ("freeze_until", "head_epochs") if getattr(training, name)]
-    if refined and training.strategy != "all":
+    if refined and training.strategy in STRATEGIES[1:]:
         yield f'{where} {" and ".join(refined)} work with strategy = "all", not "{training.strategy}"'
 
 

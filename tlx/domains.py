@@ -41,7 +41,7 @@ def load(domain: Domain, size: int, channels: int) -> DomainImages:
     says `unreadable = "skip"`, that file is left out and named in `skipped`).
     """
     listing, kept = _chosen(domain)
-    pixels = np.empty((len(kept), size, size, channels), dtype=np.uint8)
+    pixels = _room(domain, (len(kept), size, size, channels))
     unreadable: dict[int, DataError] = {}
     read = track(listing.pictures(kept, size, channels), f"images of {domain.title}", total=len(kept))
     for at, picture in enumerate(read):
@@ -70,6 +70,16 @@ def catalogue(domain: Domain) -> DomainImages:
     """
     listing, kept = _chosen(domain)
     return _described(domain, listing, kept, np.empty((len(kept), 0, 0, 0), dtype=np.uint8))
+
+
+def _room(domain: Domain, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        return np.empty(shape, dtype=np.uint8)
+    except MemoryError:
+        raise DataError(
+            f"the {shape[0]:,} images of {domain.title} take {np.prod(shape, dtype=float) / 1e9:.0f} GB at {shape[1]} "
+            "px, more memory than there is; take fewer of a class (per_class) or smaller ones (image_size)"
+        ) from None
 
 
 def unreadable(domain: Domain, channels: int) -> list[str]:

@@ -58,7 +58,18 @@ def _walk(folder: Path | str, above: frozenset[tuple[int, int]]) -> Iterator[os.
     for entry in listed:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
+        kind = _kind(entry)
+        if kind == "folder":
             yield from _walk(entry.path, above | {(facts.st_dev, facts.st_ino)})
-        elif entry.is_file():
+        elif kind == "file":
             yield entry
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    try:
+        if entry.is_dir():
+            return "folder"
+        entry.stat()  # which the entry remembers, so that asking again cannot fail
+        return "file" if entry.is_file() else ""
+    except OSError:  # gone meanwhile, or a link that leads nowhere
+        return ""

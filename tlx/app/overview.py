@@ -27,7 +27,8 @@ def cases(chosen: Case) -> None:
     if len(known) > CARDS:
         st.caption(f"The sidebar has all {len(known)} cases.")
     if waiting := waiting_cases():
-        with st.expander(f"{len(waiting)} more built-in cases wait for their data"):
+        said = "1 more built-in case waits" if len(waiting) == 1 else f"{len(waiting)} more built-in cases wait"
+        with st.expander(f"{said} for data"):
             for title, why in waiting:
                 st.markdown(f"**{escape(title)}**  \n{escape(why[:1].upper() + why[1:], 600)}.")
 
