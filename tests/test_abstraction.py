@@ -100,7 +100,7 @@ def test_edges_equal_the_literal_reference(build: object) -> None:
             counts += (one >= least) & (one > 0)
         assert np.abs(ours.value - values.mean(0)).max() < 1e-4
         assert (ours.counts != counts).mean() < 0.02  # float32 sums may swap two edges at the threshold
-        order = sorted(np.ndindex(counts.shape), key=lambda e: (-ours.counts[e], -ours.value[e], e))
+        order = sorted(np.ndindex(counts.shape), key=lambda e: (-int(ours.counts[e]), -ours.value[e], e))
         assert [tuple(edge) for edge in ours.important] == [edge for edge in order[:top] if ours.counts[edge] > 0]
 
 
@@ -137,3 +137,21 @@ def test_the_nth_largest_of_many_is_exact(seed: int, kind: str, share: float) ->
         values = values.sort().values
     n = max(1, int(share * len(values)))
     assert abstraction.nth_largest(values, n) == values.sort(descending=True).values[n - 1]
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 9), st.sampled_from(["dense", "sparse", "silent", "negative"]), st.floats(0.01, 0.9))
+def test_edges_between_vectors_equal_the_plain_way(seed: int, kind: str, share: float) -> None:
+    """Block by block and by active neurons only, as if all edges of an instance were held and sorted."""
+    generator = torch.Generator().manual_seed(seed)
+    inputs, kernels = torch.randn(3, 600, generator=generator), torch.randn(600, 500, generator=generator)
+    if kind != "negative":
+        inputs = inputs.clamp(min=2.0 if kind == "sparse" else 0.0)
+        inputs[inputs == 2.0] = 0.0
+    if kind == "silent":
+        inputs[1] = 0.0
+    values, top = inputs[:, :, None] * kernels, int(share * 600 * 500)
+    counts, total = abstraction.between_vectors(inputs, kernels, top)
+    least = values.flatten(1).sort(descending=True).values[:, top - 1, None, None]
+    assert (counts == ((values >= least) & (values > 0)).sum(0)).all()
+    assert torch.allclose(total, values.sum(0), atol=1e-4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -14,9 +14,10 @@ from tlx import models, structure
 from tlx.cases import Case
 from tlx.results import Abstraction, DomainImages, Edges, Network, Pair
 
-Rows = slice | Tensor
 TOP = 0.1  # the share of neurons, of an instance's edges and of edges that counts as important
+PASS = 64  # instances that go through the network together
 BATCH_BYTES = 128 * 2**20  # of kernel responses held at once
+BLOCK = 2**18  # values looked at together: a megabyte stays in the processor's cache
 MANY, SAMPLE = 200_000, 20_000  # from how many values on, and by how many, the n-th largest is bracketed first
 
 
@@ -66,11 +67,12 @@ def edges(
     counts = torch.zeros(units, dtype=torch.int32)
     total = torch.zeros(units, dtype=torch.float64)
     with torch.inference_mode():
-        for rows, values in _responses(model, network.joins[pair], units, images, chosen, case):
-            total[rows] += values.sum(0).cpu()
-            counts[rows] += kept(values, top_count(units[0] * units[1])).sum(0, dtype=torch.int32).cpu()
+        for counted, summed in _parts(model, network.joins[pair], units, images, chosen, case):
+            counts += counted.cpu()
+            total += summed.cpu()
     mean = (total / max(len(chosen), 1)).float().numpy()
-    return Edges(counts.numpy(), mean, important_edges(counts.numpy(), mean))
+    found = counts.numpy().astype(np.min_scalar_type(len(chosen)))  # millions of edges: a byte each, not four
+    return Edges(found, mean, important_edges(found, mean))
 
 
 def kept(values: Tensor, top: int) -> Tensor:
@@ -82,22 +84,28 @@ def kept(values: Tensor, top: int) -> Tensor:
 
 
 def nth_largest(values: Tensor, n: int) -> Tensor:
-    """The n-th largest of (E,) values, exactly.
+    """The n-th largest of (E,) values, exactly."""
+    if len(values) <= MANY:
+        return values.kthvalue(len(values) - n + 1).values
+    found = _bracketed(values[:: len(values) // SAMPLE], lambda: values.split(BLOCK), n, len(values))
+    return values.kthvalue(len(values) - n + 1).values if found is None else found
 
-    Of millions, a sample tells between which two values it must lie, and only what lies between them is sorted out:
-    several times faster than `kthvalue` on all.
+
+def _bracketed(sample: Tensor, blocks: Callable[[], Iterable[Tensor]], n: int, count: int) -> Tensor | None:
+    """The n-th largest of `count` values that come in blocks; None where the sample misled.
+
+    The sample tells between which two values it must lie, and only what lies between them is sorted out: several times
+    faster than `kthvalue` on millions, which need not be held together either.
     """
-    count = len(values)
-    if count > MANY:
-        sample = values[:: count // SAMPLE]
-        place, margin = n * len(sample) / count, 5 * len(sample) ** 0.5
-        ends = [int(np.clip(place + step, 1, len(sample))) for step in (margin, -margin)]
-        low, high = (sample.kthvalue(len(sample) - end + 1).values for end in ends)
-        above = int((values > high).sum())
-        between = values[(values >= low) & (values <= high)]
-        if above < n <= above + len(between):
-            values, n, count = between, n - above, len(between)
-    return values.kthvalue(count - n + 1).values
+    place, margin = n * len(sample) / count, 5 * len(sample) ** 0.5
+    ends = [int(np.clip(place + step, 1, len(sample))) for step in (margin, -margin)]
+    low, high = (sample.kthvalue(len(sample) - end + 1).values for end in ends)
+    above, within = torch.zeros((), dtype=torch.int64, device=sample.device), []
+    for values in blocks():
+        above += (values > high).sum()
+        within.append(values[(values >= low) & (values <= high)])
+    between, n = torch.cat(within), n - int(above)
+    return between.kthvalue(len(between) - n + 1).values if 0 < n <= len(between) else None
 
 
 def important_edges(counts: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -113,34 +121,59 @@ def important_edges(counts: np.ndarray, value: np.ndarray) -> np.ndarray:
     return np.stack(np.unravel_index(candidates[order[:top]], counts.shape), axis=1).astype(np.int32)
 
 
-def _responses(
+def _parts(
     model: nn.Module, join: str, units: tuple[int, int], images: DomainImages, chosen: np.ndarray, case: Case
-) -> Iterator[tuple[Rows, Tensor]]:
-    """Rows i and (n, rows, U_m) values of their edges; few instances at a time, since 4096 x 4096 edges are 64 MB each.
-
-    Between linear layers only the rows of active neurons come: the others are 0, and after a ReLU they are most.
-    """
-    module = model.get_submodule(join)
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """(U_l, U_m) counts and summed values of some instances after the other, as many at a time as memory allows."""
+    module, top = model.get_submodule(join), top_count(units[0] * units[1])
     response = _of_convolution if isinstance(module, nn.Conv2d) else _of_linear
     with structure.entering(model, join) as entered:
-        for at in range(0, len(chosen), 64):
-            model(models.inputs(model, images.pixels[chosen[at : at + 64]], case))
+        for at in range(0, len(chosen), PASS):
+            model(models.inputs(model, images.pixels[chosen[at : at + PASS]], case))
             inputs = entered[-1]
             if isinstance(module, nn.Linear) and inputs[0].numel() == units[0]:
-                yield from _of_vectors(inputs.flatten(1), module)
+                yield between_vectors(inputs.flatten(1), module.weight.T.contiguous(), top)
                 continue
             positions = inputs[0].numel() // units[0] if isinstance(module, nn.Conv2d) else 1
             size = max(1, int(BATCH_BYTES // (4 * units[0] * units[1] * positions)))
-            for first in range(0, len(inputs), size):
-                yield slice(None), response(inputs[first : first + size], module, units)
+            for some in inputs.split(size):
+                values = response(some, module, units)
+                yield kept(values, top).sum(0, dtype=torch.int32), values.sum(0)
 
 
-def _of_vectors(inputs: Tensor, module: nn.Linear) -> Iterator[tuple[Rows, Tensor]]:
-    weight = module.weight.T.contiguous()
-    for one in inputs:
-        rows = one.nonzero().flatten()
-        if len(rows):
-            yield rows.cpu(), (one[rows, None] * weight[rows])[None]
+def between_vectors(inputs: Tensor, kernels: Tensor, top: int) -> tuple[Tensor, Tensor]:
+    """(U_l, U_m) counts and summed values of the edges that join (n, U_l) inputs by (U_l, U_m) kernels.
+
+    AlexNet has 4096 x 4096 such edges, 64 MB for each instance: they are made block by block, small enough for the
+    processor's cache, and only of neurons that are active on some instance.
+    """
+    counts = torch.zeros(kernels.shape, dtype=torch.int32, device=kernels.device)
+    least = torch.stack([_least_kept(one, kernels, top) for one in inputs])[:, None, None]
+    active = (inputs != 0).any(0).nonzero().flatten()
+    for rows in active.split(max(1, BLOCK // (len(inputs) * kernels.shape[1]))):
+        values = inputs[:, rows, None] * kernels[rows]
+        counts[rows] = (values >= least).sum(0, dtype=torch.int32)
+    return counts, inputs.double().sum(0).float()[:, None] * kernels
+
+
+def _least_kept(one: Tensor, kernels: Tensor, top: int) -> Tensor:
+    """The smallest value that is kept of one instance's edges: positive, and the `top`-th largest where it has more."""
+    rows, width = one.nonzero().flatten(), kernels.shape[1]
+    positive, count = torch.full_like(one[0], np.finfo(np.float32).smallest_subnormal), len(rows) * width
+    if count <= top:
+        return positive
+
+    def blocks() -> Iterator[Tensor]:
+        for some in rows.split(max(1, BLOCK // width)):
+            yield (one[some, None] * kernels[some]).flatten()
+
+    if count > MANY:
+        at = torch.arange(0, count, count // SAMPLE, device=one.device)
+        row = rows[at // width]
+        found = _bracketed(one[row] * kernels[row, at % width], blocks, top, count)
+        if found is not None:
+            return torch.maximum(found, positive)
+    return torch.maximum(nth_largest(torch.cat([*blocks()]), top), positive)
 
 
 def _of_linear(inputs: Tensor, module: nn.Module, units: tuple[int, int]) -> Tensor:

@@ -256,7 +256,6 @@ def instances_of(case: Case, domain: str, class_name: str) -> np.ndarray:
     return catalogue(case, domain).of_class(class_name)
 
 
-@memoized()
 def _edges(case: Case, model: str, class_name: str, first: str, second: str) -> Edges:
     from tlx import abstraction as stage
 
