@@ -87,7 +87,7 @@ def nth_largest(values: Tensor, n: int) -> Tensor:
     """The n-th largest of (E,) values, exactly."""
     if len(values) <= MANY:
         return values.kthvalue(len(values) - n + 1).values
-    found = _bracketed(values[:: len(values) // SAMPLE], lambda: values.split(BLOCK), n, len(values))
+    found = _bracketed(values[:: len(values) // SAMPLE], lambda: torch.split(values, BLOCK), n, len(values))
     return values.kthvalue(len(values) - n + 1).values if found is None else found
 
 
@@ -136,7 +136,7 @@ def _parts(
                 continue
             positions = inputs[0].numel() // units[0] if isinstance(module, nn.Conv2d) else 1
             size = max(1, int(BATCH_BYTES // (4 * units[0] * units[1] * positions)))
-            for some in inputs.split(size):
+            for some in torch.split(inputs, size):
                 values = response(some, module, units)
                 yield kept(values, top).sum(0, dtype=torch.int32), values.sum(0)
 
@@ -150,7 +150,7 @@ def between_vectors(inputs: Tensor, kernels: Tensor, top: int) -> tuple[Tensor, 
     counts = torch.zeros(kernels.shape, dtype=torch.int32, device=kernels.device)
     least = torch.stack([_least_kept(one, kernels, top) for one in inputs])[:, None, None]
     active = (inputs != 0).any(0).nonzero().flatten()
-    for rows in active.split(max(1, BLOCK // (len(inputs) * kernels.shape[1]))):
+    for rows in torch.split(active, max(1, BLOCK // (len(inputs) * kernels.shape[1]))):
         values = inputs[:, rows, None] * kernels[rows]
         counts[rows] = (values >= least).sum(0, dtype=torch.int32)
     return counts, inputs.double().sum(0).float()[:, None] * kernels
@@ -159,12 +159,12 @@ def between_vectors(inputs: Tensor, kernels: Tensor, top: int) -> tuple[Tensor, 
 def _least_kept(one: Tensor, kernels: Tensor, top: int) -> Tensor:
     """The smallest value that is kept of one instance's edges: positive, and the `top`-th largest where it has more."""
     rows, width = one.nonzero().flatten(), kernels.shape[1]
-    positive, count = torch.full_like(one[0], np.finfo(np.float32).smallest_subnormal), len(rows) * width
+    positive, count = torch.full_like(one[0], float(np.finfo(np.float32).smallest_subnormal)), len(rows) * width
     if count <= top:
         return positive
 
     def blocks() -> Iterator[Tensor]:
-        for some in rows.split(max(1, BLOCK // width)):
+        for some in torch.split(rows, max(1, BLOCK // width)):
             yield (one[some, None] * kernels[some]).flatten()
 
     if count > MANY:
