@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BASE = {"errors", "results", "cases", "casefile", "builtin", "digests", "files", "listings", "progress", "memory"}
+BASE |= {"notices", "store", "shelves", "locks"}
 ROOMS = {"app", "figures", "pipeline", "__main__", "__init__"}
 STAGES = {path.stem for path in (ROOT / "tlx").glob("*.py")} - BASE - ROOMS
 

@@ -39,9 +39,7 @@ def child(file: Path, store: Path) -> subprocess.Popen[bytes]:
 
 
 def finished_shards(store: Path) -> dict[Path, int]:
-    return {
-        path: path.stat().st_mtime_ns for path in store.glob("*/joblib/tlx/pipeline/_conductance_shard/*/output.pkl")
-    }
+    return {path: path.stat().st_mtime_ns for path in store.glob("*/*/tlx/pipeline/_conductance_shard/*/output.pkl")}
 
 
 def test_a_killed_run_keeps_its_shards_and_ends_bit_identical(

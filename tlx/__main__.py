@@ -4,6 +4,7 @@
     run CASE            computes everything a case's pages show, with progress; stopped and started again it goes on
     train CASE          trains the source and target models and the control anew and writes them as files
     check FILE          says whether a case file will work, and if not, why
+    cache               how much stored results take, case by case; --clear removes what is asked for
 
 CASE is a built-in name or the path of a case file.
 """
@@ -23,7 +24,7 @@ from typing import Any
 import joblib
 from tqdm import tqdm
 
-from tlx import builtin, cases, pipeline, progress
+from tlx import builtin, cases, memory, pipeline, progress, shelves
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import EmptyError, UserError
 
@@ -65,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="say whether a case file will work")
     check.add_argument("case", metavar="FILE", help="the path of a case file, or a built-in name")
     check.set_defaults(command=_check)
+    cache = commands.add_parser("cache", help="show what stored results take, or clear them")
+    what = cache.add_mutually_exclusive_group()
+    what.add_argument("--clear", metavar="CASE", help="remove the results of this case that no other case uses")
+    what.add_argument("--clear-old", action="store_true", help="remove what other versions of tlx stored")
+    what.add_argument("--clear-all", action="store_true", help="remove all results")
+    cache.set_defaults(command=_cache)
     return parser
 
 
@@ -207,6 +214,17 @@ def _check(given: argparse.Namespace) -> int:
     if not found.fatal:
         print("the case will work")
     return int(bool(found.fatal))
+
+
+def _cache(given: argparse.Namespace) -> None:
+    here = memory.location()
+    if given.clear:
+        print(f"{shelves.clear_case(here, given.clear) / 1e6:.1f} MB of case {given.clear!r} removed")
+    elif given.clear_old or given.clear_all:
+        clear = shelves.clear_all if given.clear_all else shelves.clear_other_versions
+        print(f"{clear(here) / 1e6:.1f} MB removed")
+    else:
+        print(*shelves.report(here), sep="\n")
 
 
 class _Bars:

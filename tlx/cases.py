@@ -215,3 +215,18 @@ def load_case(name: str | Path) -> Case:
     elif why := missing(case):
         raise CaseError(why)
     return replace(case, files=digests.of_case(case))
+
+
+def check_unchanged(case: Case, role: str) -> None:
+    """Raises CaseError if files of a role ("source", "target_model.checkpoint", …) are others than the case knew.
+
+    For whoever has just read them: what was read may then be neither the old nor the new, and must not be kept as what
+    the fingerprint says.
+    """
+    from tlx import digests
+
+    if case.files and dict(case.files).get(role) != dict(digests.of_case(case)).get(role):
+        what = role.replace("_model.", " model's ") if "." in role else f"{role} images"
+        raise CaseError(
+            f"the {what} of case {case.name!r} changed while tlx was at work; start again to use it as it is"
+        )

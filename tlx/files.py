@@ -32,13 +32,13 @@ def _facts_digest(facts: Iterable[tuple[str, os.stat_result]]) -> str:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file's content, read again only when its size or time has changed."""
+    """SHA-256 of a file's content, read again only when the file, its size or its times are others."""
     facts = path.stat()
-    return _digest(path, facts.st_size, facts.st_mtime_ns)
+    return _digest(path, (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns))
 
 
 @lru_cache(maxsize=64)
-def _digest(path: Path, size: int, modified: int) -> str:
+def _digest(path: Path, facts: tuple[int, ...]) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

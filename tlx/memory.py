@@ -1,8 +1,13 @@
 """Where results are kept: the only joblib store, keyed by names and a case's fingerprint, computed once.
 
 `memoized` makes a function of (case, names…) remember its results on disk. The key is the fingerprint of the part of
-the case the function depends on, and its other arguments; arrays and modules never enter it. A lock file for each
-result keeps threads and processes that ask for the same one from computing it twice.
+the case the function depends on, and its other arguments; arrays and modules never enter it. A lock for each result
+keeps threads and processes that ask for the same one from computing it twice. What an entry looks like on the disk and
+what happens where the disk fails is `store`'s; this is the folder:
+
+    v3/<fingerprint>/<module>/<function>/<arguments>/output.pkl     one result
+    v3/<fingerprint>/.cases/                                        the names of the cases it belongs to
+    v3/locks/                                                       one empty file for each result ever computed
 """
 
 from __future__ import annotations
@@ -19,11 +24,13 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import joblib
-from filelock import FileLock
 
+from tlx import shelves
 from tlx.cases import Case
+from tlx.locks import one_at_a_time
+from tlx.store import UnreadableError
 
-CACHE_VERSION = 2  # raise it when a result's meaning or shape changes: older entries are then never read
+CACHE_VERSION = 3  # raise it when a result's meaning or shape changes: older entries are then never read
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,15 +69,16 @@ class Memoized(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         key, case, rest = self._key(args, kwargs)
-        store = self._store()
-        if not store.check_call_in_cache(key, case, **rest):
-            if _reading_only.get():
-                raise NotStoredError(self._function.__qualname__)
-            with self._lock(key, rest):  # another thread or process may have finished it meanwhile
-                result: R = store(key, case, **rest)
-                return result
-        stored: R = store(key, case, **rest)
-        return stored
+        stored = self._store(key)
+        try:
+            if stored.check_call_in_cache(key, case, **rest):
+                return self._owned(stored(key, case, **rest), key, case)
+        except UnreadableError:
+            pass  # the store said why and does not find the entry again
+        if _reading_only.get():
+            raise NotStoredError(self._function.__qualname__)
+        with self._lock(key, rest):  # another thread or process may have finished it meanwhile
+            return self._owned(stored(key, case, **rest), key, case)
 
     def __reduce__(self) -> tuple[Callable[[str, str], object], tuple[str, str]]:
         """Sent to another process by name, as plain functions are."""
@@ -79,7 +87,7 @@ class Memoized(Generic[P, R]):
     def is_stored(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether the result is at hand, so that the call returns at once."""
         key, case, rest = self._key(args, kwargs)
-        return bool(self._store().check_call_in_cache(key, case, **rest))
+        return bool(self._store(key).check_call_in_cache(key, case, **rest))
 
     def _key(self, args: Any, kwargs: Any) -> tuple[str, Case, dict[str, Any]]:
         bound = self._signature.bind(*args, **kwargs)
@@ -88,15 +96,18 @@ class Memoized(Generic[P, R]):
         rest = dict(list(bound.arguments.items())[1:])
         return case.fingerprint(self._part), case, rest
 
-    def _store(self) -> Any:
-        return _stored(self._function, str(location()))
+    def _store(self, key: str) -> Any:
+        return _stored(self._function, location() / key)
 
-    def _lock(self, key: str, rest: dict[str, Any]) -> AbstractContextManager[Any]:
+    @staticmethod
+    def _owned(result: R, key: str, case: Case) -> R:
+        shelves.note(location() / key, case.name)
+        return result
+
+    def _lock(self, key: str, rest: dict[str, Any]) -> AbstractContextManager[None]:
         name = f"{self._function.__module__}.{self._function.__qualname__}"
         digest = hashlib.sha256(repr((name, key, sorted(rest.items()))).encode()).hexdigest()[:24]
-        folder = location() / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{digest}.lock")
+        return one_at_a_time(location() / "locks" / f"{digest}.lock")
 
 
 def _by_name(module: str, name: str) -> object:
@@ -104,15 +115,17 @@ def _by_name(module: str, name: str) -> object:
 
 
 @functools.cache
-def _stored(function: Callable[..., Any], where: str) -> Any:
+def _stored(function: Callable[..., Any], where: Path) -> Any:
     """The joblib-memoized form (fingerprint, case, …) of a function (case, …)."""
 
     @functools.wraps(function)
     def keyed(fingerprint: str, case: Case, **rest: Any) -> Any:
+        if _reading_only.get():  # the entry was cleared after it had been found
+            raise NotStoredError(function.__qualname__)
         return function(case, **rest)
 
     keyed.__signature__ = _keyed_signature(function)  # type: ignore[attr-defined]
-    stored = joblib.Memory(where, mmap_mode="r", verbose=0).cache(keyed, ignore=["case"])
+    stored = joblib.Memory(where, backend="tlx", mmap_mode="r", verbose=0).cache(keyed, ignore=["case"])
     # joblib would compare the source text of `keyed` and drop everything when this file changes; what code a result
     # came from is CACHE_VERSION's to say.
     stored._check_previous_func_code = lambda **_: True

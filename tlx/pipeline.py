@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from tlx import errors
-from tlx.cases import DOMAINS, MODELS, Case
+from tlx.cases import DOMAINS, MODELS, Case, check_unchanged
 from tlx.crops import Crop
 from tlx.memory import location, memoized
 from tlx.results import (
@@ -47,7 +47,9 @@ def images(case: Case, domain: str) -> DomainImages:
     """The labelled images of one domain, read or rendered, resized to the case's size (method 2)."""
     from tlx import domains
 
-    return domains.load(case.domain(domain), case.image_size, case.channels)
+    found = domains.load(case.domain(domain), case.image_size, case.channels)
+    check_unchanged(case, domain)
+    return found
 
 
 @memoized("data")
@@ -57,7 +59,9 @@ def catalogue(case: Case, domain: str) -> DomainImages:
 
     if case.domain(domain).unreadable == "skip":  # who is left is known once all were read
         return domains.without_pixels(images(case, domain))
-    return domains.catalogue(case.domain(domain))
+    found = domains.catalogue(case.domain(domain))
+    check_unchanged(case, domain)
+    return found
 
 
 @memoized("models")
@@ -67,7 +71,11 @@ def trained(case: Case, model: str) -> TrainedModel:
 
     plan, classes = case.plan(model), catalogue(case, model).classes
     if plan.checkpoint:
-        return training.read(case, model, classes)
+        found = training.read(case, model, classes)
+        for role in ("checkpoint", "history"):
+            check_unchanged(case, f"{model}_model.{role}")
+        return found
+    check_unchanged(case, f"{model}_model.initial")  # read at once; hours of training do not hang on it later
     start = trained(case, "source") if model == "target" else None
     return _trained_here(case, model, start, model)
 
