@@ -221,8 +221,7 @@ def _cache(given: argparse.Namespace) -> None:
     if given.clear:
         print(f"{shelves.clear_case(here, given.clear) / 1e6:.1f} MB of case {given.clear!r} removed")
     elif given.clear_old or given.clear_all:
-        clear = shelves.clear_all if given.clear_all else shelves.clear_other_versions
-        print(f"{clear(here) / 1e6:.1f} MB removed")
+        print(f"{shelves.clear_versions(here, others_only=given.clear_old) / 1e6:.1f} MB removed")
     else:
         print(*shelves.report(here), sep="\n")
 

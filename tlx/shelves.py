@@ -11,7 +11,7 @@ import hashlib
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,7 @@ def report(current: Path) -> Iterator[str]:
     yield f"{'results':>8} {'MB':>9}  in {current.parent}"
     for label in sorted(size, key=size.__getitem__, reverse=True):
         rest = f" (and {unfinished[label]} unfinished, never read)" if unfinished[label] else ""
-        yield f"{results[label]:8,} {size[label] / 1e6:9.1f}  {label!s:.80}{rest}"
+        yield f"{results[label]:8,} {size[label] / 1e6:9.1f}  {' '.join(label.split()):.80}{rest}"
     yield f"{results.total():8,} {size.total() / 1e6:9.1f}  altogether"
     strange = foreign(current)
     if strange:
@@ -89,39 +89,26 @@ def clear_case(current: Path, name: str) -> int:
     ours = [shelf for shelf in shelves(current) if name in shelf.cases]
     if not ours:
         known = sorted({name for shelf in shelves(current) for name in shelf.cases})
-        raise UserError(f"{unknown('case', name, known)} have results" if known else "no case has stored results")
-    freed = _remove(shelf for shelf in ours if shelf.cases == (name,))
+        raise UserError(unknown("case with results", name, known) if known else "no case has stored results")
+    only = [shelf for shelf in ours if shelf.cases == (name,)]
+    for shelf in only:
+        _remove_folder(shelf.folder)
     for shelf in ours:
         _file(shelf.folder, name).unlink(missing_ok=True)
-    return freed
+    return sum(shelf.size for shelf in only)
 
 
-def clear_other_versions(current: Path) -> int:
-    """Removes what other versions of tlx stored; answers with the bytes that are free now."""
-    return _remove(shelf for shelf in shelves(current) if shelf.version != _version(current))
-
-
-def clear_all(current: Path) -> int:
-    """Removes everything of ours, of all versions; answers with the bytes that are free now."""
-    freed = _remove(shelves(current))
-    for folder in _versions(current.parent):
-        _remove_folder(folder / LOCKS)
-    return freed
-
-
-def _remove(chosen: Iterable[Shelf]) -> int:
-    freed = 0
-    for shelf in [*chosen]:
-        if re.fullmatch("v[0-9]+", shelf.folder.name):
-            for part in _parts(shelf.folder):
+def clear_versions(current: Path, *, others_only: bool) -> int:
+    """Removes what other versions of tlx stored, or all results; answers with the bytes that are free now."""
+    found = [shelf for shelf in shelves(current) if not (others_only and shelf.version == _version(current))]
+    for version in _versions(current.parent):
+        if not (others_only and version == current):
+            for part in _parts(version):
                 _remove_folder(part)
-            _ignore(shelf.folder / "any").unlink(missing_ok=True)
+            _ignore(version / "any").unlink(missing_ok=True)
             with suppress(OSError):  # something of somebody else's is in it
-                shelf.folder.rmdir()
-        else:
-            _remove_folder(shelf.folder)
-        freed += shelf.size
-    return freed
+                version.rmdir()
+    return sum(shelf.size for shelf in found)
 
 
 def _remove_folder(folder: Path) -> None:
@@ -184,8 +171,8 @@ def _inside(folder: Path) -> list[Path]:
         return []
 
 
-def _ignore(path: Path) -> Path:
-    return path.with_name(".gitignore")
+def _ignore(beside: Path) -> Path:
+    return beside.with_name(".gitignore")  # git's in the cache folder, joblib's in those of older versions
 
 
 def _size(path: Path) -> int:

@@ -25,7 +25,6 @@ from uuid import uuid4
 
 import joblib
 import numpy as np
-import pandas as pd
 from joblib.memory import FileSystemStoreBackend, register_store_backend
 
 from tlx import notices
@@ -86,6 +85,9 @@ class Store(FileSystemStoreBackend):  # type: ignore[misc]
             )
         else:
             _held.drop(path)
+
+    def store_cached_func_code(self, *_: Any, **__: Any) -> None:
+        """Keeps none: CACHE_VERSION says what code a result came from."""
 
     def get_metadata(self, _: tuple[str, ...]) -> dict[str, Any]:
         return {}
@@ -191,7 +193,7 @@ def weight(result: Any) -> int:
         return 0
     if isinstance(result, np.ndarray):
         return 0 if isinstance(result.base, np.memmap) else result.nbytes
-    if isinstance(result, pd.DataFrame):
+    if hasattr(result, "memory_usage"):  # a table of pandas, which need not be imported for it
         return int(result.memory_usage().sum())
     return sys.getsizeof(result) + sum(map(weight, _parts(result)))
 
