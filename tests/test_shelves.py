@@ -100,6 +100,18 @@ def test_left_overs_and_other_versions_are_shown_and_cleared(home: Path, capsys:
     assert [*home.rglob("*")] == []
 
 
+def test_a_stopped_training_belongs_to_its_case(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    numbers(CASE, "numbers", 25_000)
+    kept = memory.location() / "training" / CASE.fingerprint() / "target.pt"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"x" * 3_000_000)
+    assert rows(capsys)["digits"] == ["1", "3.2"]
+    assert "not of tlx" not in " ".join(rows(capsys))
+    rows(capsys, "--clear", "digits")
+    assert not kept.parent.exists()
+    assert numbers.is_stored(OTHER, "numbers", 25_000)
+
+
 def test_nothing_outside_and_nothing_foreign_is_removed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Not by a link out of the cache, nor what somebody put beside or among our folders, even named like them."""
     outside = home.parent / "precious"

@@ -21,6 +21,7 @@ from tlx.store import ENTRY, UNFINISHED
 
 NAMES = ".cases"  # one small file for each case, which holds its name
 LOCKS = "locks"
+TRAINING = "training"  # what is kept of trainings that were stopped, by fingerprint too
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def note(folder: Path, name: str) -> None:
 def shelves(current: Path) -> list[Shelf]:
     """Everything of ours, the current version first."""
     others = [folder for folder in _versions(current.parent) if folder != current]
-    return [_shelf(folder, _names(folder), current) for folder in _fingerprints(current)] + [
+    ours = [*_fingerprints(current), *_fingerprints(current / TRAINING)]
+    return [_shelf(folder, _names(current / folder.name), current) for folder in ours] + [
         _shelf(folder, (), folder) for folder in others
     ]
 
@@ -75,7 +77,7 @@ def report(current: Path) -> Iterator[str]:
 
 def foreign(current: Path) -> list[Path]:
     """What lies in the cache folder and is not ours."""
-    ours = {*_versions(current.parent), *_fingerprints(current), current / LOCKS}
+    ours = {*_versions(current.parent), *_fingerprints(current), current / LOCKS, current / TRAINING}
     if current.is_dir() and not current.is_symlink():
         ours.add(current)
     return [path for path in (*_inside(current.parent), *_inside(current)) if path not in ours | {_ignore(path)}]
@@ -94,7 +96,7 @@ def clear_case(current: Path, name: str) -> int:
     for shelf in only:
         _remove_folder(shelf.folder)
     for shelf in ours:
-        _file(shelf.folder, name).unlink(missing_ok=True)
+        _file(current / shelf.folder.name, name).unlink(missing_ok=True)
     return sum(shelf.size for shelf in only)
 
 
@@ -143,7 +145,8 @@ def _shelf(folder: Path, cases: tuple[str, ...], version: Path) -> Shelf:
 
 def _parts(version: Path) -> list[Path]:
     """The folders in a version's folder that are ours."""
-    return [path for path in (version / "joblib", version / LOCKS) if _is_folder(path)] + _fingerprints(version)
+    folders = [version / name for name in ("joblib", LOCKS, TRAINING)]
+    return [path for path in folders if _is_folder(path)] + _fingerprints(version)
 
 
 def _fingerprints(version: Path) -> list[Path]:
