@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
@@ -27,10 +28,25 @@ PATIENCE = 0.4  # seconds a page waits before it shows a progress bar, so that q
 TICK = 0.5  # seconds between two looks at a running job
 
 
-@st.cache_resource(show_spinner=False)
+_boards: list[Board] = []
+_making = Lock()
+
+
 def board() -> Board:
-    """The one board of this process."""
-    return Board()
+    """The one board of this process.
+
+    Not kept by `st.cache_resource`: any browser may ask the server to clear that, and a board left behind would live on
+    with its thread and all it holds.
+    """
+    with _making:
+        if not _boards:
+            _boards.append(Board())
+        return _boards[0]
+
+
+def forget_board() -> None:
+    """The next call makes a new board, without jobs and results; for tests."""
+    _boards.clear()
 
 
 def key_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Key:

@@ -8,6 +8,7 @@ import re
 import pandas as pd
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:&^=])")
+_NOT_IN_FILES = re.compile(r"[^\w-]+")
 
 
 def escape(text: object, limit: int = 300) -> str:
@@ -21,6 +22,11 @@ def escape(text: object, limit: int = 300) -> str:
 def escape_html(text: object) -> str:
     """`text` as HTML that shows exactly these characters, attribute values included."""
     return html.escape(str(text), quote=True)
+
+
+def file_name(text: str, suffix: str) -> str:
+    """A name for a downloaded file that no system takes for a path or a hidden file."""
+    return f"{_NOT_IN_FILES.sub('_', text)[:100]}.{suffix}"
 
 
 def csv(table: pd.DataFrame) -> bytes:
