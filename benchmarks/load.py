@@ -78,7 +78,7 @@ def main() -> None:
 
 async def run(given: argparse.Namespace, address: str, pid: int) -> list[str]:
     warm, browsing, speaking, changing = Report(), Report(), Report(), Report()
-    await sockets(address, warm, visitors=1, steps=len(PAGES))
+    await sockets(address, warm, visitors=1, steps=len(PAGES) * len(CLASSES))
     warm.say("warm-up")
     say_memory("after the warm-up", pid)
     if given.browsers:
