@@ -7,6 +7,7 @@ import time
 
 import counted_work
 import pytest
+import streamlit as st
 from counted_work import CASE, Work, remembered
 from streamlit.testing.v1 import AppTest
 from streamlit_help import run_to_end, script, text_of
@@ -90,6 +91,14 @@ def test_a_stored_result_needs_no_job(work):
     assert jobs.board().held(key_of(remembered, (CASE, "a"), {})) == ("result of a",)
 
 
+def test_clearing_streamlits_caches_leaves_the_board():
+    """Any browser can ask the server to clear them; running jobs and held results must not be lost by that."""
+    before = jobs.board()
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    assert jobs.board() is before
+
+
 def test_two_results_on_one_page_come_one_after_the_other(work):
     """The second waits for the first: one worker only."""
     shown = page("two").run()
@@ -127,6 +136,24 @@ def test_a_failed_job_runs_again_only_when_asked(work):
     shown.button[0].click()
     run_to_end(shown)
     assert work.runs == ["x", "x"]
+
+
+def test_a_failure_holds_no_frames_however_often_it_is_shown(work):
+    """Raising the kept error again for each visit would tie the frames of every visit, and their arrays, to it."""
+    shown = run_to_end(page("broken"))
+    shown.run()
+    shown.run()
+    error = jobs.board().job(key_of(counted_work.broken, (CASE, "x"), {})).future.exception()
+    assert error.__traceback__ is None
+
+
+def test_only_the_newest_failures_are_remembered(monkeypatch):
+    """Visitors who ask for many impossible things do not fill the memory; abandoned jobs are not remembered at all."""
+    monkeypatch.setattr(board, "FAILURES", 2)
+    ours = Board()
+    for name in "abc":
+        assert ours.start((name,), name, lambda: 1 / 0).future.exception(timeout=20)
+    assert [name for name in "abc" if ours.job((name,)) is not None] == ["b", "c"]
 
 
 def test_an_offer_waits_for_its_button(work):

@@ -25,6 +25,7 @@ from tlx.progress import listening
 Key = tuple[Any, ...]
 
 KEPT = 256  # results held in memory; arrays of stored results are memory-mapped, so most of them cost little
+FAILURES = 64  # failed jobs that are remembered, so that a page says why and offers to try again
 ABANDONED = 6.0  # seconds after which a queued job nobody looked at is dropped
 
 _log = logging.getLogger("tlx.jobs")
@@ -120,7 +121,7 @@ class Board:
         """The job of this key; a new one unless it runs, waits or has failed."""
         with self._lock:
             job = self._jobs.get(key)
-            if job is None or (job.future.done() and isinstance(job.future.exception(), AbandonedError)):
+            if job is None:
                 job = self._jobs[key] = Job(label)
                 self._waiting.put(partial(self._run, key, job, work))
             job.seen = time.monotonic()
@@ -138,6 +139,13 @@ class Board:
             if job is not None and job.future.done():
                 del self._jobs[key]
 
+    def _make_room(self, key: Key, *, abandoned: bool) -> None:
+        """Forgets a job that was abandoned; for another failure the oldest ones above FAILURES."""
+        with self._lock:
+            failed = [known for known, job in self._jobs.items() if job.future.done()]
+            for known in [key] if abandoned else failed[: max(len(failed) + 1 - FAILURES, 0)]:
+                del self._jobs[known]
+
     def _work(self) -> None:
         while True:
             self._waiting.get()()
@@ -153,7 +161,9 @@ class Board:
             if not isinstance(error, UserError | AbandonedError):
                 _log.exception("%s failed", job.label)
             self.running = None
-            job.future.set_exception(error)
+            self._make_room(key, abandoned=isinstance(error, AbandonedError))
+            # Kept until somebody tries again: without the frames it came through, and all that they hold.
+            job.future.set_exception(error.with_traceback(None))
         else:
             self.running = None
             self.keep(key, result)

@@ -95,16 +95,15 @@ def result(label: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwar
     key = key_of(function, args, kwargs)
     job = board().start(key, label, lambda: function(*args, **kwargs))
     try:
-        return job.future.result(timeout=PATIENCE)  # type: ignore[no-any-return]
-    except TimeoutError as error:
-        if job.future.done():  # not our patience, but the work itself ended in one
-            _say_failure(key, label, error)
-        else:
-            _watch(key)
-    except AbandonedError:
+        error = job.future.exception(timeout=PATIENCE)
+    except TimeoutError:
+        _watch(key)
+        return None
+    if error is None:
+        return job.future.result()  # type: ignore[no-any-return]
+    if isinstance(error, AbandonedError):
         st.rerun()
-    except Exception as error:
-        _say_failure(key, label, error)
+    _say_failure(key, label, error)
     return None
 
 
@@ -138,7 +137,7 @@ def _say(error: UserError) -> None:
     (st.info if isinstance(error, EmptyError) else st.error)(sentence(error))
 
 
-def _say_failure(key: Key, label: str, error: Exception) -> None:
+def _say_failure(key: Key, label: str, error: BaseException) -> None:
     if isinstance(error, UserError):
         _say(error)
         if isinstance(error, EmptyError):

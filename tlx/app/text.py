@@ -8,6 +8,8 @@ import re
 import pandas as pd
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:&^=])")
+_LINKS = re.compile(r"(https?:(?=//)|www(?=\.)|@)", re.IGNORECASE)  # Streamlit makes links of these, escaped or not
+_JOINER = "\u2060"  # without width or looks; behind one of these it makes it none
 _NOT_IN_FILES = re.compile(r"[^\w-]+")
 
 
@@ -16,7 +18,7 @@ def escape(text: object, limit: int = 300) -> str:
     plain = " ".join(str(text).split())
     if len(plain) > limit:
         plain = plain[: limit - 1] + "…"
-    return _MARKS.sub(r"\\\1", plain)
+    return _MARKS.sub(r"\\\1", _LINKS.sub(rf"\1{_JOINER}", plain))
 
 
 def escape_html(text: object) -> str:
