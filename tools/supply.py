@@ -24,7 +24,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
-STRONG = re.compile(r"(?<!L)\bA?GPL|GNU (Affero )?General Public")
+STRONG = re.compile(r"\bA?GPL|GNU (Affero )?General Public")
 WEAK = re.compile(r"\bLGPL|\bMPL|\bEPL|\bCDDL|Lesser General|Mozilla|Eclipse")
 SHORT = 60  # characters of a licence's name; longer ones are its text
 
