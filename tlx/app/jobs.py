@@ -95,13 +95,13 @@ def result(label: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwar
     key = key_of(function, args, kwargs)
     job = board().start(key, label, lambda: function(*args, **kwargs))
     try:
-        error = job.future.exception(timeout=PATIENCE)
+        failure = job.future.exception(timeout=PATIENCE)
     except TimeoutError:
         _watch(key)
         return None
-    if error is None:
+    if failure is None:
         return job.future.result()  # type: ignore[no-any-return]
-    if isinstance(error, AbandonedError):
+    if isinstance(failure, AbandonedError):
         st.rerun()
     _say_failure(key, label, error)
     return None
