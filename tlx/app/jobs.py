@@ -103,7 +103,7 @@ def result(label: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwar
         return job.future.result()  # type: ignore[no-any-return]
     if isinstance(failure, AbandonedError):
         st.rerun()
-    _say_failure(key, label, error)
+    _say_failure(key, label, failure)
     return None
 
 
