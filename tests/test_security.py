@@ -66,7 +66,8 @@ def dangers(text: str) -> list[str]:
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_is_unpickled_or_evaluated(path):
     """The cache's own store apart, no code of ours makes objects from a file or runs text."""
-    assert dangers(path.read_text(encoding="utf-8")) == []
+    allowed = ["joblib.load"] if path.name == "store.py" else []
+    assert dangers(path.read_text(encoding="utf-8")) == allowed
 
 
 @pytest.mark.parametrize(
