@@ -1,12 +1,20 @@
-# One command each: `make app` opens the app, `make test` runs every test, `make check` is the gate.
+# One command each: `make app` opens the app, `make test` runs every test, `make check` is the gate. `make supply` lists
+# licences and known vulnerabilities, `make bounds` tests the lowest versions that requirements.txt allows.
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: app test check clean
+.PHONY: app install health test check supply bounds clean
 
-app: $(VENV)/.app
+app: install
 	$(BIN)/streamlit run streamlit_app.py
+
+install: $(VENV)/.app
+
+# Answers whether a running app does; the Dockerfile's health check.
+PORT ?= 8501
+health:
+	@$(BIN)/python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:$(PORT)$(BASE)/_stcore/health', timeout=4)"
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
@@ -15,7 +23,20 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m pytest
+
+supply: $(VENV)/.dev
+	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/python tools/supply.py
+
+bounds:
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/pip install --quiet uv
+	$(VENV)-lowest/bin/uv pip compile --quiet --resolution lowest-direct --no-annotate requirements.txt \
+	    --output-file $(VENV)-lowest/lowest.txt
+	$(VENV)-lowest/bin/pip install --quiet --constraint $(VENV)-lowest/lowest.txt --requirement requirements-dev.txt
+	$(VENV)-lowest/bin/python -m pytest --ignore=tests/e2e
 
 $(VENV)/.app: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -28,4 +49,4 @@ $(VENV)/.dev: requirements.txt requirements-dev.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis

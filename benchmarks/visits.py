@@ -50,7 +50,7 @@ def start(cache: str) -> tuple[subprocess.Popen[bytes], str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = f"-m streamlit run streamlit_app.py --server.port {port}"
-    command += " --server.headless true --server.fileWatcherType none"
+    command += " --server.address 127.0.0.1 --server.headless true --server.fileWatcherType none"
     server = subprocess.Popen(
         [sys.executable, *command.split()], cwd=ROOT, env=os.environ | {"TLX_CACHE": cache}, stdout=subprocess.DEVNULL
     )

@@ -33,13 +33,13 @@ words = network_words.summary(reused, network)
 st.markdown(f"Class **{escape(name)}**, {subject.target.n:,} target instances.  \n{words}")
 options = network_view.options(subject, layers)
 layout, edges = layout_of(subject, layers, options), weight_panel.framed(subject)
-drawn = zigzag(subject, layers, options, chosen=network_view.focus(selection.neuron), edges=edges)
+draw = partial(zigzag, subject, layers, options, chosen=network_view.focus(selection.neuron), edges=edges)
 fixed = f"{case.fingerprint()} {layers} {options} {layout.width} {layout.height}"
 said = network_view.label(subject, layers)
 with st.container(key=zigzag_key.VIEW):
-    bokeh_view(drawn, key="zigzag", label=said, on_tap=network_view.taker(layout), layout=fixed)
+    bokeh_view(draw(), key="zigzag", label=said, on_tap=network_view.taker(layout), layout=fixed)
     st.html(zigzag_key.html(layout, options))
-whole = partial(network_view.with_key, drawn, options)
+whole = partial(network_view.with_key, draw, options)
 frame.downloads(whole, network_view.table(layout, subject), name=f"network-{case.name}-{name}")
 
 left, right = network_view.halves()

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 
 def app(path: str = "streamlit_app.py", **query: str) -> AppTest:
     """A page, not run yet: `app("pages/1_Statistics.py", **{"class": "8"})`. Forgets what other tests computed."""
-    jobs.board.clear()
+    jobs.forget_board()
     page = AppTest.from_file(str(ROOT / path), default_timeout=60)
     for name, value in query.items():
         page.query_params[name] = value
@@ -93,5 +93,5 @@ def text_of(page: AppTest) -> str:
 
 def script(function: Callable[[], None]) -> AppTest:
     """A page from a function's body, not run yet."""
-    jobs.board.clear()
+    jobs.forget_board()
     return AppTest.from_function(function, default_timeout=60)

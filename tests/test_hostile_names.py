@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 import statistics_case as toy
+from bokeh.embed.util import contains_tex_string
 from bokeh.models import HoverTool
-from streamlit_help import app, figure_of, run_to_end
+from bokeh.plotting import figure
+from streamlit_help import app, figure_of, run_to_end, script
 
-from tlx.app.text import csv
+from tlx.app import frame
+from tlx.app.bokeh_view import figure_json
+from tlx.app.class_table import shown
+from tlx.app.text import csv, escape, file_name
 from tlx.figures.accuracy import accuracy
 from tlx.figures.confusion import confusion
 from tlx.figures.domain_score import domain_score
+from tlx.figures.plain import plain
 
 NAME = '<b>x</b>&"'
 
@@ -71,3 +79,75 @@ def test_a_spreadsheet_gets_no_formula(name):
     assert found.columns[0] == f"'{name}"
     assert found.iloc[:, 0].tolist() == [f"'{name}", "plain"]
     assert found["n"].tolist() == [-1, 2]
+
+
+@pytest.mark.parametrize("name", ["$$x^2$$", "a \\[x\\] b", "\\(x\\)", "$$$$", "$$a$$ and \\(b\\)"])
+def test_no_figure_takes_a_name_for_a_formula(name):
+    """In titles and labels of axes and ticks it stays words that look the same; Bokeh itself is the judge."""
+    plot = figure(title=name, x_axis_label=name)
+    plot.xaxis.major_label_overrides = {1: name}
+    plain(plot)
+    for said in (plot.title.text, plot.xaxis.axis_label, plot.xaxis.major_label_overrides[1]):
+        assert contains_tex_string(name)
+        assert not contains_tex_string(said)
+        assert said.replace("\u2060", "") == name
+    assert name not in json.loads(figure_json(figure(title=name)))["doc"]["roots"][0]["attributes"]["title"].values()
+
+
+def test_other_titles_are_left_alone():
+    """A dollar, a bracket or a backslash alone is no formula."""
+    plot = plain(figure(title="1 $ [x] \\n (y)"))
+    assert plot.title.text == "1 $ [x] \\n (y)"
+
+
+def test_a_downloaded_figure_holds_the_name_as_data():
+    """Neither a closing script tag nor a formula comes out of the file's JSON or its title."""
+    name = "</script><script>alert(1)</script>$$x$$"
+    page = frame._html(figure(title=name), name).decode()
+    assert "<script>alert(1)" not in page
+    drawn = page.partition('type="application/json"')[2].partition("</script>")[0]
+    assert "alert(1)" in drawn
+    assert "$$x$$" not in drawn
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b\\c", ".hidden", "con:", "x" * 500, 'a"b\r\nc'])
+def test_downloads_have_harmless_file_names(name):
+    told = file_name(name, "csv")
+    assert re.fullmatch(r"[\w-]{1,100}\.csv", told)
+
+
+@pytest.mark.parametrize("name", ["https://evil.example", "www.evil.example", "me@evil.example", "HTTP://evil.example"])
+def test_a_name_does_not_become_a_link(name):
+    """Streamlit's Markdown links addresses in the text that is left after unescaping; a joiner breaks them."""
+    told = escape(name)
+    assert told.replace("\\", "").replace("\u2060", "") == name
+    assert not re.search(r"https?\\?:/|www\\?\.|@\w", told, re.IGNORECASE)
+
+
+def facts() -> None:
+    from dataclasses import replace
+
+    from tlx.app import overview
+    from tlx.cases import load_case
+
+    case = load_case("digits")
+    hostile = replace(case.source, title="![x](https://evil.example/x.png)")
+    overview.facts(replace(case, source=hostile, architecture="m:<b>*f*</b>"))
+
+
+def test_titles_of_a_case_are_words(hostile):
+    """Metric labels and values are Markdown: a picture in a title would make every visitor's browser fetch it."""
+    page = run_to_end(script(facts))
+    said = [page.metric[at].label + page.metric[at].value for at in range(4)]
+    assert "![" not in " ".join(said)
+    assert "<b>" not in " ".join(said)
+    assert "\\!\\[x\\]" in said[0]
+
+
+def test_the_class_table_leaves_no_formula(hostile):
+    """Its own CSV button quotes names; Streamlit's, which does not, is switched off (tests/test_security.py)."""
+    page = run_to_end(app("pages/1_Statistics.py"))
+    assert "csv classes" in [button.key for button in page.get("download_button")]
+    rows = csv(shown(toy.class_table(None))).decode()
+    assert "'=1+1" in rows
+    assert not [cell for line in rows.splitlines() for cell in line.split(",") if cell.startswith("=")]

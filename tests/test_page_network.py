@@ -4,7 +4,7 @@ import zigzag_case as toy
 from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
 
 from tlx import pipeline
-from tlx.app import network_view, neuron_panel, weight_panel
+from tlx.app import frame, network_view, neuron_panel, weight_panel
 from tlx.app.selection import NeuronRef
 from tlx.errors import EmptyError
 from tlx.figures.zigzag_layout import EdgeHit
@@ -234,6 +234,16 @@ def test_an_edge_without_a_counterpart_says_why():
         assert "its match is undefined" in weight_panel.facts(subject, EdgeHit("target", toy.FIRST, 0, 4))
     finally:
         subject.comparison.match["conv1"] = np.array([0, 3, 3, 3])
+
+
+def test_the_downloaded_figure_brings_its_key(page, monkeypatch):
+    """It is drawn when asked for, after the page has shown its own, and holds the key that the page keeps beside it."""
+    asked = {}
+    monkeypatch.setattr(frame, "downloads", lambda whole, _, *, name: asked.setdefault(name, whole))
+    run_to_end(page)
+    file = frame._html(asked["network-digits-cup"], "network").decode("utf-8")
+    assert "best match with the same index" in file
+    assert '"name":"zigzag"' in file
 
 
 def test_the_table_holds_every_number_shown(layout):

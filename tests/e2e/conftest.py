@@ -44,12 +44,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def running(folder: Path, **settings: str) -> Iterator[str]:
-    """An app with these environment variables until the block ends; its address."""
+def running(folder: Path, *, base: str = "", clean: bool = True, **settings: str) -> Iterator[str]:
+    """An app with these environment variables until the block ends; its address.
+
+    base: the path it lives below; clean: whether its log must hold no traceback at the end.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {"TLX_CACHE": str(folder / "cache")} | os.environ | settings
+    environment = {"TLX_CACHE": str(folder / "cache"), "STREAMLIT_SERVER_BASE_URL_PATH": base} | os.environ | settings
     command = (
         f"-m streamlit run streamlit_app.py --server.port {port} --server.address 127.0.0.1 --server.headless true"
     )
@@ -60,12 +63,12 @@ def running(folder: Path, **settings: str) -> Iterator[str]:
             [sys.executable, *command.split()], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
         )
         try:
-            address = f"http://127.0.0.1:{port}"
+            address = f"http://127.0.0.1:{port}{base}"
             wait_until_up(address, process, log)
             yield address
         finally:
             stop(process)
-    assert "Traceback" not in log.read_text(), log.read_text()[-4000:]
+    assert not clean or "Traceback" not in log.read_text(), log.read_text()[-4000:]
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -2,20 +2,17 @@
 
 One job for each (function, case, arguments): a double click, a second tab or another person waits for the same one.
 One worker thread, because models carry hooks while they are analysed and a demo host has memory for one analysis only.
-A queued job that no page waits for any more is dropped; a running one is finished, since its result is stored. When
-the process ends, a running one is stopped at its next report. Nothing of Streamlit is called here.
+A queued job that no page waits for any more is dropped; a running one is finished, since its result is stored.
+Nothing of Streamlit is called here.
 """
 
 from __future__ import annotations
 
-import atexit
 import logging
 import time
-import traceback
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
@@ -24,20 +21,18 @@ from typing import Any
 
 from tlx.errors import UserError
 from tlx.progress import listening
-from tlx.store import weight
 
 Key = tuple[Any, ...]
 
 KEPT = 256  # results held in memory; arrays of stored results are memory-mapped, so most of them cost little
-HEAVIEST = 256 * 2**20  # bytes that they take together, the newest excepted: more where nothing can be stored
+FAILURES = 64  # failed jobs that are remembered, so that a page says why and offers to try again
 ABANDONED = 6.0  # seconds after which a queued job nobody looked at is dropped
-FAREWELL = 5.0  # seconds that the process waits at its end for a running job to notice it
 
 _log = logging.getLogger("tlx.jobs")
 
 
 class AbandonedError(Exception):
-    """Nobody waited for the job any more when its turn came, or the process ends."""
+    """Nobody waited for the job any more when its turn came."""
 
 
 @dataclass(eq=False)
@@ -59,14 +54,10 @@ class Job:
     future: Future[Any] = field(default_factory=Future)
     steps: list[Step] = field(default_factory=list)
     began: float | None = None
-    ended: float | None = None
     seen: float = field(default_factory=time.monotonic)
-    stopped: bool = False
 
     def listen(self, doing: str, done: int, total: int) -> None:
         """A report from the stages: of a loop known already, or of a new one within the innermost."""
-        if self.stopped:
-            raise AbandonedError
         known = next((at for at, step in enumerate(self.steps) if step.doing == doing), len(self.steps))
         outer = self.steps[:known]
         if done < total:
@@ -100,13 +91,10 @@ class Board:
         self._lock = Lock()
         self._jobs: dict[Key, Job] = {}
         self._results: OrderedDict[Key, Any] = OrderedDict()
-        self._weights: dict[Key, int] = {}
         self.running: Job | None = None
         self._waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
         # A daemon, unlike an executor's threads: stopping the server does not wait for an hour's work to end.
-        self._thread = Thread(target=self._work, name="tlx-job", daemon=True)
-        self._thread.start()
-        atexit.register(self._leave)
+        Thread(target=self._work, name="tlx-job", daemon=True).start()
 
     def held(self, key: Key) -> tuple[Any] | None:
         """The result in a tuple of one, if it is in memory."""
@@ -121,9 +109,8 @@ class Board:
         with self._lock:
             self._results[key] = result
             self._results.move_to_end(key)
-            self._weights[key] = weight(result)
-            while len(self._results) > KEPT or (sum(self._weights.values()) > HEAVIEST and len(self._results) > 1):
-                self._weights.pop(self._results.popitem(last=False)[0])
+            while len(self._results) > KEPT:
+                self._results.popitem(last=False)
 
     def job(self, key: Key) -> Job | None:
         """The job of this key, waiting, running or failed; None if there is none."""
@@ -134,7 +121,7 @@ class Board:
         """The job of this key; a new one unless it runs, waits or has failed."""
         with self._lock:
             job = self._jobs.get(key)
-            if job is None or (job.future.done() and isinstance(job.future.exception(), AbandonedError)):
+            if job is None:
                 job = self._jobs[key] = Job(label)
                 self._waiting.put(partial(self._run, key, job, work))
             job.seen = time.monotonic()
@@ -152,13 +139,12 @@ class Board:
             if job is not None and job.future.done():
                 del self._jobs[key]
 
-    def _leave(self) -> None:
-        """Stops the running job. Python would end its thread within torch's code, which then aborts the process."""
-        job = self.running
-        if job is not None:
-            job.stopped = True
-            with suppress(TimeoutError):
-                job.future.exception(FAREWELL)
+    def _make_room(self, key: Key, *, abandoned: bool) -> None:
+        """Forgets a job that was abandoned; for another failure the oldest ones above FAILURES."""
+        with self._lock:
+            failed = [known for known, job in self._jobs.items() if job.future.done()]
+            for known in [key] if abandoned else failed[: max(len(failed) + 1 - FAILURES, 0)]:
+                del self._jobs[known]
 
     def _work(self) -> None:
         while True:
@@ -174,9 +160,10 @@ class Board:
         except BaseException as error:  # whatever it is belongs to the page that asked; the worker must live on
             if not isinstance(error, UserError | AbandonedError):
                 _log.exception("%s failed", job.label)
-            traceback.clear_frames(error.__traceback__)  # the failure is kept, what the work held in memory is not
-            self.running, job.ended = None, time.monotonic()
-            job.future.set_exception(error)
+            self.running = None
+            self._make_room(key, abandoned=isinstance(error, AbandonedError))
+            # Kept until somebody tries again: without the frames it came through, and all that they hold.
+            job.future.set_exception(error.with_traceback(None))
         else:
             self.running = None
             self.keep(key, result)

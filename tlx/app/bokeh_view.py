@@ -17,6 +17,8 @@ import streamlit as st
 from bokeh.embed import json_item
 from bokeh.models import LayoutDOM, SaveTool
 
+from tlx.figures.plain import plain
+
 Event = dict[str, Any]
 Handler = Callable[[Event], object]
 
@@ -93,7 +95,7 @@ def figure_json(figure: LayoutDOM) -> str:
 
     Equal text is not sent to the browser again and not drawn again.
     """
-    item = json.loads(json.dumps(json_item(figure)))  # Bokeh repeats parts by reference; each is numbered once
+    item = json.loads(json.dumps(json_item(plain(figure))))  # Bokeh repeats parts by reference; each is numbered once
     numbers: dict[str, str] = {}
     _renumber(item["doc"], numbers)
     item["root_id"] = numbers[item["root_id"]]

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from tlx.app.selection import choose
-from tlx.app.text import escape
+from tlx.app.text import csv, escape
 from tlx.figures import theme
 
 KEY = "statistics class table"
@@ -55,6 +55,15 @@ def class_table(table: pd.DataFrame, class_name: str) -> None:
         selection_mode="single-row",
         selection_default={"selection": {"rows": [at], "columns": [], "cells": []}},
         alt="Accuracy of both models on each class of the target domain's validation data",
+    )
+    st.download_button(  # Streamlit's own, above the table, would leave names that a spreadsheet takes for formulas
+        "Numbers (CSV)",
+        lambda: csv(shown(table)),
+        file_name="classes.csv",
+        mime="text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+        key="csv classes",
     )
 
 

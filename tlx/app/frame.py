@@ -24,10 +24,10 @@ from tlx.app import jobs, navigation, selection
 from tlx.app.known_cases import known_cases
 from tlx.app.navigation import link as link  # a part of the frame that pages and panels use
 from tlx.app.selection import Choice, Facts, Selection, choose
-from tlx.app.text import csv, escape, sentence
+from tlx.app.text import csv, escape, file_name, sentence
 from tlx.cases import Case
 from tlx.errors import UserError
-from tlx.notices import recent
+from tlx.figures.plain import plain
 
 ICON = "🔀"  # an emoji: a Material icon would be fetched from a font server
 ABOUT = f"**tlx {tlx.__version__}** explains and diagnoses transfer learning between two neural networks."
@@ -53,8 +53,6 @@ def page(title: str, how_to_read: str) -> Selection:
     notices = [*selection.take_notices(), *dropped]
     if notices:
         st.warning("  \n".join(notices), icon=":material/link_off:")
-    for said in recent():
-        st.warning(escape(said, 600), icon=":material/save:")
     wanted = selection.mirror(choice)
     navigation.links(links, choice)
     _sidebar(choice, facts)
@@ -84,7 +82,7 @@ def downloads(figure: LayoutDOM | Callable[[], LayoutDOM], table: pd.DataFrame, 
     row.download_button(
         "Numbers (CSV)",
         partial(csv, table),
-        file_name=f"{name}.csv",
+        file_name=file_name(name, "csv"),
         mime="text/csv",
         on_click="ignore",
         icon=":material/download:",
@@ -93,7 +91,7 @@ def downloads(figure: LayoutDOM | Callable[[], LayoutDOM], table: pd.DataFrame, 
     row.download_button(
         "Figure (HTML)",
         partial(_html, figure, name),
-        file_name=f"{name}.html",
+        file_name=file_name(name, "html"),
         mime="text/html",
         on_click="ignore",
         icon=":material/download:",
@@ -103,7 +101,7 @@ def downloads(figure: LayoutDOM | Callable[[], LayoutDOM], table: pd.DataFrame, 
 
 def _html(figure: LayoutDOM | Callable[[], LayoutDOM], name: str) -> bytes:
     drawn = figure if isinstance(figure, LayoutDOM) else figure()
-    return str(file_html(drawn, INLINE, title=name)).encode("utf-8")
+    return str(file_html(plain(drawn), INLINE, title=name)).encode("utf-8")
 
 
 def _case(choice: Choice) -> tuple[Case, Choice]:

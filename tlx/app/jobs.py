@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
@@ -23,15 +24,29 @@ from tlx.memory import NotStoredError, reading_only
 P = ParamSpec("P")
 R = TypeVar("R")
 
-FORGIVEN = 60.0  # seconds after which who has not seen a failure finds the work begun anew
 PATIENCE = 0.4  # seconds a page waits before it shows a progress bar, so that quick work does not flicker
 TICK = 0.5  # seconds between two looks at a running job
 
 
-@st.cache_resource(show_spinner=False)
+_boards: list[Board] = []
+_making = Lock()
+
+
 def board() -> Board:
-    """The one board of this process."""
-    return Board()
+    """The one board of this process.
+
+    Not kept by `st.cache_resource`: any browser may ask the server to clear that, and a board left behind would live on
+    with its thread and all it holds.
+    """
+    with _making:
+        if not _boards:
+            _boards.append(Board())
+        return _boards[0]
+
+
+def forget_board() -> None:
+    """The next call makes a new board, without jobs and results; for tests."""
+    _boards.clear()
 
 
 def key_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Key:
@@ -78,19 +93,17 @@ def result(label: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwar
     if found is not None:
         return found
     key = key_of(function, args, kwargs)
-    _forgive(key)
     job = board().start(key, label, lambda: function(*args, **kwargs))
     try:
-        return job.future.result(timeout=PATIENCE)  # type: ignore[no-any-return]
-    except TimeoutError as error:
-        if job.future.done():  # not our patience, but the work itself ended in one
-            _say_failure(key, label, error)
-        else:
-            _watch(key)
-    except AbandonedError:
+        failure = job.future.exception(timeout=PATIENCE)
+    except TimeoutError:
+        _watch(key)
+        return None
+    if failure is None:
+        return job.future.result()  # type: ignore[no-any-return]
+    if isinstance(failure, AbandonedError):
         st.rerun()
-    except Exception as error:
-        _say_failure(key, label, error)
+    _say_failure(key, label, failure)
     return None
 
 
@@ -124,23 +137,7 @@ def _say(error: UserError) -> None:
     (st.info if isinstance(error, EmptyError) else st.error)(sentence(error))
 
 
-def _forgive(key: Key) -> None:
-    """Forgets a failure of a while ago that this session has not seen: what was in the way may be gone."""
-    job = board().job(key)
-    ended = None if job is None else job.ended
-    if ended is not None and _failures().get(key) != ended and time.monotonic() - ended > FORGIVEN:
-        board().forget(key)
-
-
-def _failures() -> dict[Key, float | None]:
-    """When the failures that this session has seen happened: they stay until somebody tries again."""
-    found: dict[Key, float | None] = st.session_state.setdefault("tlx failures", {})
-    return found
-
-
-def _say_failure(key: Key, label: str, error: Exception) -> None:
-    job = board().job(key)
-    _failures()[key] = job.ended if job is not None else None
+def _say_failure(key: Key, label: str, error: BaseException) -> None:
     if isinstance(error, UserError):
         _say(error)
         if isinstance(error, EmptyError):

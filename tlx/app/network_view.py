@@ -131,9 +131,12 @@ def halves() -> tuple[DeltaGenerator, DeltaGenerator]:
     return left, right
 
 
-def with_key(drawn: figure, options: Options) -> LayoutDOM:
-    """The figure with its key below, as a file that leaves the page needs it."""
-    return column(drawn, Div(text=zigzag_key.items(options), width=700), sizing_mode="stretch_width")
+def with_key(draw: Callable[[], figure], options: Options) -> LayoutDOM:
+    """The figure, drawn anew, with its key below, as a file that leaves the page needs it.
+
+    What the page shows belongs to a document of its own already, and Bokeh lets nothing belong to two.
+    """
+    return column(draw(), Div(text=zigzag_key.items(options), width=700), sizing_mode="stretch_width")
 
 
 def label(subject: Subject, layers: Sequence[str]) -> str:

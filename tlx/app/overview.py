@@ -70,7 +70,7 @@ def facts(case: Case) -> None:
             st.caption(escape(said))
     of_network.metric(
         "Network",
-        " → ".join(dict.fromkeys(case.architecture_of(m).rpartition(":")[2].replace("_", " ") for m in MODELS)),
+        escape(" → ".join(dict.fromkeys(case.architecture_of(m).rpartition(":")[2].replace("_", " ") for m in MODELS))),
         f"{network.parameters:,} parameters",
         delta_color="off",
         delta_arrow="off",

@@ -8,24 +8,27 @@ import re
 import pandas as pd
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:&^=])")
-# What nobody sees but what changes what is seen: control characters, and those that turn the writing's direction.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LINKS = re.compile(r"(https?:(?=//)|www(?=\.)|@)", re.IGNORECASE)  # Streamlit makes links of these, escaped or not
+_JOINER = "\u2060"  # without width or looks; behind one of these it makes it none
+_NOT_IN_FILES = re.compile(r"[^\w-]+")
 
 
 def escape(text: object, limit: int = 300) -> str:
-    """`text` as Markdown that shows exactly these characters, on one line, cut after `limit` of them.
-
-    Characters that cannot be seen as such stand as "�", here and in HTML.
-    """
-    plain = _UNSEEN.sub("�", " ".join(str(text).split()))
+    """`text` as Markdown that shows exactly these characters, on one line, cut after `limit` of them."""
+    plain = " ".join(str(text).split())
     if len(plain) > limit:
         plain = plain[: limit - 1] + "…"
-    return _MARKS.sub(r"\\\1", plain)
+    return _MARKS.sub(r"\\\1", _LINKS.sub(rf"\1{_JOINER}", plain))
 
 
 def escape_html(text: object) -> str:
     """`text` as HTML that shows exactly these characters, attribute values included."""
-    return html.escape(_UNSEEN.sub("�", str(text)), quote=True)
+    return html.escape(str(text), quote=True)
+
+
+def file_name(text: str, suffix: str) -> str:
+    """A name for a downloaded file that no system takes for a path or a hidden file."""
+    return f"{_NOT_IN_FILES.sub('_', text)[:100]}.{suffix}"
 
 
 def csv(table: pd.DataFrame) -> bytes:

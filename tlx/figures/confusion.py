@@ -8,7 +8,6 @@ from bokeh.models import ColumnDataSource, CustomJSHover, FixedTicker, HoverTool
 from bokeh.plotting import figure
 
 from tlx.figures import theme
-from tlx.figures.words import plain
 
 WRITTEN = 16  # up to so many classes every cell also says its count
 NAMED = 64  # up to so many classes the axes have names; beyond, the tooltip does
@@ -105,7 +104,7 @@ def _numbers(plot: figure, counts: pd.DataFrame, model: str) -> None:
 def _axes(plot: figure, names: list[str]) -> None:
     for axis in (plot.xaxis[0], plot.yaxis[0]):
         axis.ticker = FixedTicker(ticks=[at + 0.5 for at in range(len(names))] if len(names) <= NAMED else [])
-        axis.major_label_overrides = {at + 0.5: plain(name) for at, name in enumerate(names)}
+        axis.major_label_overrides = {at + 0.5: name for at, name in enumerate(names)}
         axis.minor_tick_line_color = axis.major_tick_line_color = None
         axis.major_label_text_font_size = "12px"
     if max(map(len, names), default=0) * len(names) > 60:

@@ -13,7 +13,6 @@ from tlx.figures import theme
 from tlx.figures.pictures import Pictures
 from tlx.figures.projection import axes_table, point_table, seen_by
 from tlx.figures.sources import source_of
-from tlx.figures.words import plain
 from tlx.results import Discriminability
 
 AXIS = "#b8860b"  # dark gold: neither domain's colour, and seen on points of both
@@ -46,7 +45,7 @@ def biplot(
     """
     coordinates = seen_by(result, active) if only_active else result.coordinates
     plot = figure(
-        title=f"Class {plain(result.class_name)}, {result.model} model: what tells the domains apart",
+        title=f"Class {result.class_name}, {result.model} model: what tells the domains apart",
         height=660,
         sizing_mode="stretch_width",
         x_axis_label="along the classifier's weights u: source left, target right",

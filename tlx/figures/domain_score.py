@@ -7,7 +7,6 @@ from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, Spa
 from bokeh.plotting import figure
 
 from tlx.figures import theme
-from tlx.figures.words import plain
 from tlx.results import Discriminability
 
 BINS = 30
@@ -23,7 +22,7 @@ def domain_score(result: Discriminability, picked: tuple[str, int] | None = None
     value is marked. Sources "source", "target" (one row a bar) and "picked".
     """
     plot = figure(
-        title=f"Class {plain(result.class_name)}, {result.model} model",
+        title=f"Class {result.class_name}, {result.model} model",
         height=320,
         sizing_mode="stretch_width",
         x_axis_label="← source-like · distance from the boundary · target-like →",

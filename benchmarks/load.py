@@ -1,0 +1,233 @@
+"""Many visitors at once: page times, errors and the server's memory, on a warm cache.
+
+    PYTHONPATH=. python benchmarks/load.py [--browsers 10] [--sockets 50] [--changes 200] [--cache FOLDER]
+
+Starts a server of its own on this machine and sends to it alone: first `--browsers` tabs of headless Chromium walk
+through all pages, then `--sockets` visitors speak Streamlit's websocket protocol without a browser, then four of them
+change pages `--changes` times while the memory is watched. Ends with status 1 where anything failed.
+The browsers take processor time from the server they wait for; the websocket visitors cost next to nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, cycle, islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+from playwright.async_api import async_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from visits import DONE, DRAWN, FLAGS, PAGES, start
+from websockets.asyncio.client import ClientConnection, connect
+
+CLASSES = "0123456789"
+DEADLINE = 180.0  # seconds for one page; longer counts as an error
+
+
+@dataclass
+class Report:
+    """Seconds by page, and what went wrong."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    errors: list[str] = field(default_factory=list)
+
+    async def time(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        at = time.perf_counter()
+        try:
+            await asyncio.wait_for(work(), DEADLINE)
+            self.seconds[name].append(time.perf_counter() - at)
+        except Exception as error:
+            self.errors.append(f"{name}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+
+    def say(self, what: str) -> None:
+        for name, taken in [*self.seconds.items(), ("all pages", list(chain(*self.seconds.values())))]:
+            if taken:
+                middle, high = np.percentile(taken, [50, 95])
+                print(f"{what} {name:12} p50 {middle:6.2f} s   p95 {high:6.2f} s   {len(taken):4} visits")
+        print(f"{what} errors: {len(self.errors)}", *sorted(set(self.errors))[:10], sep="\n  ", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--browsers", type=int, default=10)
+    parser.add_argument("--sockets", type=int, default=50)
+    parser.add_argument("--changes", type=int, default=200)
+    parser.add_argument("--cache", default=os.environ.get("TLX_CACHE", ""), help="filled already; warmed up if not")
+    given = parser.parse_args()
+    given.cache = given.cache or str(Path(__file__).parent.parent / "cache")
+    server, address = start(given.cache)
+    try:
+        errors = asyncio.run(run(given, address, server.pid))
+        print(f"memory, peak: {megabytes(server.pid, 'VmHWM'):.0f} MB")
+    finally:
+        server.terminate()
+        server.wait()
+    sys.exit(1 if errors else 0)
+
+
+async def run(given: argparse.Namespace, address: str, pid: int) -> list[str]:
+    warm, browsing, speaking, changing = Report(), Report(), Report(), Report()
+    await sockets(address, warm, visitors=1, steps=len(PAGES) * len(CLASSES))
+    warm.say("warm-up")
+    say_memory("after the warm-up", pid)
+    if given.browsers:
+        await browsers(address, browsing, given.browsers)
+        browsing.say(f"{given.browsers} browsers:")
+        say_memory(f"after {given.browsers} browsers", pid)
+    if given.sockets:
+        await sockets(address, speaking, visitors=given.sockets, steps=len(PAGES))
+        speaking.say(f"{given.sockets} sockets:")
+        say_memory(f"after {given.sockets} sockets", pid)
+    if given.changes:
+        await growth(address, changing, given.changes, pid)
+        changing.say("changes:")
+    return warm.errors + browsing.errors + speaking.errors + changing.errors
+
+
+def say_memory(when: str, pid: int) -> None:
+    print(f"memory {when}: {megabytes(pid):.0f} MB", flush=True)
+
+
+def megabytes(pid: int, what: str = "VmRSS") -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
+
+
+def walk(first: int) -> Iterator[tuple[str, dict[str, str]]]:
+    """Pages with a selection, endlessly; each visitor begins at another page and class."""
+    pages = islice(cycle(PAGES), first, None)
+    for step, page in enumerate(pages):
+        class_name = CLASSES[(first + step // len(PAGES)) % len(CLASSES)]
+        yield page, {"case": "digits", "class": class_name, "layers": "conv2,conv3"}
+
+
+# Browsers
+
+
+async def browsers(address: str, report: Report, count: int) -> None:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        await asyncio.gather(*(tab(browser, address, report, first) for first in range(count)))
+        await browser.close()
+
+
+async def tab(browser: Any, address: str, report: Report, first: int) -> None:
+    """A visitor: opens a page by its address, then follows the sidebar's links through all of them."""
+    context = await browser.new_context(viewport={"width": 1440, "height": 1000})
+    page = await context.new_page()
+    page.set_default_timeout(DEADLINE * 1000)
+    page.on("pageerror", lambda error: report.errors.append(f"script error: {error}"))
+    steps = list(islice(walk(first), len(PAGES)))
+    for step, (name, query) in enumerate(steps):
+
+        async def visit(step: int = step, name: str = name, query: dict[str, str] = query) -> None:
+            if step == 0:
+                await page.goto(f"{address}/{name}?{urlencode(query)}")
+            else:
+                await page.get_by_test_id("stSidebar").get_by_role("link", name=name or "Start").click()
+                await page.wait_for_url(f"{address}/{name}?**" if name else f"{address}/?**")
+            drawn = f" && ({DRAWN})() > 0" if name else ""
+            await page.wait_for_function(f"({DONE})()" + drawn, polling=50)
+
+        await report.time(name or "Start", visit)
+        for said in await page.get_by_test_id("stException").all_inner_texts():
+            report.errors.append(f"{name or 'Start'}: {said.splitlines()[0]}")
+    await context.close()
+
+
+# Websockets
+
+
+@dataclass
+class Visitor:
+    """One session over Streamlit's websocket: asks for pages and reads what the server answers until it is done."""
+
+    socket: ClientConnection
+    received: int = 0
+
+    async def open(self, page: str, query: dict[str, str]) -> None:
+        await self._ask(page, query)
+        while fragments := await self._answer():  # a job is watched: the browser would ask again after a while
+            await asyncio.sleep(min(fragments.values()))
+            await self._ask(page, query, next(iter(fragments)))
+
+    async def _ask(self, page: str, query: dict[str, str], fragment: str = "") -> None:
+        message = BackMsg()
+        message.rerun_script.query_string = urlencode(query)
+        message.rerun_script.page_name = page
+        message.rerun_script.fragment_id = fragment
+        message.rerun_script.is_auto_rerun = bool(fragment)
+        await self.socket.send(message.SerializeToString())
+
+    async def _answer(self) -> dict[str, float]:
+        """Reads until the script has finished; the fragments that want to be run again, with their seconds."""
+        waiting: dict[str, float] = {}
+        while True:
+            raw = await self.socket.recv(decode=False)
+            self.received += len(raw)
+            message = ForwardMsg.FromString(raw)
+            kind = message.WhichOneof("type")
+            if kind == "auto_rerun":
+                waiting[message.auto_rerun.fragment_id] = message.auto_rerun.interval
+            elif kind == "delta" and message.delta.new_element.WhichOneof("type") == "exception":
+                raise RuntimeError(f"the page shows {message.delta.new_element.exception.type}")
+            elif kind == "page_not_found":
+                raise RuntimeError("there is no such page")
+            elif kind == "script_finished":
+                status = ForwardMsg.ScriptFinishedStatus.Name(message.script_finished)
+                if status in ("FINISHED_SUCCESSFULLY", "FINISHED_FRAGMENT_RUN_SUCCESSFULLY"):
+                    return waiting
+                if status != "FINISHED_EARLY_FOR_RERUN":
+                    raise RuntimeError(status)
+                waiting.clear()
+
+
+async def sockets(address: str, report: Report, *, visitors: int, steps: int, at: int = 0) -> None:
+    """So many visitors at once, each through so many pages."""
+    await asyncio.gather(*(session(address, report, first, at, steps) for first in range(visitors)))
+
+
+async def session(address: str, report: Report, first: int, at: int, steps: int) -> None:
+    where = address.replace("http", "ws", 1) + "/_stcore/stream"
+    async with connect(where, subprotocols=["streamlit"], max_size=None, ping_timeout=None) as socket:  # type: ignore[list-item]
+        visitor = Visitor(socket)
+        for page, query in islice(walk(first), at, at + steps):
+            await report.time(page or "Start", lambda page=page, query=query: visitor.open(page, query))  # type: ignore[misc]
+
+
+async def growth(address: str, report: Report, changes: int, pid: int) -> None:
+    """Four visitors change pages; memory after each tenth, and its trend over the second half."""
+    part, measured = max(changes // 40, 1), []
+    rounds = -(-changes // (4 * part))
+    begun = asyncio.Event()
+
+    async def watch() -> None:
+        while not begun.is_set():
+            done = sum(map(len, report.seconds.values()))
+            measured.append((done, megabytes(pid)))
+            await asyncio.sleep(0.5)
+
+    watching = asyncio.create_task(watch())
+    await sockets(address, report, visitors=4, steps=part * rounds)
+    begun.set()
+    await watching
+    done, used = np.array(measured).T
+    late = done >= changes / 2
+    slope = np.polyfit(done[late], used[late], 1)[0] if len(set(done[late])) > 1 else float("nan")
+    print(f"memory over {int(done[-1])} page changes: {used[0]:.0f} MB first, {used[late][0]:.0f} MB half-way, "
+          f"{used[-1]:.0f} MB last; second half {100 * slope:+.1f} MB per 100 changes")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
