@@ -177,6 +177,21 @@ def test_streamlits_protections_are_on():
             assert not [word for word in off if word in said], path
 
 
+def test_strangers_are_told_no_path(page, monkeypatch, tmp_path, caplog):
+    """Why a case file cannot be used goes to the log; the page says only that there is one."""
+    monkeypatch.setenv("TLX_CASES", str(tmp_path / "missing.toml"))
+    monkeypatch.setenv("TLX_PUBLIC", "1")
+    page.run()
+    assert "cannot be used at present" in text_of(page)
+    assert "missing" not in text_of(page)
+    assert "missing" in caplog.text
+
+
+def test_only_the_form_for_new_cases_has_fields_to_write_in():
+    """That page is closed to strangers (tests/test_page_new_case.py); elsewhere visitors choose among what is there."""
+    assert {path.name for path in CODE if typed(path)} == {"6_New_case.py", "case_form.py"}
+
+
 def typed(path: Path) -> set[str]:
     """Widgets of a file into which a visitor can write anything."""
     found = calls(ast.parse(path.read_text(encoding="utf-8")))

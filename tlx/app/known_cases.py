@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tlx import casefile, cases
 from tlx.app.text import escape, sentence
 from tlx.cases import Case
 from tlx.errors import CaseError, UserError
+
+_log = logging.getLogger("tlx.cases")
 
 
 def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[str]]:
@@ -33,6 +36,9 @@ def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[str]]:
             problems.append(f"Another case is called {escape(repr(case.name))} too, so {escape(where)} is left out.")
             continue
         found[case.name] = case
+    if problems and os.environ.get("TLX_PUBLIC"):  # strangers are told no path
+        _log.warning("%s", "\n".join(problems))
+        problems = ["A case of this server cannot be used at present; its log says why."]
     return found, problems
 
 
