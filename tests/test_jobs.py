@@ -6,6 +6,7 @@ import threading
 import time
 
 import counted_work
+import numpy as np
 import pytest
 import streamlit as st
 from counted_work import CASE, Work, remembered
@@ -13,8 +14,10 @@ from streamlit.testing.v1 import AppTest
 from streamlit_help import run_to_end, script, text_of
 
 from tlx.app import board, jobs
-from tlx.app.board import Board, Job
+from tlx.app.board import AbandonedError, Board, Job
 from tlx.app.jobs import duration, key_of, progress_text
+from tlx.errors import EmptyError
+from tlx.progress import track
 
 
 @pytest.fixture(autouse=True)
@@ -156,6 +159,66 @@ def test_only_the_newest_failures_are_remembered(monkeypatch):
     assert [name for name in "abc" if ours.job((name,)) is not None] == ["b", "c"]
 
 
+def other_visitor():
+    """Another session of the same server."""
+    other = AppTest.from_function(asking_page, default_timeout=60)
+    other.query_params["ask"] = "broken"
+    return other
+
+
+def test_a_failure_is_told_to_others_for_a_minute_only(work, monkeypatch):
+    """Who comes within a minute hears of it; who comes later has the work done anew; who saw it keeps the sentence."""
+    shown = run_to_end(page("broken"))
+    run_to_end(other_visitor())
+    assert work.runs == ["x"]
+    monkeypatch.setattr(jobs, "FORGIVEN", 0.0)
+    shown.run()
+    assert work.runs == ["x"]
+    assert shown.error
+    late = run_to_end(other_visitor())
+    assert work.runs == ["x", "x"]
+    assert late.error
+
+
+def test_a_failure_is_kept_without_what_the_work_held():
+    """The exception stays for the pages; the large arrays in the frames it passed do not."""
+    import gc
+    import weakref
+
+    class Large:
+        pass
+
+    alive = []
+
+    def work():
+        large = Large()
+        alive.append(weakref.ref(large))
+        raise EmptyError("nothing there")
+
+    ours = Board()
+    job = ours.start(("k",), "k", work)
+    assert isinstance(job.future.exception(timeout=20), EmptyError)
+    gc.collect()
+    assert alive[0]() is None
+
+
+def test_a_job_ends_at_its_next_report_when_the_process_ends():
+    """The process waits for it a moment, and the page that asked is not told of a failure."""
+    ours, began = Board(), threading.Event()
+
+    def work():
+        for _ in track(range(10_000), "steps"):
+            began.set()
+            time.sleep(0.01)
+
+    job = ours.start(("k",), "k", work)
+    assert began.wait(20)
+    ours._leave()
+    assert job.future.done()
+    assert isinstance(job.future.exception(), AbandonedError)
+    assert ours.running is None
+
+
 def test_an_offer_waits_for_its_button(work):
     """Nothing is computed before the button is pressed; the button says what it costs."""
     work.go.set()
@@ -192,6 +255,20 @@ def test_memory_is_bounded(monkeypatch):
     assert kept.held(("a",)) == (1,)
     kept.keep(("c",), 3)
     assert [kept.held((name,)) for name in "abc"] == [(1,), None, (3,)]
+
+
+def test_memory_is_bounded_by_weight(monkeypatch):
+    """Arrays that no disk took count with their bytes; the newest result stays whatever it weighs."""
+    monkeypatch.setattr(board, "HEAVIEST", 2_000)
+    kept = Board()
+    for name in "abc":
+        kept.keep((name,), np.zeros(100))
+    assert [kept.held((name,)) is not None for name in "abc"] == [False, True, True]
+    kept.keep(("d",), np.zeros(1_000))
+    assert [kept.held((name,)) is not None for name in "bcd"] == [False, False, True]
+    kept.keep(("d",), "light")
+    kept.keep(("e",), np.zeros(100))
+    assert kept.held(("d",)) == ("light",)
 
 
 def test_the_key_knows_case_and_arguments():

@@ -2,17 +2,19 @@
 
 One job for each (function, case, arguments): a double click, a second tab or another person waits for the same one.
 One worker thread, because models carry hooks while they are analysed and a demo host has memory for one analysis only.
-A queued job that no page waits for any more is dropped; a running one is finished, since its result is stored.
-Nothing of Streamlit is called here.
+A queued job that no page waits for any more is dropped; a running one is finished, since its result is stored. When
+the process ends, a running one is stopped at its next report. Nothing of Streamlit is called here.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
@@ -21,18 +23,21 @@ from typing import Any
 
 from tlx.errors import UserError
 from tlx.progress import listening
+from tlx.store import weight
 
 Key = tuple[Any, ...]
 
 KEPT = 256  # results held in memory; arrays of stored results are memory-mapped, so most of them cost little
 FAILURES = 64  # failed jobs that are remembered, so that a page says why and offers to try again
+HEAVIEST = 256 * 2**20  # bytes that they take together, the newest excepted: more where nothing can be stored
 ABANDONED = 6.0  # seconds after which a queued job nobody looked at is dropped
+FAREWELL = 5.0  # seconds that the process waits at its end for a running job to notice it
 
 _log = logging.getLogger("tlx.jobs")
 
 
 class AbandonedError(Exception):
-    """Nobody waited for the job any more when its turn came."""
+    """Nobody waited for the job any more when its turn came, or the process ends."""
 
 
 @dataclass(eq=False)
@@ -54,10 +59,14 @@ class Job:
     future: Future[Any] = field(default_factory=Future)
     steps: list[Step] = field(default_factory=list)
     began: float | None = None
+    ended: float | None = None
     seen: float = field(default_factory=time.monotonic)
+    stopped: bool = False
 
     def listen(self, doing: str, done: int, total: int) -> None:
         """A report from the stages: of a loop known already, or of a new one within the innermost."""
+        if self.stopped:
+            raise AbandonedError
         known = next((at for at, step in enumerate(self.steps) if step.doing == doing), len(self.steps))
         outer = self.steps[:known]
         if done < total:
@@ -91,10 +100,13 @@ class Board:
         self._lock = Lock()
         self._jobs: dict[Key, Job] = {}
         self._results: OrderedDict[Key, Any] = OrderedDict()
+        self._weights: dict[Key, int] = {}
         self.running: Job | None = None
         self._waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
         # A daemon, unlike an executor's threads: stopping the server does not wait for an hour's work to end.
-        Thread(target=self._work, name="tlx-job", daemon=True).start()
+        self._thread = Thread(target=self._work, name="tlx-job", daemon=True)
+        self._thread.start()
+        atexit.register(self._leave)
 
     def held(self, key: Key) -> tuple[Any] | None:
         """The result in a tuple of one, if it is in memory."""
@@ -109,8 +121,9 @@ class Board:
         with self._lock:
             self._results[key] = result
             self._results.move_to_end(key)
-            while len(self._results) > KEPT:
-                self._results.popitem(last=False)
+            self._weights[key] = weight(result)
+            while len(self._results) > KEPT or (sum(self._weights.values()) > HEAVIEST and len(self._results) > 1):
+                self._weights.pop(self._results.popitem(last=False)[0])
 
     def job(self, key: Key) -> Job | None:
         """The job of this key, waiting, running or failed; None if there is none."""
@@ -146,6 +159,14 @@ class Board:
             for known in [key] if abandoned else failed[: max(len(failed) + 1 - FAILURES, 0)]:
                 del self._jobs[known]
 
+    def _leave(self) -> None:
+        """Stops the running job. Python would end its thread within torch's code, which then aborts the process."""
+        job = self.running
+        if job is not None:
+            job.stopped = True
+            with suppress(TimeoutError):
+                job.future.exception(FAREWELL)
+
     def _work(self) -> None:
         while True:
             self._waiting.get()()
@@ -160,7 +181,7 @@ class Board:
         except BaseException as error:  # whatever it is belongs to the page that asked; the worker must live on
             if not isinstance(error, UserError | AbandonedError):
                 _log.exception("%s failed", job.label)
-            self.running = None
+            self.running, job.ended = None, time.monotonic()
             self._make_room(key, abandoned=isinstance(error, AbandonedError))
             # Kept until somebody tries again: without the frames it came through, and all that they hold.
             job.future.set_exception(error.with_traceback(None))

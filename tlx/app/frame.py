@@ -28,6 +28,7 @@ from tlx.app.text import csv, escape, file_name, sentence
 from tlx.cases import Case
 from tlx.errors import UserError
 from tlx.figures.plain import plain
+from tlx.notices import recent
 
 ICON = "🔀"  # an emoji: a Material icon would be fetched from a font server
 ABOUT = f"**tlx {tlx.__version__}** explains and diagnoses transfer learning between two neural networks."
@@ -53,6 +54,8 @@ def page(title: str, how_to_read: str) -> Selection:
     notices = [*selection.take_notices(), *dropped]
     if notices:
         st.warning("  \n".join(notices), icon=":material/link_off:")
+    for said in recent():
+        st.warning(escape(said, 600), icon=":material/save:")
     wanted = selection.mirror(choice)
     navigation.links(links, choice)
     _sidebar(choice, facts)

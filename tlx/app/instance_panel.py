@@ -1,7 +1,7 @@
 """The parts of the instance view around its scatterplots: class choice, view options, lasso and gallery (5.2).
 
-What was chosen by lasso lives in the session under one key of ours, as (domain, index) pairs: it holds in both
-models' plots and outlives a change of layer, as long as its instances are drawn.
+What was chosen by lasso lives in the session under one key of ours, as (domain, index) pairs of a case: it holds in
+both models' plots and outlives a change of layer, as long as its instances are drawn; another case has none of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import streamlit as st
 from tlx.app import pictures as views
 from tlx.app.bokeh_view import Event
 from tlx.app.layout import beside
-from tlx.app.selection import InstanceRef, choose
+from tlx.app.selection import InstanceRef, case_name, choose
 from tlx.app.text import csv, escape_html
 from tlx.cases import DOMAINS
 from tlx.figures.pictures import Pictures
@@ -118,9 +118,11 @@ def class_list(instances: pd.DataFrame, colours: Mapping[str, str]) -> None:
 
 
 def lasso() -> list[Pair]:
-    """The instances last chosen by lasso or box, in the order of the plot."""
-    pairs: list[Pair] = st.session_state.get(_LASSO, [])
-    return pairs
+    """The instances of the case last chosen by lasso or box, in the order of the plot."""
+    case: str | None
+    pairs: list[Pair]
+    case, pairs = st.session_state.get(_LASSO, (None, []))
+    return pairs if case == case_name() else []
 
 
 def indices_of(points: pd.DataFrame, pairs: list[Pair]) -> list[int]:
@@ -132,7 +134,7 @@ def indices_of(points: pd.DataFrame, pairs: list[Pair]) -> list[int]:
 
 def gather(pairs: list[Pair]) -> None:
     """Makes these instances the ones the gallery shows and the plots mark."""
-    st.session_state[_LASSO] = pairs
+    st.session_state[_LASSO] = (case_name(), pairs)
 
 
 def take_points(points: pd.DataFrame) -> Callable[[Event], None]:

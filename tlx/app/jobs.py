@@ -24,6 +24,7 @@ from tlx.memory import NotStoredError, reading_only
 P = ParamSpec("P")
 R = TypeVar("R")
 
+FORGIVEN = 60.0  # seconds after which who has not seen a failure finds the work begun anew
 PATIENCE = 0.4  # seconds a page waits before it shows a progress bar, so that quick work does not flicker
 TICK = 0.5  # seconds between two looks at a running job
 
@@ -93,6 +94,7 @@ def result(label: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwar
     if found is not None:
         return found
     key = key_of(function, args, kwargs)
+    _forgive(key)
     job = board().start(key, label, lambda: function(*args, **kwargs))
     try:
         failure = job.future.exception(timeout=PATIENCE)
@@ -137,7 +139,23 @@ def _say(error: UserError) -> None:
     (st.info if isinstance(error, EmptyError) else st.error)(sentence(error))
 
 
+def _forgive(key: Key) -> None:
+    """Forgets a failure of a while ago that this session has not seen: what was in the way may be gone."""
+    job = board().job(key)
+    ended = None if job is None else job.ended
+    if ended is not None and _failures().get(key) != ended and time.monotonic() - ended > FORGIVEN:
+        board().forget(key)
+
+
+def _failures() -> dict[Key, float | None]:
+    """When the failures that this session has seen happened: they stay until somebody tries again."""
+    found: dict[Key, float | None] = st.session_state.setdefault("tlx failures", {})
+    return found
+
+
 def _say_failure(key: Key, label: str, error: BaseException) -> None:
+    job = board().job(key)
+    _failures()[key] = job.ended if job is not None else None
     if isinstance(error, UserError):
         _say(error)
         if isinstance(error, EmptyError):

@@ -186,6 +186,12 @@ def current() -> Choice:
     return choice
 
 
+def case_name() -> str | None:
+    """The name of the session's case as it is now; None before any page was drawn."""
+    choice: Choice = st.session_state.get(_CHOICE, Choice())
+    return choice.case
+
+
 def choose(**changes: Any) -> None:
     """Changes the shared selection: any of case, class_name, layers, neuron, instance. Call it in a callback.
 
