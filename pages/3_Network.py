@@ -52,10 +52,9 @@ with left:
     images = [jobs.result("Drawing what neurons look for", pipeline.feature_images, case, *one) for one in wanted]
     neuron_panel.images(neuron, like, images)
     values = {
-        model: jobs.require("Reading the conductance", pipeline.conductance, case, model, "target") for model in MODELS
+        model: jobs.require("Reading the conductance", pipeline.conductance_on, case, model, name) for model in MODELS
     }
-    instances = pipeline.instances_of(case, "target", name)
-    parts = neuron_panel.conductances(neuron, like, values, instances)
+    parts = neuron_panel.conductances(neuron, like, values)
     bokeh_view(conductance(parts), key="neuron conductance", label=neuron_panel.label(neuron))
     neuron_panel.features_link(selection, neuron)
 with right:
@@ -67,9 +66,9 @@ with right:
         asked_for = [(model, layer, (index,)) for model, layer, index in ends]
         seen = [jobs.result("Drawing what neurons look for", pipeline.feature_images, case, *one) for one in asked_for]
         weight_panel.images(subject, ends, seen)
-        active = jobs.result("Measuring activations", pipeline.activations, case, edge.model, "target")
+        active = jobs.result("Measuring activations", pipeline.activation_on, case, edge.model, name)
         if active is not None:
-            instance = weight_panel.instance_picker(active, edge, instances, selection.instance)
+            instance = weight_panel.instance_picker(active, edge, selection.instance)
             asked = (case, edge.model, edge.pair, (edge.first, edge.second), instance)
             response = jobs.result("Measuring the kernel's response", pipeline.kernel_response, *asked)
             weight_panel.draw(response, edge, instance)
@@ -81,8 +80,8 @@ served = pictures.serve(sheets)
 crops = jobs.result("Finding what the neuron sees", pipeline.crops, case, neuron.model, neuron.layer, neuron.index)
 for domain, column in zip(DOMAINS, st.columns(2, gap="large"), strict=True):
     with column:
-        activations = jobs.result("Measuring activations", pipeline.activations, case, neuron.model, domain)
-        neuron_panel.gallery(served, activations, table, neuron, domain)
+        strongest = jobs.result("Measuring activations", pipeline.strongest, case, neuron.model, domain)
+        neuron_panel.gallery(served, strongest, table, neuron, domain)
         neuron_panel.parts_seen(crops, network.layer(neuron.layer), domain)
 
 st.subheader("Reuse over depth", anchor=False)

@@ -6,4 +6,5 @@ import os
 import tempfile
 
 os.environ["TLX_CACHE"] = os.environ.get("TLX_TEST_CACHE") or tempfile.mkdtemp(prefix="tlx-tests-")
+os.environ["TLX_SHIPPED"] = "0"  # nor what tlx ships
 os.environ.setdefault("OMP_NUM_THREADS", "1")

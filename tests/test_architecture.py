@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BASE = {"errors", "results", "cases", "casefile", "builtin", "digests", "files", "listings", "progress", "memory"}
-BASE |= {"notices", "store", "shelves", "locks"}
+BASE |= {"notices", "store", "shelves", "locks", "bundle", "codec"}
 ROOMS = {"app", "figures", "pipeline", "__main__", "__init__"}
 STAGES = {path.stem for path in (ROOT / "tlx").glob("*.py")} - BASE - ROOMS
 

@@ -9,6 +9,7 @@ from tlx.app.selection import NeuronRef
 from tlx.errors import EmptyError
 from tlx.figures.zigzag_layout import EdgeHit
 from tlx.figures.zigzag_subject import Options, layout_of
+from tlx.results import Strongest
 
 PAGE = "pages/3_Network.py"
 LAYERS = tuple(toy.UNITS)
@@ -220,8 +221,11 @@ def test_places_are_said_as_ordinals(number, said):
 def test_the_top_instances_are_those_of_the_largest_activation():
     """Activations grow with the instance's number, so the last ones lead."""
     neuron = NeuronRef("target", "conv2", 1)
-    rows = neuron_panel.top_instances(toy.activations(None, "target", "target"), toy.instances(None), neuron, "target")
-    assert rows["instance"].tolist() == list(range(19, 19 - neuron_panel.TOP, -1))
+    values = toy.activations(None, "target", "target")
+    best = np.argsort(-values.values, axis=0, kind="stable")[: pipeline.STRONGEST]
+    strongest = Strongest(best, np.take_along_axis(values.values, best, axis=0), values.layers, values.units)
+    rows = neuron_panel.top_instances(strongest, toy.instances(None), neuron, "target")
+    assert rows["instance"].tolist() == list(range(19, 19 - pipeline.STRONGEST, -1))
     assert rows["caption"].iloc[0] == "<b>pen</b>: 5.2"
 
 

@@ -162,6 +162,12 @@ def sheets(case, domain):
     return thumbnails.thumbnails(images(case, domain))
 
 
+# The pipeline's own, without its store: they read the conductance and activations above.
+STRONGEST, CONDUCTANCE_ON, ACTIVATION_ON = (
+    function.__wrapped__ for function in (pipeline.strongest, pipeline.conductance_on, pipeline.activation_on)
+)
+
+
 def install(monkeypatch):
     """Puts these results in place of the pipeline's, all of them at hand."""
     replaced = {
@@ -176,6 +182,9 @@ def install(monkeypatch):
         "reuse": compared,
         "conductance": conductance,
         "activations": activations,
+        "strongest": STRONGEST,
+        "conductance_on": CONDUCTANCE_ON,
+        "activation_on": ACTIVATION_ON,
         "feature_images": feature_images,
         "crops": crops,
         "kernel_response": kernel_response,

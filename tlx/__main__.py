@@ -3,6 +3,7 @@
     cases               the cases at hand and what each still needs
     run CASE            computes everything a case's pages show, with progress; stopped and started again it goes on
     train CASE          trains the source and target models and the control anew and writes them as files
+    export CASE FILE    writes everything a case's pages show into one file (.tlx), which tlx opens without torch
     check FILE          says whether a case file will work, and if not, why
     cache               how much stored results take, case by case; --clear removes what is asked for
 
@@ -12,6 +13,7 @@ CASE is a built-in name or the path of a case file.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +26,7 @@ from typing import Any
 import joblib
 from tqdm import tqdm
 
-from tlx import builtin, cases, memory, pipeline, progress, shelves
+from tlx import builtin, bundle, cases, memory, pipeline, progress, shelves
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import EmptyError, UserError
 
@@ -63,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("case", metavar="CASE", help="a built-in name or the path of a case file")
     train.add_argument("--out", type=Path, help="folder for the files (default: where the case's checkpoints are)")
     train.set_defaults(command=_train)
+    export = commands.add_parser("export", help="write a case's results into one file that tlx opens without torch")
+    export.add_argument("case", metavar="CASE", help="a built-in name or the path of a case file")
+    export.add_argument("file", metavar="FILE", type=Path, help="the bundle to write, ending in .tlx")
+    export.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes (default: all)")
+    export.add_argument("--stored-only", action="store_true", help="compute nothing: only what is stored already")
+    export.add_argument("--slim", action="store_true", help="of all classes but the first only what fits a repository")
+    export.set_defaults(command=_export)
     check = commands.add_parser("check", help="say whether a case file will work")
     check.add_argument("case", metavar="FILE", help="the path of a case file, or a built-in name")
     check.set_defaults(command=_check)
@@ -93,7 +102,7 @@ def _state(case: Case) -> Iterator[tuple[str, bool]]:
 
 
 def _run(given: argparse.Namespace) -> None:
-    case, began = cases.load_case(given.case), time.perf_counter()
+    case, began = _computable(given.case), time.perf_counter()
     spent: dict[str, float] = {}
     with _backend(given):
         for stage, step in _steps(case, given.classes, features=not given.no_features):
@@ -179,11 +188,49 @@ def _unless_empty(step: Callable[[], object]) -> None:
 def _train(given: argparse.Namespace) -> None:
     from tlx import training
 
-    case = cases.load_case(given.case)
+    case = _computable(given.case)
     folder = given.out or _home(case)
     both = {domain: pipeline.images(case, domain) for domain in DOMAINS}
     for path in training.train_all(case, both, folder, kept=pipeline.unfinished(case), told=_say_epoch):
         print(f"written: {path}")
+
+
+def _export(given: argparse.Namespace) -> None:
+    case = _computable(given.case)
+    if given.file.suffix != bundle.SUFFIX:
+        raise UserError(f"a bundle's name ends in {bundle.SUFFIX}, and {given.file.name!r} does not")
+    try:
+        with bundle.Writer(given.file, case, memory.CACHE_VERSION) as writer:
+            for request in _requests(case, given):
+                if request.stored or (request.at_once and not given.stored_only):
+                    request.export(writer)
+            count = len(writer)
+    except OSError as error:
+        raise UserError(f"{given.file} cannot be written ({error.strerror or error})") from None
+    print(f"{given.file}: {count:,} results, {given.file.stat().st_size / 1e6:.1f} MB")
+
+
+def _requests(case: Case, given: argparse.Namespace) -> Iterator[Any]:
+    """What to export, each result once, in an order in which every one finds what it is made of."""
+    from tlx.app import shown
+
+    seen: set[Any] = set()
+    names = given.classes or pipeline.classes(case)
+    for name in names:
+        pipeline.instances_of(case, "target", name)  # names the valid classes where this one is unknown
+    parts = [shown.of_case(case), *(shown.of_class(case, name) for name in names), shown.on_click(case)]
+    for request in progress.track(itertools.chain.from_iterable(parts), "exporting"):
+        if (key := (request.name, *request.arguments[1:])) not in seen:
+            seen.add(key)
+            yield request
+
+
+def _computable(name: str) -> Case:
+    """The case, if it is one that something can be computed for. Raises UserError for a bundle."""
+    case = cases.load_case(name)
+    if case.bundle:
+        raise UserError(f"{name} is a bundle: it holds results, and nothing can be computed from it")
+    return case
 
 
 def _say_epoch(rows: list[dict[str, Any]]) -> None:
@@ -202,6 +249,10 @@ def _home(case: Case) -> Path | None:
 
 
 def _check(given: argparse.Namespace) -> int:
+    if Path(given.case).suffix == bundle.SUFFIX:
+        held = bundle.of(cases.load_case(given.case))
+        print(f"{given.case}: a whole bundle of case {held.case.name!r} with {len(held.results):,} results")
+        return 0
     from tlx import inspection
 
     found = inspection.inspect(given.case)

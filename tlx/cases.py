@@ -99,7 +99,7 @@ class Case:
     (zero after normalisation) or "black"; n_steps: path steps of layer conductance; precision: "float32" or "bfloat16",
     which processors that have it compute conductance with about twice as fast; seed: of embedding and feature images;
     files: digest of every file the case depends on, by role; home: the folder of the case file, where a module that
-    `architecture` names may lie.
+    `architecture` names may lie; bundle: the file all results come from, where the case was opened from one.
     """
 
     name: str
@@ -121,6 +121,7 @@ class Case:
     seed: int = 0
     files: tuple[tuple[str, str], ...] = ()
     home: str = ""
+    bundle: str = ""
 
     def domain(self, name: str) -> Domain:
         """The domain called "source" or "target"."""
@@ -198,7 +199,7 @@ def missing(case: Case) -> str:
 
 
 def load_case(name: str | Path) -> Case:
-    """A case by its built-in name or by the path of its TOML file.
+    """A case by its built-in name or by the path of its TOML file or bundle (.tlx).
 
     File facts are read anew at each call, so that a changed checkpoint or image folder gives another fingerprint.
     Raises CaseError saying which key, name or file is wrong and what would be right.
@@ -209,8 +210,12 @@ def load_case(name: str | Path) -> Case:
     case = known.get(str(name))
     if case is None:
         path = Path(name)
+        if path.suffix == ".tlx":
+            from tlx import bundle, memory
+
+            return bundle.load(path, memory.CACHE_VERSION)
         if path.suffix != ".toml":
-            raise CaseError(unknown("case", name, known) + ", or the path of a case file (.toml)")
+            raise CaseError(unknown("case", name, known) + ", or the path of a case file (.toml) or a bundle (.tlx)")
         case = casefile.read(path)
     elif why := missing(case):
         raise CaseError(why)

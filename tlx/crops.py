@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from tlx.results import Activations, DomainImages, Layer
+from tlx.results import Activations, Crop, DomainImages, Layer
 
 GREY = 128  # beyond the image's edge: about what padding with zeros means to a network fed with normalised images
-
-
-@dataclass(frozen=True, eq=False)
-class Crop:
-    """A part of an instance's image and the neuron's largest activation there.
-
-    pixels: (h, w, channels) uint8; instance: index in its domain; label: class name; activation: no unit.
-    """
-
-    pixels: np.ndarray
-    instance: int
-    label: str
-    activation: float
 
 
 def crop(pixels: np.ndarray, layer: Layer, position: int) -> np.ndarray:

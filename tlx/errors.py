@@ -34,6 +34,14 @@ class EmptyError(UserError):
     """The question is sound, but there is nothing to answer it with (a class without instances, say)."""
 
 
+class BundleError(UserError):
+    """A file is no bundle of this tlx, or a damaged one."""
+
+
+class NotExportedError(EmptyError):
+    """A result was asked for that a bundle does not hold; from a bundle nothing is computed."""
+
+
 def unknown(kind: str, given: object, valid: Iterable[object], shown: int = 8) -> str:
     """Says `kind 'given' is unknown; did you mean …; one of a, b, c, …` for any choice from a list."""
     names = [str(name) for name in valid]

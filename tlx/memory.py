@@ -21,12 +21,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints
 
 import joblib
 
-from tlx import shelves
+from tlx import bundle, shelves
 from tlx.cases import Case
+from tlx.errors import EmptyError, SelectionError
 from tlx.locks import one_at_a_time
 from tlx.store import UnreadableError
 
@@ -69,6 +70,8 @@ class Memoized(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         key, case, rest = self._key(args, kwargs)
+        if (found := self._exported(case, rest)) is not None:
+            return found[0]
         stored = self._store(key)
         try:
             if stored.check_call_in_cache(key, case, **rest):
@@ -87,7 +90,9 @@ class Memoized(Generic[P, R]):
     def is_stored(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether the result is at hand, so that the call returns at once."""
         key, case, rest = self._key(args, kwargs)
-        return bool(self._store(key).check_call_in_cache(key, case, **rest))
+        if self._is_exported(case, rest):
+            return True
+        return not case.bundle and bool(self._store(key).check_call_in_cache(key, case, **rest))
 
     def _key(self, args: Any, kwargs: Any) -> tuple[str, Case, dict[str, Any]]:
         bound = self._signature.bind(*args, **kwargs)
@@ -95,6 +100,33 @@ class Memoized(Generic[P, R]):
         case, *_ = bound.args
         rest = dict(list(bound.arguments.items())[1:])
         return case.fingerprint(self._part), case, rest
+
+    def _exported(self, case: Case, rest: dict[str, Any]) -> tuple[R] | None:
+        """The result in a tuple of one, from the case's bundle or from what tlx ships; None where it is neither's."""
+        if case.bundle:
+            return (bundle.exported(case, self._name, rest, self._hint),)
+        shipped = bundle.shipped(case, self._part, CACHE_VERSION)
+        return None if shipped is None else shipped.answer(bundle.key_of(self._name, rest), self._hint)
+
+    def _is_exported(self, case: Case, rest: dict[str, Any]) -> bool:
+        found = bundle.of(case) if case.bundle else bundle.shipped(case, self._part, CACHE_VERSION)
+        return found is not None and found.holds(bundle.key_of(self._name, rest))
+
+    @property
+    def _name(self) -> str:
+        return f"{self._function.__module__}.{self._function.__qualname__}"
+
+    @functools.cached_property
+    def _hint(self) -> Any:
+        return get_type_hints(self._function)["return"]
+
+    def export(self, writer: bundle.Writer, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Adds the result to a bundle, computed if it must be, or the sentence that says why there is none."""
+        _, _, rest = self._key(args, kwargs)
+        try:
+            writer.add(self._name, rest, self(*args, **kwargs), self._hint)
+        except (EmptyError, SelectionError) as error:
+            writer.add_error(self._name, rest, error)
 
     def _store(self, key: str) -> Any:
         return _stored(self._function, location() / key)

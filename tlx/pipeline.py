@@ -17,13 +17,13 @@ import pandas as pd
 
 from tlx import errors
 from tlx.cases import DOMAINS, MODELS, Case, check_unchanged
-from tlx.crops import Crop
 from tlx.memory import location, memoized
 from tlx.results import (
     Abstraction,
     Activations,
     Comparison,
     Conductance,
+    Crop,
     Discriminability,
     DomainImages,
     Edges,
@@ -31,14 +31,17 @@ from tlx.results import (
     KernelResponse,
     LayerGap,
     Network,
+    OnClass,
     Pair,
     Reuse,
     Silenced,
+    Strongest,
     Thumbnails,
     TrainedModel,
     Transferability,
 )
 
+STRONGEST = 6  # instances kept for each neuron
 SHARD = 64  # instances whose conductance is computed and stored together; what a killed run loses at most
 
 
@@ -159,6 +162,7 @@ def predictions(case: Case, model: str, domain: str) -> pd.DataFrame:
     )
 
 
+@memoized("models")
 def transferability(case: Case) -> Transferability:
     """Best target-model minus best source-model accuracy on target validation, with a paired interval (5.1)."""
     from tlx import statistics
@@ -179,7 +183,7 @@ def class_table(case: Case) -> pd.DataFrame:
     """
     from tlx import statistics
 
-    of_domain = {domain: images(case, domain).classes for domain in DOMAINS}
+    of_domain = {domain: catalogue(case, domain).classes for domain in DOMAINS}
     both = {model: predictions(case, model, "target") for model in MODELS}
     table = statistics.class_table(both["source"], both["target"], of_domain)
     return table[table["class_name"].isin(classes(case))].reset_index(drop=True)
@@ -198,7 +202,7 @@ def instances(case: Case) -> pd.DataFrame:
     from tlx import statistics
 
     told = {(model, domain): predictions(case, model, domain) for model in MODELS for domain in DOMAINS}
-    return statistics.instance_table(told, {domain: images(case, domain).names for domain in DOMAINS})
+    return statistics.instance_table(told, {domain: catalogue(case, domain).names for domain in DOMAINS})
 
 
 @memoized("data")
@@ -249,6 +253,31 @@ def activations(case: Case, model: str, domain: str) -> Activations:
     from tlx import activations as stage
 
     return stage.of_domain(load_model(case, model), network_of(case, model), images(case, domain), case)
+
+
+@memoized()
+def strongest(case: Case, model: str, domain: str) -> Strongest:
+    """The few instances of a domain that activate each neuron most (method 7)."""
+    found = activations(case, model, domain)
+    best = np.argsort(-found.values, axis=0, kind="stable")[:STRONGEST].astype(np.int32)
+    return Strongest(best, np.take_along_axis(found.values, best, axis=0), found.layers, found.units)
+
+
+@memoized()
+def conductance_on(case: Case, model: str, class_name: str) -> OnClass:
+    """Conductance on the target instances of one class: what pages show of it, a small part of the whole."""
+    return _on_class(case, conductance(case, model, "target"), class_name)
+
+
+@memoized()
+def activation_on(case: Case, model: str, class_name: str) -> OnClass:
+    """Largest activations on the target instances of one class."""
+    return _on_class(case, activations(case, model, "target"), class_name)
+
+
+def _on_class(case: Case, found: Conductance | Activations, class_name: str) -> OnClass:
+    chosen = _chosen(case, class_name)
+    return OnClass(chosen, np.ascontiguousarray(found.values[chosen]), found.layers, found.units)
 
 
 def classes(case: Case) -> tuple[str, ...]:
@@ -332,7 +361,7 @@ def reuse_by_class(case: Case) -> dict[str, Reuse]:
     """The same for every class that the target domain has instances of."""
     from tlx.progress import track
 
-    ours = images(case, "target")
+    ours = catalogue(case, "target")
     names = [name for name in ours.classes if len(ours.of_class(name))]
     return {name: reuse(case, name) for name in track(names, "reuse, class by class")}
 

@@ -199,6 +199,55 @@ class Activations:
         return means
 
 
+@dataclass(frozen=True, eq=False)
+class Strongest:
+    """The instances of one domain that activate each neuron of one model most, strongest first.
+
+    instances: (K, sum of U) int32 index in the domain; values: (K, sum of U) float32 their activations.
+    """
+
+    instances: np.ndarray
+    values: np.ndarray
+    layers: tuple[str, ...]
+    units: tuple[int, ...]
+
+    def of(self, layer: str, neuron: int) -> tuple[np.ndarray, np.ndarray]:
+        """(K,) instances and (K,) activations of one neuron."""
+        both = [layer_columns(one, self.layers, self.units, layer)[:, neuron] for one in (self.instances, self.values)]
+        return both[0], both[1]
+
+
+@dataclass(frozen=True, eq=False)
+class OnClass:
+    """One number for each neuron of one model on each target instance of a class: conductance, or activation.
+
+    instances: (n,) ascending index in the target domain; values: (n, sum of U) float32.
+    """
+
+    instances: np.ndarray
+    values: np.ndarray
+    layers: tuple[str, ...]
+    units: tuple[int, ...]
+
+    def of(self, layer: str, neuron: int) -> np.ndarray:
+        """(n,) of one neuron."""
+        numbers: np.ndarray = layer_columns(self.values, self.layers, self.units, layer)[:, neuron]
+        return numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """A part of an instance's image and the neuron's largest activation there.
+
+    pixels: (h, w, channels) uint8; instance: index in its domain; label: class name; activation: no unit.
+    """
+
+    pixels: np.ndarray
+    instance: int
+    label: str
+    activation: float
+
+
 def layer_columns(values: np.ndarray, layers: tuple[str, ...], units: tuple[int, ...], name: str) -> np.ndarray:
     """The columns of `values` (N, sum of units) that belong to one layer."""
     if name not in layers:

@@ -11,8 +11,8 @@ import streamlit as st
 from PIL import Image
 
 from tlx.app.text import escape_html
-from tlx.crops import Crop
 from tlx.figures import theme
+from tlx.results import Crop
 
 SIZE = 50  # of a picture, in CSS pixels
 

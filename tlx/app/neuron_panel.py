@@ -11,22 +11,20 @@ import streamlit as st
 from tlx.app import frame, pictures
 from tlx.app.feature_strip import crop_row
 from tlx.app.selection import Choice, NeuronRef, Selection, choose
-from tlx.crops import Crop
 from tlx.figures.conductance import Distribution
 from tlx.figures.pictures import Pictures
 from tlx.figures.zigzag_layout import OTHER_MODEL
 from tlx.figures.zigzag_subject import Subject
-from tlx.results import Activations, Conductance, Layer
+from tlx.results import Crop, Layer, OnClass, Strongest
 
 SIMILAR = 5
-TOP = 6
 _TILE = 64  # of their pictures, in CSS pixels: one row of them in half a page
 _KEY = "network neuron"
 
 
 def picker(subject: Subject, layers: tuple[str, ...], chosen: NeuronRef | None) -> NeuronRef:
     """The keyboard's way to a neuron, and the one chosen: by default the most important of the first layer shown."""
-    neuron = chosen or NeuronRef("target", layers[0], _best(subject, layers[0]))
+    neuron = chosen or default(subject, layers)
     names = subject.network.names
     keys = [f"{_KEY} {name}" for name in ("model", "layer", "index")]
     for key, value in zip(keys, (neuron.model, neuron.layer, neuron.index), strict=True):
@@ -44,9 +42,10 @@ def picker(subject: Subject, layers: tuple[str, ...], chosen: NeuronRef | None) 
     return neuron
 
 
-def _best(subject: Subject, layer: str) -> int:
-    important = subject.target.important[layer]
-    return int(important[0]) if len(important) else 0
+def default(subject: Subject, layers: tuple[str, ...]) -> NeuronRef:
+    """The most important target neuron of the first layer shown."""
+    important = subject.target.important[layers[0]]
+    return NeuronRef("target", layers[0], int(important[0]) if len(important) else 0)
 
 
 def facts(subject: Subject, neuron: NeuronRef) -> str:
@@ -109,15 +108,11 @@ def images(neuron: NeuronRef, like: list[tuple[int, float]], drawn: Sequence[Map
         )
 
 
-def conductances(
-    neuron: NeuronRef, like: list[tuple[int, float]], values: Mapping[str, Conductance], instances: np.ndarray
-) -> list[Distribution]:
-    """The neuron's conductance on these target instances, and that of its most similar neuron."""
+def conductances(neuron: NeuronRef, like: list[tuple[int, float]], values: Mapping[str, OnClass]) -> list[Distribution]:
+    """The neuron's conductance on the class's target instances, and that of its most similar neuron."""
     both = [neuron] + [NeuronRef(OTHER_MODEL[neuron.model], neuron.layer, index) for index, _ in like[:1]]
     return [
-        Distribution(
-            one.model, f"{one.model} neuron #{one.index}", values[one.model].layer(one.layer)[instances, one.index]
-        )
+        Distribution(one.model, f"{one.model} neuron #{one.index}", values[one.model].of(one.layer, one.index))
         for one in both
     ]
 
@@ -134,11 +129,11 @@ def features_link(selection: Selection, neuron: NeuronRef) -> None:
 
 
 def gallery(
-    served: Pictures, activations: Activations | None, instances: pd.DataFrame, neuron: NeuronRef, domain: str
+    served: Pictures, strongest: Strongest | None, instances: pd.DataFrame, neuron: NeuronRef, domain: str
 ) -> None:
     """The instances of a domain that activate the neuron most."""
-    if activations is not None:
-        rows = top_instances(activations, instances, neuron, domain)
+    if strongest is not None:
+        rows = top_instances(strongest, instances, neuron, domain)
         st.markdown(f"**{domain.capitalize()} domain**, with their class and the activation of #{neuron.index}")
         pictures.gallery(served, rows, size=_TILE)
 
@@ -149,9 +144,8 @@ def parts_seen(crops: Mapping[str, Sequence[Crop]] | None, layer: Layer, domain:
         crop_row(domain, crops[domain], size=_TILE)
 
 
-def top_instances(activations: Activations, instances: pd.DataFrame, neuron: NeuronRef, domain: str) -> pd.DataFrame:
+def top_instances(strongest: Strongest, instances: pd.DataFrame, neuron: NeuronRef, domain: str) -> pd.DataFrame:
     """The instances of a domain that activate the neuron most, rows of `pipeline.instances` with a caption."""
-    values = activations.layer(neuron.layer)[:, neuron.index]
-    best = np.argsort(-values, kind="stable")[:TOP]
+    best, values = strongest.of(neuron.layer, neuron.index)
     ours = instances[instances["domain"] == domain].set_index("instance", drop=False).loc[best]
-    return ours.assign(caption=[f"{label}: {values[at]:.2g}" for label, at in zip(ours["label"], best, strict=True)])
+    return ours.assign(caption=[f"{label}: {value:.2g}" for label, value in zip(ours["label"], values, strict=True)])

@@ -13,7 +13,7 @@ from tlx.app.selection import InstanceRef, choose
 from tlx.figures.maps import signed_map
 from tlx.figures.zigzag_layout import EdgeHit
 from tlx.figures.zigzag_subject import Subject
-from tlx.results import Activations, KernelResponse, Pair
+from tlx.results import KernelResponse, OnClass, Pair
 
 _KEY = "network edge"
 
@@ -46,7 +46,7 @@ def picker(subject: Subject, layers: tuple[str, ...]) -> EdgeHit | None:
         return None
     edge = chosen(subject)
     if edge is None or edge.pair not in pairs:
-        edge = _strongest(subject, pairs[0])
+        edge = strongest(subject, pairs[0])
     model, pair, first, second = st.columns([3, 4, 3, 3])
     keys = [f"{_KEY} {name}" for name in ("model", "pair", "first", "second")]
     for key, value in zip(keys, (edge.model, edge.pair, edge.first, edge.second), strict=True):
@@ -75,7 +75,7 @@ def _exists(subject: Subject, edge: EdgeHit) -> bool:
     return bool(edge.first < units[0] and edge.second < units[1])
 
 
-def _strongest(subject: Subject, pair: Pair) -> EdgeHit:
+def strongest(subject: Subject, pair: Pair) -> EdgeHit:
     """The most important target edge between important neurons, or the most important of all."""
     important = subject.target.edges[pair].important
     ends = (subject.target.important[layer] for layer in pair)
@@ -143,11 +143,13 @@ def images(
             column.image(found[index], caption=caption, width="stretch")
 
 
-def instance_picker(activations: Activations, edge: EdgeHit, among: np.ndarray, chosen_one: InstanceRef | None) -> int:
+def instance_picker(activations: OnClass, edge: EdgeHit, chosen_one: InstanceRef | None) -> int:
     """The target instance the kernel answers to: of the class, most active first neuron first."""
-    active = activations.layer(edge.pair[0])[:, edge.first]
-    choices = [int(at) for at in among[np.argsort(-active[among], kind="stable")]]
-    instance = instance_for(activations, edge, among, chosen_one)
+    active = activations.of(edge.pair[0], edge.first)
+    order = np.argsort(-active, kind="stable")
+    told = dict(zip(activations.instances[order].tolist(), active[order].tolist(), strict=True))
+    choices = list(told)
+    instance = instance_for(activations, edge, chosen_one)
     if instance not in choices:
         choices.insert(0, instance)
     key = f"{_KEY} instance"
@@ -156,17 +158,21 @@ def instance_picker(activations: Activations, edge: EdgeHit, among: np.ndarray, 
         "Its kernel's response on target instance",
         choices,
         key=key,
-        format_func=lambda at: f"{at} (#{edge.first} is active with {active[at]:.3g})",
+        format_func=lambda at: f"{at} ({_activity(edge, told.get(at))})",
         on_change=lambda: choose(instance=InstanceRef("target", int(st.session_state[key]))),
     )
     return instance
 
 
-def instance_for(activations: Activations, edge: EdgeHit, among: np.ndarray, chosen: InstanceRef | None) -> int:
+def _activity(edge: EdgeHit, value: float | None) -> str:
+    return "of another class" if value is None else f"#{edge.first} is active with {value:.3g}"
+
+
+def instance_for(activations: OnClass, edge: EdgeHit, chosen: InstanceRef | None) -> int:
     """The chosen target instance, or of these the one on which the edge's first neuron is most active."""
     if chosen is not None and chosen.domain == "target":
         return chosen.index
-    return int(among[activations.layer(edge.pair[0])[among, edge.first].argmax()])
+    return int(activations.instances[activations.of(edge.pair[0], edge.first).argmax()])
 
 
 def draw(found: KernelResponse | None, edge: EdgeHit, instance: int) -> None:
