@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: app install health test check supply bounds clean
+.PHONY: app install health test check supply bounds digits-results clean
 
 app: install
 	$(BIN)/streamlit run streamlit_app.py
@@ -47,6 +47,11 @@ $(VENV)/.dev: requirements.txt requirements-dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --requirement requirements-dev.txt
 	touch $@
+
+# What a fresh clone shows without computing. The results are computed anew, in a store of their own, in ten minutes.
+digits-results: $(VENV)/.app
+	TLX_SHIPPED=0 TLX_CACHE=$(or $(TLX_CACHE),$(VENV)/digits-results) $(BIN)/python -m tlx export digits \
+		tlx/data/digits/results.tlx --whole 2
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("file", metavar="FILE", type=Path, help="the bundle to write, ending in .tlx")
     export.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes (default: all)")
     export.add_argument("--stored-only", action="store_true", help="compute nothing: only what is stored already")
-    export.add_argument("--slim", action="store_true", help="of all classes but the first only what fits a repository")
+    export.add_argument("--whole", type=int, metavar="N", help="everything for the N most telling classes only")
     export.set_defaults(command=_export)
     check = commands.add_parser("check", help="say whether a case file will work")
     check.add_argument("case", metavar="FILE", help="the path of a case file, or a built-in name")
@@ -202,7 +202,7 @@ def _export(given: argparse.Namespace) -> None:
     try:
         with bundle.Writer(given.file, case, memory.CACHE_VERSION) as writer:
             for request in _requests(case, given):
-                if request.stored or (request.at_once and not given.stored_only):
+                if (request.at_once and not given.stored_only) or (request.stored and given.whole is None):
                     request.export(writer)
             count = len(writer)
     except OSError as error:
@@ -219,6 +219,10 @@ def _requests(case: Case, given: argparse.Namespace) -> Iterator[Any]:
     for name in names:
         pipeline.instances_of(case, "target", name)  # names the valid classes where this one is unknown
     parts = [shown.of_case(case), *(shown.of_class(case, name) for name in names), shown.on_click(case)]
+    if given.whole is not None:
+        names = [name for name in shown.by_interest(case) if name in names]
+        parts[1:] = [shown.of_class(case, name) for name in names[: given.whole]]
+        parts += [shown.of_class_in_brief(case, name) for name in names[given.whole :]]
     for request in progress.track(itertools.chain.from_iterable(parts), "exporting"):
         if (key := (request.name, *request.arguments[1:])) not in seen:
             seen.add(key)

@@ -180,7 +180,7 @@ def _refusing(path: Path) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         why = str(error) or type(error).__name__
-    except (codec.CodecError, ValueError, TypeError, KeyError, RecursionError, MemoryError) as error:
+    except (codec.CodecError, ValueError, TypeError, LookupError, AttributeError, RecursionError, MemoryError) as error:
         why = str(error) if isinstance(error, codec.CodecError) else f"its manifest is not sound ({error})"
     else:
         return
@@ -304,6 +304,6 @@ def exported(case: Case, function: str, arguments: Mapping[str, Any], hint: Any)
 
 
 def _words(what: str, arguments: Mapping[str, Any]) -> str:
-    """ "the crops (target, conv3, 17)": what is missing, as a sentence names it."""
-    said = ", ".join(str(one) for one in arguments.values() if one is not None)[:120]
-    return f"the {what} ({said})" if said else f"the {what}"
+    """What is missing, as a sentence names it."""
+    said = ", ".join(str(one) for one in arguments.values() if one is not None)
+    return f"the result “{what}” for {said if len(said) < 60 else 'this choice'}" if said else f"the result “{what}”"

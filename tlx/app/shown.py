@@ -19,6 +19,7 @@ from tlx.bundle import Writer
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import EmptyError
 from tlx.figures.zigzag_subject import Subject
+from tlx.findings import worst_class
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,21 @@ def of_class(case: Case, name: str) -> Iterator[Request]:
         yield from _of_features(case, name)
     except EmptyError:
         return  # the pages say so in place of these
+
+
+def of_class_in_brief(case: Case, name: str) -> Iterator[Request]:
+    """What all pages but the network views show of a class."""
+    yield from _embeddings(case, name)
+    yield Request(pipeline.discriminability, (case, name, "target"))
+
+
+def by_interest(case: Case) -> list[str]:
+    """All classes, first the one the pages choose and the one that the start page looks into, then by their change."""
+    table = pipeline.class_table(case)
+    order = table["difference"].abs().fillna(-1).to_numpy().argsort(kind="stable")[::-1]
+    changed = [str(name) for name in table["class_name"].iloc[order]]
+    first = table["class_name"].iloc[int(table["difference"].abs().fillna(-1).to_numpy().argmax())]
+    return list(dict.fromkeys([str(first), *filter(None, [worst_class(table)]), *changed, *pipeline.classes(case)]))
 
 
 def on_click(case: Case) -> Iterator[Request]:

@@ -1,0 +1,44 @@
+"""Run by itself: opens every page on the cases of $TLX_CASES (or on digits) while heavy packages cannot be imported.
+
+Prints, as JSON, what each page said and which of the packages were asked for all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+HEAVY = {"torch", "torchvision", "sklearn", "scipy", "matplotlib", "captum"}
+
+
+class Refusing:
+    """A finder that refuses the heavy packages and remembers who was asked for."""
+
+    asked: list[str] = []  # noqa: RUF012
+
+    @classmethod
+    def find_spec(cls, name: str, *_: object) -> None:
+        if name.partition(".")[0] in HEAVY:
+            cls.asked.append(name)
+            raise ImportError(f"{name} must not be imported here")
+
+
+def main(case: str, classes: list[str]) -> None:
+    sys.meta_path.insert(0, Refusing)  # type: ignore[arg-type]
+    from streamlit_help import ROOT, app, run_to_end, text_of
+
+    told = {}
+    for path in ["streamlit_app.py", *sorted(str(one.relative_to(ROOT)) for one in (ROOT / "pages").glob("[1-4]_*"))]:
+        for name in classes:
+            page = run_to_end(app(path, **{"case": case, "class": name}))
+            told[f"{path} {name}"] = {
+                "text": text_of(page),
+                "errors": [one.value for kind in ("exception", "error") for one in page.get(kind)],
+                "lacking": [one.value for one in page.info if "is a bundle" in one.value],
+                "figures": len(page.get("bidi_component")),
+            }
+    print(json.dumps({"pages": told, "asked": Refusing.asked}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

@@ -1,0 +1,100 @@
+"""The results of `digits` that tlx ships: at hand on the first visit, and never for another case than theirs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_bundle import seen
+
+from tlx import bundle, load_case, memory, pipeline
+from tlx.memory import NotStoredError, reading_only
+
+DIGITS = bundle.SHIPPED["digits"]
+
+
+@pytest.fixture(autouse=True)
+def used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They are used, and nothing is stored."""
+    monkeypatch.setenv("TLX_SHIPPED", "1")
+    monkeypatch.setenv("TLX_CACHE", str(tmp_path / "store"))
+
+
+def test_they_are_of_the_built_in_case() -> None:
+    """Its definition, its models and the version of results are those they were computed with."""
+    found, case = bundle.opened(DIGITS), load_case("digits")
+    now = (memory.CACHE_VERSION, {part: case.fingerprint(part) for part in bundle.PARTS})
+    assert (found.results_version, dict(found.fingerprints)) == now, "digits has changed: run `make digits-results`"
+
+
+def test_they_are_small_and_whole() -> None:
+    assert DIGITS.stat().st_size < 8e6
+    bundle.opened(DIGITS).verify()
+
+
+def test_the_first_visit_needs_no_torch(tmp_path: Path) -> None:
+    """All pages, for the class they choose and the worst one, from an empty store, which stays empty."""
+    first, worst = (str(name) for name in _two_classes())
+    found = seen("digits", first, worst, TLX_SHIPPED="1", TLX_CACHE=str(tmp_path / "empty"))
+    assert found["asked"] == []
+    for name, page in found["pages"].items():
+        assert page["errors"] == [], name
+        assert page["figures"] >= (1 if name.startswith("pages") else 0)
+    assert not (tmp_path / "empty").exists()
+
+
+def _two_classes() -> list[str]:
+    from tlx.app import shown
+
+    return shown.by_interest(load_case("digits"))[:2]
+
+
+def test_what_is_not_shipped_is_computed(tmp_path: Path) -> None:
+    """Digits is a case like any other, not a bundle."""
+    case = load_case("digits")
+    assert pipeline.predictions.is_stored(case, "target", "target")
+    assert not pipeline.images.is_stored(case, "target")
+    with reading_only(), pytest.raises(NotStoredError):
+        pipeline.images(case, "target")
+    assert len(pipeline.images(case, "target")) == len(pipeline.predictions(case, "target", "target"))
+    assert pipeline.images.is_stored(case, "target")
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"), [({"n_steps": 5}, True), ({"mean": (0.4, 0.5, 0.5)}, False), ({"name": "mine"}, False)]
+)
+def test_another_case_does_not_get_them(change: dict[str, object], kept: bool) -> None:
+    """More path steps change conductance, but neither images nor predictions."""
+    case = replace(load_case("digits"), **change)
+    assert not pipeline.network.is_stored(case)
+    assert pipeline.predictions.is_stored(case, "target", "target") is kept
+
+
+def test_another_version_does_not_read_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "CACHE_VERSION", memory.CACHE_VERSION + 1)
+    assert not pipeline.network.is_stored(load_case("digits"))
+
+
+def test_a_damaged_file_is_left_aside_and_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether nothing of it can be read or one value only: the result is computed as if it had not been shipped."""
+    content = bytearray(DIGITS.read_bytes())
+    broken = tmp_path / "cut.tlx"
+    broken.write_bytes(content[:-100])
+    monkeypatch.setitem(bundle.SHIPPED, "digits", broken)
+    assert not pipeline.catalogue.is_stored(load_case("digits"), "target")
+    assert "is damaged" in caplog.text
+
+    found = bundle.opened(DIGITS)
+    key = bundle.key_of(pipeline.catalogue._name, {"domain": "target"})
+    entry = found._zip.getinfo(found.results[key][1])
+    content[entry.header_offset + 30 + len(entry.filename) + 40] ^= 1
+    (tmp_path / "flipped.tlx").write_bytes(content)
+    monkeypatch.setitem(bundle.SHIPPED, "digits", tmp_path / "flipped.tlx")
+    assert np.array_equal(
+        pipeline.catalogue(load_case("digits"), "target").labels, found.read(key, pipeline.catalogue._hint).labels
+    )
+    assert "computed instead" in caplog.text
