@@ -84,6 +84,12 @@ def trained(case: Case, model: str) -> TrainedModel:
 
 
 @memoized("models")
+def notes(case: Case, model: str) -> tuple[str, ...]:
+    """Sentences on how a model came to be, apart from its tensors, which pages do not read."""
+    return trained(case, model).notes
+
+
+@memoized("models")
 def scratch(case: Case) -> TrainedModel:
     """The control: the target model's training from random weights on the same target images."""
     return _trained_here(case, "target", None, "scratch")

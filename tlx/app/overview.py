@@ -85,8 +85,9 @@ def facts(case: Case) -> None:
         border=True,
     )
     for model in MODELS:  # a model that is not yet here is no reason to train it now
-        trained = jobs.stored(pipeline.trained, case, model)
-        for said in trained.notes if trained is not None else ():
+        here = pipeline.notes.is_stored(case, model) or pipeline.trained.is_stored(case, model)
+        notes = jobs.result("Reading the models", pipeline.notes, case, model) if here else None
+        for said in notes or ():
             st.caption(f"{model.capitalize()} model: {escape(said, 600)}.")
 
 

@@ -50,6 +50,7 @@ def of_case(case: Case) -> Iterator[Request]:
     for function in (pipeline.network, pipeline.history, pipeline.transferability):
         yield Request(function, (case,))
     for model in MODELS:
+        yield Request(pipeline.notes, (case, model))
         for domain in DOMAINS:
             yield Request(pipeline.predictions, (case, model, domain))
             yield Request(pipeline.strongest, (case, model, domain))
