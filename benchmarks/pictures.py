@@ -1,6 +1,9 @@
-"""The README's pictures, taken from the running app: `PYTHONPATH=. python benchmarks/pictures.py [--cache FOLDER]`.
+"""The pictures of the docs, taken from the running app.
 
-Writes docs/pictures/<page>.png (light) and <page>-dark.png, 1440 px wide, of the built-in case.
+    PYTHONPATH=. python benchmarks/pictures.py [CASE] [--cache FOLDER]
+
+Writes docs/pictures/<name>.png, 1440 px wide: for `digits` (the README's, each also as <name>-dark.png), for `office31`
+those of docs/case-office31.md.
 """
 
 from __future__ import annotations
@@ -9,36 +12,55 @@ import argparse
 import shutil
 import tempfile
 from typing import Any
+from urllib.parse import urlencode
 
 from playwright.sync_api import sync_playwright
 from visits import DONE, DRAWN, FLAGS, ROOT, start, wait
 
-SHOTS = {
-    "start": ("?case=digits&class=8", 1000),
-    "Statistics": ("?case=digits&class=8", 1330),
-    "Instances": ("?case=digits&class=8&instance=target:1794", 1500),
-    "Network": ("?case=digits&class=8&layers=conv1,conv2,conv3", 1180),
-    "Features": ("?case=digits&class=8", 1400),
-}
+EASY, HARD = "bike", "mouse"  # of Office-31
+Shots = dict[str, tuple[str, dict[str, str], int]]  # picture: page, selection, height in pixels
+DEEP = "features.0,features.3,features.6,features.8,features.10,classifier.1,classifier.4"
+
+
+def shots(case: str) -> Shots:
+    """What is taken of a case."""
+    if case == "digits":
+        chosen = {"class": "8"}
+        return {
+            "start": ("", chosen, 1000),
+            "statistics": ("Statistics", chosen, 1330),
+            "instances": ("Instances", chosen | {"instance": "target:1794"}, 1500),
+            "network": ("Network", chosen | {"layers": "conv1,conv2,conv3"}, 1180),
+            "features": ("Features", chosen, 1400),
+            "compare": ("Compare", chosen, 1300),
+        }
+    found: Shots = {f"{case}-statistics": ("Statistics", {"class": HARD}, 1330)}
+    found[f"{case}-instances"] = ("Instances", {"class": HARD}, 1100)
+    for kind, name in (("easy", EASY), ("hard", HARD)):
+        found[f"{case}-network-{kind}"] = ("Network", {"class": name, "layers": DEEP}, 1180)
+        found[f"{case}-features-{kind}"] = ("Features", {"class": name}, 1100)
+    return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cache", default="")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", nargs="?", default="digits", choices=("digits", "office31"))
+    parser.add_argument("--cache", default="", help="folder of stored results; without it they are computed")
     given = parser.parse_args()
     folder = ROOT / "docs" / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
+    schemes = {"light": "", "dark": "-dark"} if given.case == "digits" else {"light": ""}
     with tempfile.TemporaryDirectory() as empty, sync_playwright() as playwright:
         server, address = start(given.cache or empty)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         try:
-            for scheme, ending in (("light", ""), ("dark", "-dark")):
+            for scheme, ending in schemes.items():
                 page = browser.new_context(color_scheme=scheme, viewport={"width": 1440, "height": 1000}).new_page()
-                for name, (query, height) in SHOTS.items():
+                for name, (view, selection, height) in shots(given.case).items():
                     page.set_viewport_size({"width": 1440, "height": height})
-                    page.goto(f"{address}/{'' if name == 'start' else name}{query}")
-                    settle(page, drawn=name != "start")
-                    page.screenshot(path=folder / f"{name.lower()}{ending}.png")
+                    page.goto(f"{address}/{view}?{urlencode({'case': given.case} | selection)}")
+                    settle(page, drawn=bool(view))
+                    page.screenshot(path=folder / f"{name}{ending}.png")
         finally:
             browser.close()
             server.terminate()
