@@ -1,4 +1,6 @@
-"""The numbers of docs/case-office31.md, or of another case: `PYTHONPATH=. python benchmarks/casestudy.py [CASE] [CLASS …]`.
+"""The numbers of docs/case-office31.md, or of another case.
+
+    PYTHONPATH=. python benchmarks/casestudy.py [CASE CLASS …]
 
 Prints accuracies, the score, the classes that change most, and for each named class and over all classes what of the
 source model is found again by depth, beside chance, and how well the domains can be told apart. Reads what
