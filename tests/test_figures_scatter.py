@@ -89,6 +89,15 @@ def test_names_keep_off_one_another_and_off_the_marks():
     assert sum(covered) < sum(unmoved) / 3
 
 
+def test_names_stay_in_the_frame():
+    """A group in each corner: every label lies within 330 x 470 px around the marks' middle."""
+    corners = np.array([[0.0, 0.0], [330.0, 0.0], [0.0, 470.0], [330.0, 470.0]]) / 1.1
+    moved = labels.offsets(corners, ["a long name here"] * 4, corners, 330)
+    middles = corners / labels._scale(corners, 330) + moved - corners.mean(axis=0) / labels._scale(corners, 330)
+    half = np.array([16 * labels.LETTER + labels.PADDING, labels.LINE]) / 2
+    assert (np.abs(middles) + half <= np.array([165, 235]) + 1e-9).all()
+
+
 def test_a_lonely_name_stands_beside_its_group():
     """A free group's label covers none of its marks and is less than 40 px away."""
     marks = np.array([[0.0, 0.0], [0.1, 0.1], [100.0, 0.0]])

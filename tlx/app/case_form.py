@@ -28,11 +28,11 @@ def form() -> dict[str, Any]:
     st.subheader("Experiment", anchor=False)
     table = _experiment()
     st.subheader("Domains", anchor=False)
-    for side, column in zip(DOMAINS, beside(2, name="form domains", least=280), strict=True):
+    for side, column in zip(DOMAINS, beside(2, name="form domains", least=230), strict=True):
         with column:
             table[side] = _domain(side)
     st.subheader("Models", anchor=False)
-    for side, column in zip(DOMAINS, beside(2, name="form models", least=280), strict=True):
+    for side, column in zip(DOMAINS, beside(2, name="form models", least=230), strict=True):
         with column:
             if plan := _model(side):
                 table[f"{side}_model"] = plan
@@ -56,7 +56,7 @@ def numbers(text: str) -> list[float] | str:
 
 
 def _experiment() -> dict[str, Any]:
-    left, right = beside(2, name="form experiment", least=280)
+    left, right = beside(2, name="form experiment", least=230)
     with left:
         title = _text("title", "Title", "What the pages call this case.", "My transfer")
         about = _text("about", "About", "One or two sentences for whoever opens the case.")
@@ -174,7 +174,7 @@ def _training(side: str) -> dict[str, Any]:
 
 
 def _analysis() -> dict[str, Any]:
-    left, right = beside(2, name="form analysis", least=280)
+    left, right = beside(2, name="form analysis", least=230)
     with left:
         layers = _text(
             "layers",

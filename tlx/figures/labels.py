@@ -17,11 +17,13 @@ def offsets(anchors: np.ndarray, names: Sequence[str], marks: np.ndarray, width:
 
     anchors: (K, 2) places of the groups and marks: (N, 2) of all marks, in the unit of the data; width: px of the
     plot's frame, about. Labels are placed in turn, each where it covers fewest marks and is near its anchor; places
-    that overlap an earlier label are avoided.
+    that overlap an earlier label, or leave the frame, are avoided.
     """
     scale = _scale(marks, width)
     spots, middles = marks[:: 1 + len(marks) // SEEN] / scale, anchors / scale
     tries = _tries()
+    corner = np.array([width, HEIGHT]) / 2
+    centre = (spots.min(axis=0) + spots.max(axis=0)) / 2 if len(spots) else np.zeros(2)
     taken: list[np.ndarray] = []  # (left, bottom, right, top) of the labels placed
     found = np.zeros((len(names), 2))
     for at, name in enumerate(names):
@@ -29,6 +31,7 @@ def offsets(anchors: np.ndarray, names: Sequence[str], marks: np.ndarray, width:
         low, high = middles[at] + tries - half, middles[at] + tries + half
         inside = (spots[None] > low[:, None]) & (spots[None] < high[:, None])
         cost = inside.all(axis=2).sum(axis=1) + FAR * np.linalg.norm(tries, axis=1)
+        cost += 1e5 * ((low < centre - corner) | (high > centre + corner)).any(axis=1)
         for box in taken:
             cost += 1e6 * ((low < box[2:]) & (high > box[:2])).all(axis=1)
         best = int(cost.argmin())
