@@ -32,6 +32,7 @@ from visits import DONE, DRAWN, FLAGS, PAGES, start
 from websockets.asyncio.client import ClientConnection, connect
 
 CLASSES = "0123456789"
+AGAIN = 0.5  # seconds after which a page that waits for a job is asked for again
 DEADLINE = 180.0  # seconds for one page; longer counts as an error
 
 
@@ -158,39 +159,38 @@ class Visitor:
 
     async def open(self, page: str, query: dict[str, str]) -> None:
         await self._ask(page, query)
-        while fragments := await self._answer():  # a job is watched: the browser would ask again after a while
-            await asyncio.sleep(min(fragments.values()))
-            await self._ask(page, query, next(iter(fragments)))
+        while await self._waits():  # for a job: whether it has finished, only the page's next run tells
+            await asyncio.sleep(AGAIN)
+            await self._ask(page, query)
 
-    async def _ask(self, page: str, query: dict[str, str], fragment: str = "") -> None:
+    async def _ask(self, page: str, query: dict[str, str]) -> None:
         message = BackMsg()
         message.rerun_script.query_string = urlencode(query)
         message.rerun_script.page_name = page
-        message.rerun_script.fragment_id = fragment
-        message.rerun_script.is_auto_rerun = bool(fragment)
         await self.socket.send(message.SerializeToString())
 
-    async def _answer(self) -> dict[str, float]:
-        """Reads until the script has finished; the fragments that want to be run again, with their seconds."""
-        waiting: dict[str, float] = {}
+    async def _waits(self) -> bool:
+        """Reads until the script has finished; whether the page shows the progress of a job instead of its result."""
+        waits = False
         while True:
             raw = await self.socket.recv(decode=False)
             self.received += len(raw)
             message = ForwardMsg.FromString(raw)
             kind = message.WhichOneof("type")
-            if kind == "auto_rerun":
-                waiting[message.auto_rerun.fragment_id] = message.auto_rerun.interval
-            elif kind == "delta" and message.delta.new_element.WhichOneof("type") == "exception":
-                raise RuntimeError(f"the page shows {message.delta.new_element.exception.type}")
+            if kind == "delta":
+                element = message.delta.new_element.WhichOneof("type")
+                if element == "exception":
+                    raise RuntimeError(f"the page shows {message.delta.new_element.exception.type}")
+                waits |= element == "progress"
             elif kind == "page_not_found":
                 raise RuntimeError("there is no such page")
             elif kind == "script_finished":
                 status = ForwardMsg.ScriptFinishedStatus.Name(message.script_finished)
-                if status in ("FINISHED_SUCCESSFULLY", "FINISHED_FRAGMENT_RUN_SUCCESSFULLY"):
-                    return waiting
+                if status == "FINISHED_SUCCESSFULLY":
+                    return waits
                 if status != "FINISHED_EARLY_FOR_RERUN":
                     raise RuntimeError(status)
-                waiting.clear()
+                waits = False
 
 
 async def sockets(address: str, report: Report, *, visitors: int, steps: int, at: int = 0) -> None:
