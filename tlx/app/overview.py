@@ -54,7 +54,7 @@ def _cards(known: dict[str, Case], chosen: Case) -> None:
 def facts(case: Case) -> None:
     """Images and classes per domain, the architecture with its parameters, the analysed layers."""
     network = jobs.require("Reading the network", pipeline.network, case)
-    *places, of_network, of_layers = beside([3, 3, 3.4, 2], name="facts", least=225)
+    *places, of_network, of_layers = beside([3, 3, 3.6, 2.4], name="facts", least=170)
     for domain, place in zip(DOMAINS, places, strict=True):
         listed = jobs.require("Reading the domains", pipeline.catalogue, case, domain)
         held_out = int(listed.validation.sum())
