@@ -43,8 +43,8 @@ def test_facts_score_and_what_it_means():
     page = app().run()
     assert not page.exception
     metrics = {metric.label: (metric.value, metric.delta) for metric in page.metric}
-    assert metrics["Source: printed"] == ("10 images", "2 classes, 2 for validation")
-    assert metrics["Network"][1] == "1,234 parameters"
+    assert metrics["Source images: printed"] == ("10", "2 classes, 2 for validation")
+    assert metrics["Network: compact alexnet"] == ("1,234", "parameters")
     assert metrics["Analysed layers"] == ("4", "16 neurons")
     assert metrics["Transferability score"][0] == "+22.5 points"
     assert "+15 to +30 points  \n95 % interval, n = 299" in text_of(page).replace("\N{NO-BREAK SPACE}", " ")

@@ -59,8 +59,8 @@ def facts(case: Case) -> None:
         listed = jobs.require("Reading the domains", pipeline.catalogue, case, domain)
         held_out = int(listed.validation.sum())
         place.metric(
-            f"{domain.capitalize()}: {escape(case.domain(domain).title)}",
-            f"{len(listed):,} images",
+            f"{domain.capitalize()} images: {escape(case.domain(domain).title)}",
+            f"{len(listed):,}",
             f"{len(listed.classes)} classes, {held_out:,} for validation",
             delta_color="off",
             delta_arrow="off",
@@ -68,10 +68,11 @@ def facts(case: Case) -> None:
         )
         for said in listed.skipped:
             st.caption(escape(said))
+    names = dict.fromkeys(case.architecture_of(model).rpartition(":")[2].replace("_", " ") for model in MODELS)
     of_network.metric(
-        "Network",
-        escape(" → ".join(dict.fromkeys(case.architecture_of(m).rpartition(":")[2].replace("_", " ") for m in MODELS))),
-        f"{network.parameters:,} parameters",
+        f"Network: {escape(' → '.join(names))}",
+        f"{network.parameters:,}",
+        "parameters",
         delta_color="off",
         delta_arrow="off",
         border=True,
