@@ -105,7 +105,7 @@ def test_more_neurons_than_instances_change_nothing():
     """The shortcut for wide data gives the classifier scikit-learn finds with every column."""
     rng = np.random.default_rng(1)
     rows, label = rng.normal(size=(12, 40)), np.repeat([0, 1], [7, 5])
-    ours = stage.fit(rows, label, 0.01)
+    ours = stage.fit(stage.standardised(rows, label), 0.01)
     machine = LinearSVC(C=0.01, dual=False, class_weight="balanced", tol=1e-8, max_iter=100_000)
     oracle = make_pipeline(StandardScaler(), machine).fit(rows, label)
     np.testing.assert_allclose(ours.weights, machine.coef_[0], atol=1e-4)

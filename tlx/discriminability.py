@@ -75,7 +75,7 @@ def discriminability(
     folds = held_out(columns, label)
     low, high = wilson(folds.accuracy, effective_size(*rows))
     strength = choose_strength(columns, label)
-    classifier = fit(columns, label, strength)
+    classifier = fit(standardised(columns, label), strength)
     standard = (columns - classifier.mean) / classifier.scale
     length = np.linalg.norm(classifier.weights) or 1.0
     axes = np.stack([classifier.weights / length, principal(standard)], axis=1)
@@ -156,7 +156,7 @@ def held_out(columns: np.ndarray, label: np.ndarray, *, most: int = FOLDS) -> He
     per_fold = []
     for train, test in track(_folds(label, most), "telling the domains apart"):
         strength = choose_strength(columns[train], label[train], most=most)
-        distance[test] = fit(columns[train], label[train], strength).distance(columns[test])
+        distance[test] = fit(standardised(columns[train], label[train]), strength).distance(columns[test])
         per_fold.append(balanced_accuracy(distance[test] > 0, label[test]))
     return HeldOut(distance, balanced_accuracy(distance > 0, label), np.array(per_fold))
 
@@ -168,8 +168,9 @@ def choose_strength(columns: np.ndarray, label: np.ndarray, *, most: int = FOLDS
         return GRID[len(GRID) // 2]
     scores = np.zeros(len(GRID))
     for train, test in _folds(label, most):
+        ready = standardised(columns[train], label[train])
         for at, strength in enumerate(GRID):
-            distance = fit(columns[train], label[train], strength).distance(columns[test])
+            distance = fit(ready, strength).distance(columns[test])
             scores[at] += balanced_accuracy(distance > 0, label[test])
     return GRID[int(np.argmax(np.round(scores, 12)))]
 
@@ -180,21 +181,36 @@ def _folds(label: np.ndarray, most: int) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(split.split(np.zeros(len(label)), label))
 
 
-def fit(columns: np.ndarray, label: np.ndarray, strength: float) -> Classifier:
-    """Standardises the columns and trains a linear support vector machine with balanced domains.
+class Standardised(NamedTuple):
+    """Columns ready to train on: standardised and, where there are more of them than rows, turned into the rows' span.
 
-    With more columns than rows it works in the rows' span: a rotation leaves the margin and its penalty as they are,
-    and the best weights lie in that span.
+    A rotation leaves the margin and its penalty as they are, and the best weights lie in that span.
+    span: (P, N) orthonormal, None where the columns are few. It takes longer than the training itself.
     """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    span: np.ndarray | None
+    reduced: np.ndarray
+    label: np.ndarray
+
+
+def standardised(columns: np.ndarray, label: np.ndarray) -> Standardised:
+    """What all classifiers that are trained on the same rows share."""
     mean, scale = columns.mean(axis=0), columns.std(axis=0)
     scale = np.where(scale > 0, scale, 1)  # constant within this fold only
     standard = (columns - mean) / scale
     span = np.linalg.qr(standard.T)[0] if standard.shape[1] > len(standard) else None
-    reduced = standard if span is None else standard @ span
+    return Standardised(mean, scale, span, standard if span is None else standard @ span, label)
+
+
+def fit(ready: Standardised, strength: float) -> Classifier:
+    """Trains a linear support vector machine with balanced domains."""
     # The primal problem is solved without random numbers and, for so few columns, in a handful of Newton steps.
-    machine = LinearSVC(C=strength, dual=False, class_weight="balanced", max_iter=100_000).fit(reduced, label)
-    weights = machine.coef_[0] if span is None else span @ machine.coef_[0]
-    return Classifier(mean, scale, weights, float(machine.intercept_[0]))
+    machine = LinearSVC(C=strength, dual=False, class_weight="balanced", max_iter=100_000)
+    machine.fit(ready.reduced, ready.label)
+    weights = machine.coef_[0] if ready.span is None else ready.span @ machine.coef_[0]
+    return Classifier(ready.mean, ready.scale, weights, float(machine.intercept_[0]))
 
 
 def principal(standard: np.ndarray) -> np.ndarray:

@@ -44,14 +44,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def running(folder: Path, *, base: str = "", clean: bool = True, **settings: str) -> Iterator[str]:
+def running(folder: Path, *, base: str = "", port: int = 0, clean: bool = True, **settings: str) -> Iterator[str]:
     """An app with these environment variables until the block ends; its address.
 
-    base: the path it lives below; clean: whether its log must hold no traceback at the end.
+    base: the path it lives below; port: where it listens, a free one by default; clean: whether its log must hold no
+    traceback at the end.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = port or free_port()
     environment = {"TLX_CACHE": str(folder / "cache"), "STREAMLIT_SERVER_BASE_URL_PATH": base} | os.environ | settings
     command = (
         f"-m streamlit run streamlit_app.py --server.port {port} --server.address 127.0.0.1 --server.headless true"
@@ -69,6 +68,12 @@ def running(folder: Path, *, base: str = "", clean: bool = True, **settings: str
         finally:
             stop(process)
     assert not clean or "Traceback" not in log.read_text(), log.read_text()[-4000:]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

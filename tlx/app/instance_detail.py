@@ -20,7 +20,8 @@ def picker(instances: pd.DataFrame, picked: InstanceRef | None) -> None:
     counts = instances["domain"].value_counts()
     domains, number = "instances widget domain", "instances widget number"
     if picked is not None:
-        st.session_state[domains], st.session_state[number] = picked.domain, picked.index
+        st.session_state[domains] = picked.domain
+    st.session_state[number] = picked.index if picked else None  # another case may have fewer than the last number
 
     def take() -> None:
         name = st.session_state[domains]
