@@ -60,8 +60,8 @@ def network_of(model, case):
     return structure.network(model, example, (), "small")
 
 
-def draw(neurons, layer="conv", channels=3, size=SIZE, model=None):
-    case = case_of(channels, size)
+def draw(neurons, layer="conv", channels=3, size=SIZE, model=None, precision="float32"):
+    case = replace(case_of(channels, size), precision=precision)
     model = model or small(channels, size)
     return featurevis.feature_images(model, network_of(model, case), layer, neurons, case=case)
 
@@ -181,7 +181,7 @@ def test_no_hook_is_left_and_nothing_is_changed():
 
 
 def test_several_images_are_drawn_together_and_kept_one_by_one(monkeypatch, tmp_path):
-    """Three neurons of which one is stored: one batch of the other two; then nothing is drawn any more."""
+    """Three neurons of which one is stored: the other two in one batch; more than a batch holds, in several."""
     monkeypatch.setenv("TLX_CACHE", str(tmp_path))
     monkeypatch.setattr(pipeline, "load_model", lambda *_: None)
     monkeypatch.setattr(pipeline, "network", lambda *_: None)
@@ -199,4 +199,18 @@ def test_several_images_are_drawn_together_and_kept_one_by_one(monkeypatch, tmp_
     assert [int(images[neuron][0, 0, 0]) for neuron in (0, 1, 2)] == [0, 1, 2]
     both = pipeline.neuron_images(case, "target", (("conv", 2), ("fc", 5)))
     assert asked[2:] == [[5]]
+    monkeypatch.setattr(pipeline, "DRAWN", 2)
+    pipeline.feature_images(case, "source", "conv", [4, 5, 6])
+    assert asked[3:] == [[4, 5], [6]]
     assert {pair: int(image[0, 0, 0]) for pair, image in both.items()} == {("conv", 2): 2, ("fc", 5): 5}
+
+
+def test_bfloat16_paints_the_same_picture():
+    """A case in bfloat16 gets nearly the same image, of a copy: the model itself keeps its precision."""
+    model = small()
+    exact, rough = (
+        draw([0], model=model, precision=precision)[0].astype(float) for precision in ("float32", "bfloat16")
+    )
+    assert 0 < np.abs(exact - rough).mean() < 8
+    assert exact.std() > 40
+    assert model.conv.weight.dtype == torch.float32

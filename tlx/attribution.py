@@ -7,7 +7,6 @@ not grow with images or points.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -132,8 +131,8 @@ def _batches(
     precision: str = "float32",
 ) -> Iterator[tuple[dict[str, Tensor], Tensor, int]]:
     """Per batch: conductance maps by layer, score difference between input and baseline (n,), number of images."""
-    if precision == "bfloat16":
-        model, images = copy.deepcopy(model).bfloat16(), images.bfloat16()
+    model = models.in_precision(model, precision)
+    images = images.bfloat16() if precision == "bfloat16" else images
     size = _batch_size(model, reads, images[:1])
     start = torch.zeros(1) if baselines is None else baselines
     with structure.evaluated(model), structure.captured(model, reads) as outputs:
@@ -154,10 +153,7 @@ def _path(
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Walks the path once: conductance maps of all layers, and F(input) - F(baseline)."""
     begin, end = ends
-    # Channels last is the fastest layout, but rounds otherwise: at the baseline, where whole windows are equal, pooling
-    # then passes the gradient to another position. Where numbers are approximate anyway it is worth a quarter.
-    fast = end.dtype == torch.bfloat16 and end.ndim == 4
-    layout = torch.channels_last if fast else torch.contiguous_format
+    layout = models.layout(end)
     names = [read.layer for read in reads]
     total: dict[str, Tensor] = {}
     before: list[Tensor] = []

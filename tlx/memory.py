@@ -31,7 +31,7 @@ from tlx.errors import EmptyError, SelectionError
 from tlx.locks import one_at_a_time
 from tlx.store import UnreadableError
 
-CACHE_VERSION = 3  # raise it when a result's meaning or shape changes: older entries are then never read
+CACHE_VERSION = 4  # raise it when a result's meaning or shape changes: older entries are then never read
 
 P = ParamSpec("P")
 R = TypeVar("R")

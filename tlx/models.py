@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -162,6 +163,21 @@ def default_device() -> torch.device:
 def device_of(model: nn.Module) -> torch.device:
     """Where the model's parameters lie."""
     return next(model.parameters()).device
+
+
+def in_precision(model: nn.Module, precision: str) -> nn.Module:
+    """The model itself for "float32", a copy of it for "bfloat16"."""
+    return copy.deepcopy(model).bfloat16() if precision == "bfloat16" else model
+
+
+def layout(images: Tensor) -> torch.memory_format:
+    """The fastest layout that images may go through a network in.
+
+    That is channels last, but it rounds otherwise: at the baseline, where whole windows are equal, pooling then passes
+    the gradient to another position. Where numbers are approximate anyway it is worth a quarter.
+    """
+    fast = images.dtype == torch.bfloat16 and images.ndim == 4
+    return torch.channels_last if fast else torch.contiguous_format
 
 
 def inputs(model: nn.Module, pixels: np.ndarray, case: Case) -> Tensor:

@@ -43,6 +43,7 @@ from tlx.results import (
 
 STRONGEST = 6  # instances kept for each neuron
 SHARD = 64  # instances whose conductance is computed and stored together; what a killed run loses at most
+DRAWN = 32  # neurons whose feature images are; more saves little time and costs memory
 
 
 @memoized("data")
@@ -527,13 +528,16 @@ def feature_image(case: Case, model: str, layer: str, neuron: int) -> np.ndarray
 
 
 def feature_images(case: Case, model: str, layer: str, neurons: Sequence[int]) -> dict[int, np.ndarray]:
-    """The same for several neurons of a layer: those not stored yet are drawn in one batch."""
+    """The same for several neurons of a layer: those not stored yet are drawn in batches."""
     missing = [neuron for neuron in neurons if not feature_image.is_stored(case, model, layer, neuron)]
-    token = _together.set(dict.fromkeys(missing))
-    try:
-        return {neuron: feature_image(case, model, layer, neuron) for neuron in neurons}
-    finally:
-        _together.reset(token)
+    for at in range(0, len(missing), DRAWN):
+        token = _together.set(dict.fromkeys(missing[at : at + DRAWN]))
+        try:
+            for neuron in missing[at : at + DRAWN]:
+                feature_image(case, model, layer, neuron)
+        finally:
+            _together.reset(token)
+    return {neuron: feature_image(case, model, layer, neuron) for neuron in neurons}
 
 
 def neuron_images(case: Case, model: str, neurons: Sequence[tuple[str, int]]) -> dict[tuple[str, int], np.ndarray]:

@@ -90,6 +90,7 @@ def _inherited(
 ) -> Callable[[np.ndarray, np.ndarray], float]:
     """Share of important target edges whose counterpart is an important source edge (5.3.2)."""
     edges = source.edges[pair]
+    important = important[np.argsort(important[:, 0], kind="stable")]  # row after row: the table is read in order
     known = np.zeros(edges.counts.shape, dtype=bool)
     known[edges.important[:, 0], edges.important[:, 1]] = True
     first, second = comparison.match[pair[0]][important[:, 0]], comparison.match[pair[1]][important[:, 1]]

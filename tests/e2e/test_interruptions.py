@@ -1,0 +1,140 @@
+"""What people do and what happens to them: impatience, other pages, lost connections, restarts, damaged results.
+
+None of it may lose a choice, leave a progress bar behind, show a traceback or compute a thing twice.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from e2e import figures
+from e2e.conftest import SETTLED, Tab, free_port, running
+
+from tlx import store
+
+pytestmark = pytest.mark.e2e
+COMPUTED = 300_000
+BUSY = "[data-testid=stProgress]"
+# Keeps the page's websockets at hand, so that a test can cut them as a lost connection does.
+WATCHED = """
+  window.sockets = []
+  window.WebSocket = class extends WebSocket {
+    constructor(...given) { super(...given); window.sockets.push(this) }
+  }
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """An app with no result at all: what these tests look at is computed while they look."""
+    with running(tmp_path_factory.mktemp("cold"), TLX_SHIPPED="0") as address:
+        yield address
+
+
+def at_work(opened: Tab) -> Tab:
+    """Waits until the page shows the progress of a job."""
+    opened.page.wait_for_selector(BUSY, timeout=COMPUTED)
+    return opened
+
+
+def finished(opened: Tab, figure: str) -> None:
+    """Waits until the figure of this key is drawn and no progress is left on the page."""
+    figures.drawn(opened.page, figure)
+    opened.page.wait_for_function(f"() => !document.querySelector('{BUSY}')", timeout=COMPUTED)
+    opened.settle()
+
+
+def cut(opened: Tab) -> None:
+    """Cuts the connection and waits until the page has a new one."""
+    before = opened.page.evaluate("() => { window.sockets.at(-1).close(); return window.sockets.length }")
+    opened.page.wait_for_function(f"() => window.sockets.length > {before}", timeout=60_000)
+    opened.settle()
+
+
+def test_another_page_does_not_wait_and_the_work_goes_on(tab):
+    """Who leaves a page that computes gets the next one without its progress bar, and finds the figure on return."""
+    opened = at_work(tab().open("/Network?class=3&layers=conv1,conv2"))
+    for title in ("Start", "Features", "Network"):
+        opened.go_to(title)
+        opened.wait_for_class("3")
+    finished(opened, "zigzag")
+    assert opened.parameter("class") == "3"
+    opened.go_to("Start")
+    assert opened.page.locator(BUSY).count() == 0
+
+
+def test_another_class_in_the_middle_of_the_work(tab):
+    """The choice counts at once; the figure that comes is the new class's, not that of the class one has left."""
+    opened = at_work(tab().open("/Network?class=5&layers=conv1,conv2"))
+    opened.choose_class("6")
+    finished(opened, "zigzag")
+    assert "class 6" in opened.page.locator(".bkv[aria-label^=Zig-zag]").get_attribute("aria-label")
+    opened.wait_for_class("6")
+
+
+def test_a_lost_connection_loses_nothing(tab):
+    """Cut while it computes and again when it stands still: the page comes back with its figure and its choices."""
+    opened = tab()
+    opened.page.add_init_script(WATCHED)
+    at_work(opened.open("/Network?class=7&layers=conv1,conv2"))
+    cut(opened)
+    finished(opened, "zigzag")
+    opened.choose_class("3")
+    cut(opened)
+    opened.wait_for_class("3")
+    opened.go_to("Features")
+    opened.wait_for_class("3")
+    assert opened.parameter("layers") == "conv1,conv2"
+
+
+def test_a_double_click_computes_once(tab):
+    """Both clicks on a button that starts work, and on one that saves a file, are one wish."""
+    opened = tab().open("/Features?class=3").ready()
+    button = opened.page.get_by_role("button", name=re.compile("Measure every layer on class 3"))
+    button.wait_for(timeout=COMPUTED)
+    button.dblclick()
+    finished(opened, "domain gap")
+    assert button.count() == 0
+    save = opened.page.locator(".st-key-csv-domain-gap-digits-3 button")
+    with opened.page.expect_download(timeout=60_000):
+        save.dblclick()
+    opened.settle()
+    opened.wait_for_class("3")
+
+
+def test_a_restarted_server_shows_the_same_again(chromium, tmp_path):
+    """A page that was open when the server ended goes on with the next one: same class, and choices are taken."""
+    port, context = free_port(), chromium.new_context(viewport={"width": 1440, "height": 900})
+    with running(tmp_path, port=port) as address:
+        opened = Tab(context.new_page(), address).open("/Statistics?class=7").ready()
+        opened.choose_class("4")
+    opened.page.wait_for_selector(f"[data-testid=stApp]:not({SETTLED})", state="attached", timeout=60_000)
+    with running(tmp_path, port=port):
+        opened.settle()
+        opened.wait_for_class("4")
+        opened.choose_class("2")
+        opened.wait_for_class("2")
+        opened.go_to("Network")
+        opened.wait_for_class("2")
+        assert opened.complaints() == []
+    context.close()
+
+
+def test_a_damaged_result_is_said_on_the_page(tmp_path, chromium):
+    """One sentence above the page, which shows what it always showed: the result was computed again."""
+    (tmp_path / "cache").mkdir()
+    with running(tmp_path, TLX_SHIPPED="0") as address:
+        Tab(chromium.new_page(), address).open("/Statistics?class=3").ready()
+    entries = [*(tmp_path / "cache").rglob(f"predictions/*/{store.ENTRY}")] or pytest.fail("nothing was stored")
+    for entry in entries:
+        entry.write_bytes(entry.read_bytes()[:-40])
+    with running(tmp_path, TLX_SHIPPED="0") as address:
+        page: Any = chromium.new_page()
+        opened = Tab(page, address).open("/Statistics?class=3").ready()
+        notice = page.locator("[data-testid=stAlert]", has_text="A stored result of predictions could not be used")
+        notice.wait_for(timeout=COMPUTED)
+        finished(opened, "accuracy")
+        assert notice.count() == 1
+        assert opened.complaints() == []
