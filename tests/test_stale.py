@@ -98,3 +98,25 @@ def changing(monkeypatch: pytest.MonkeyPatch, module, name: str, change: Callabl
         return found
 
     monkeypatch.setattr(module, name, reading)
+
+
+def test_cases_that_differ_in_the_target_model_train_the_source_once(home: Path, monkeypatch) -> None:
+    """Another strategy is another target model; another source setting, architecture or image is another source."""
+    text = home.read_text().partition("[source_model]")[0]
+    called = []
+    train = training.train
+    monkeypatch.setattr(
+        training, "train", lambda *given, **named: called.append(named["called"]) or train(*given, **named)
+    )
+    first, second = (home.with_name(f"{name}.toml") for name in ("all", "head"))
+    plan = "[source_model.training]\nepochs = 1\n[target_model.training]\nepochs = 1\n"
+    first.write_text(text + plan)
+    second.write_text(text + plan + 'strategy = "head"\n')
+    found = {path: pipeline.trained(load_case(path), "target") for path in (first, second)}
+    assert called == ["source", "target", "target"]
+    assert not np.array_equal(*(model.tensors["conv1.weight"] for model in found.values()))
+    second.write_text(second.read_text().replace("epochs = 1\n[target", "epochs = 2\n[target"))
+    paint(home)
+    for path in (first, second):
+        pipeline.trained(load_case(path), "source")
+    assert called[3:] == ["source", "source"]

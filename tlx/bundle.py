@@ -281,7 +281,7 @@ def shipped(case: Case, part: str, results_version: int) -> Bundle | None:
     except BundleError as error:
         _log.warning("%s; its results are computed instead", error)
         return None
-    same = found.results_version == results_version and found.fingerprints[part] == case.fingerprint(part)
+    same = found.results_version == results_version and found.fingerprints.get(part) == case.fingerprint(part)
     return found if same else None
 
 

@@ -96,10 +96,10 @@ class Case:
     """One transfer experiment: two domains, one architecture, how each model came to be, all parameters.
 
     layers: analysed layers by module name, empty for every convolution and linear layer but the last; baseline: "mean"
-    (zero after normalisation) or "black"; n_steps: path steps of layer conductance; precision: "float32" or "bfloat16",
-    which processors that have it compute conductance with about twice as fast; seed: of embedding and feature images;
-    files: digest of every file the case depends on, by role; home: the folder of the case file, where a module that
-    `architecture` names may lie; bundle: the file all results come from, where the case was opened from one.
+    (zero after normalisation) or "black"; n_steps: path steps of layer conductance; precision: of conductance and feature
+    images, "float32" or "bfloat16", about twice as fast on processors that have it; seed: of embedding and feature
+    images; files: digest of every file the case depends on, by role; home: the folder of the case file, where a module
+    that `architecture` names may lie; bundle: the file all results come from, where the case was opened from one.
     """
 
     name: str
@@ -138,16 +138,18 @@ class Case:
     def fingerprint(self, part: str = "analysis") -> str:
         """Sixteen hex digits that change with anything that could change a result of this part.
 
-        part: "data" (the images), "models" (and the networks) or "analysis" (everything). Where a file lies is not in
-        it, what it holds is: a moved case keeps its results.
+        part: "data" (the images), "source" (and the source model), "models" (and both) or "analysis" (everything).
+        Where a file lies is not in it, what it holds is: a moved case keeps its results.
         """
         return _fingerprint(self, checked("part", part, tuple(_PARTS)))
 
 
 _DATA_FIELDS = ("source", "target", "image_size", "channels")
-_MODEL_FIELDS = (*_DATA_FIELDS, "architecture", "mean", "std", "source_model", "target_model")
+_SOURCE_FIELDS = (*_DATA_FIELDS, "architecture", "mean", "std", "source_model")
+_MODEL_FIELDS = (*_SOURCE_FIELDS, "target_model")
 _PARTS = {
     "data": _DATA_FIELDS,
+    "source": _SOURCE_FIELDS,
     "models": _MODEL_FIELDS,
     "analysis": (*_MODEL_FIELDS, "layers", "baseline", "n_steps", "precision", "seed"),
 }
@@ -157,7 +159,7 @@ _SAYS_NOTHING = {"title", *PATHS}  # names and places; contents are in `files`
 
 @lru_cache(maxsize=256)
 def _fingerprint(case: Case, part: str) -> str:
-    files = [(role, digest) for role, digest in case.files if part != "data" or role in DOMAINS]
+    files = [(role, digest) for role, digest in case.files if role.partition(".")[0] in _PARTS[part]]
     said = {name: value for name, value in _plain(case).items() if name in _PARTS[part]} | {"files": files}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -80,8 +80,13 @@ def trained(case: Case, model: str) -> TrainedModel:
             check_unchanged(case, f"{model}_model.{role}")
         return found
     check_unchanged(case, f"{model}_model.initial")  # read at once; hours of training do not hang on it later
-    start = trained(case, "source") if model == "target" else None
-    return _trained_here(case, model, start, model)
+    return _source_trained(case) if model == "source" else _trained_here(case, model, trained(case, "source"), model)
+
+
+@memoized("source")
+def _source_trained(case: Case) -> TrainedModel:
+    """Once for all cases that differ in the target model alone, in its strategy for instance."""
+    return _trained_here(case, "source", None, "source")
 
 
 @memoized("models")
