@@ -3,7 +3,7 @@
     PYTHONPATH=. python benchmarks/pictures.py [CASE] [--cache FOLDER]
 
 Writes docs/pictures/<name>.png, 1440 px wide: for `digits` (the README's, each also as <name>-dark.png), for `office31`
-those of docs/case-office31.md.
+and `mnistm-mnist` those of their pages.
 """
 
 from __future__ import annotations
@@ -17,9 +17,14 @@ from urllib.parse import urlencode
 from playwright.sync_api import sync_playwright
 from visits import DONE, DRAWN, FLAGS, ROOT, start, wait
 
-EASY, HARD = "bike", "file_cabinet"  # the classes that the paper looks at (6.1)
 Shots = dict[str, tuple[str, dict[str, str], int]]  # picture: page, selection, height in pixels
-DEEP = "features.0,features.3,features.6,features.8,features.10,classifier.1,classifier.4"
+# An easy class, a hard one and the layers looked at; of Office-31 those that the paper looks at (6.1).
+STUDIES = {
+    "office31": (
+        "bike", "file_cabinet", "features.0,features.3,features.6,features.8,features.10,classifier.1,classifier.4",
+    ),
+    "mnistm-mnist": ("0", "9", "conv1,conv2,conv3,conv4,conv5"),
+}  # fmt: skip
 
 
 def shots(case: str) -> Shots:
@@ -34,17 +39,18 @@ def shots(case: str) -> Shots:
             "features": ("Features", chosen, 1400),
             "compare": ("Compare", chosen, 1300),
         }
-    found: Shots = {f"{case}-statistics": ("Statistics", {"class": HARD}, 1330)}
-    found[f"{case}-instances"] = ("Instances", {"class": HARD}, 1100)
-    for kind, name in (("easy", EASY), ("hard", HARD)):
-        found[f"{case}-network-{kind}"] = ("Network", {"class": name, "layers": DEEP}, 1180)
+    easy, hard, layers = STUDIES[case]
+    found: Shots = {f"{case}-statistics": ("Statistics", {"class": hard}, 1330)}
+    found[f"{case}-instances"] = ("Instances", {"class": hard}, 1100)
+    for kind, name in (("easy", easy), ("hard", hard)):
+        found[f"{case}-network-{kind}"] = ("Network", {"class": name, "layers": layers}, 1180)
         found[f"{case}-features-{kind}"] = ("Features", {"class": name}, 1100)
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("case", nargs="?", default="digits", choices=("digits", "office31"))
+    parser.add_argument("case", nargs="?", default="digits", choices=("digits", *STUDIES))
     parser.add_argument("--cache", default="", help="folder of stored results; without it they are computed")
     given = parser.parse_args()
     folder = ROOT / "docs" / "pictures"
