@@ -99,7 +99,7 @@ class Case:
     (zero after normalisation) or "black"; n_steps: path steps of layer conductance; precision: of conductance and
     feature images, "float32" or "bfloat16", about twice as fast on processors that have it; seed: of embedding and
     feature images; files: digest of every file the case depends on, by role; home: the folder of the case file, where a
-    module that `architecture` names may lie; bundle: the file all results come from, where the case was opened from one.
+    module that `architecture` names may lie; bundle: the file that all results come from, where it was opened from one.
     """
 
     name: str
