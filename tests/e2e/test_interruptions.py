@@ -9,10 +9,12 @@ import re
 from typing import Any
 
 import pytest
+import small_case
+import torch
 from e2e import figures
 from e2e.conftest import SETTLED, Tab, free_port, running
 
-from tlx import store
+from tlx import cases, models, store
 
 pytestmark = pytest.mark.e2e
 COMPUTED = 300_000
@@ -138,3 +140,45 @@ def test_a_damaged_result_is_said_on_the_page(tmp_path, chromium):
         finished(opened, "accuracy")
         assert notice.count() == 1
         assert opened.complaints() == []
+
+
+COUNTED = """
+import os
+from torch import nn
+
+class Counted(nn.Sequential):
+    def forward(self, images):
+        with open(os.environ["TLX_TEST_PASSES"], "a") as file:
+            file.write("x")
+        return super().forward(images)
+
+def make(classes):
+    first, second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+    return Counted(first, nn.ReLU(), second, nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, classes))
+"""
+
+
+def test_ten_visitors_compute_once(tmp_path, chromium):
+    """Ten who open a cold case at the same moment need no more passes through the network than one does."""
+    path = small_case.write(tmp_path)
+    path.write_text(path.read_text().replace('"compact_alexnet"', '"counted:make"'))
+    (tmp_path / "counted.py").write_text(COUNTED.replace('os.environ["TLX_TEST_PASSES"]', "os.devnull"))
+    case = cases.load_case(path)
+    for model in cases.MODELS:
+        torch.save(models.build(case, 2, model).state_dict(), tmp_path / f"{model}.pt")
+    (tmp_path / "counted.py").write_text(COUNTED)
+    passes = {}
+    for visitors in (1, 10):
+        home = tmp_path / f"{visitors}"
+        home.mkdir()
+        counted = {"TLX_CASES": str(path), "TLX_TEST_PASSES": str(home / "passes")}
+        with running(home, **counted) as address:
+            tabs = [Tab(chromium.new_page(), address) for _ in range(visitors)]
+            for one in tabs:
+                one.page.goto(f"{address}/Network?case=bars", wait_until="commit")
+            for one in tabs:
+                finished(one, "zigzag")
+                assert one.complaints() == []
+                one.page.close()
+        passes[visitors] = (home / "passes").stat().st_size
+    assert passes[10] == passes[1] > 0
