@@ -159,7 +159,8 @@ _SAYS_NOTHING = {"title", *PATHS}  # names and places; contents are in `files`
 
 @lru_cache(maxsize=256)
 def _fingerprint(case: Case, part: str) -> str:
-    files = [(role, digest) for role, digest in case.files if role.partition(".")[0] in _PARTS[part]]
+    others = set(_PARTS["models"]) - set(_PARTS[part])  # whose files say nothing about this part
+    files = [(role, digest) for role, digest in case.files if role.partition(".")[0] not in others]
     said = {name: value for name, value in _plain(case).items() if name in _PARTS[part]} | {"files": files}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
