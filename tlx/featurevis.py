@@ -26,7 +26,7 @@ from tlx.errors import SelectionError
 from tlx.progress import track
 from tlx.results import Layer, Network
 
-STEPS = 80  # twice as many raise the activation by half and paint the same picture (seen on digits and on AlexNet)
+STEPS = 80  # twice as many raise the activation and paint the same picture (seen on digits and on AlexNet)
 RATE = 0.06
 CONTRAST = 1.2  # spread of a painted image before the sigmoid: enough for black and white, not for garish colours
 # Where a Gaussian takes fine detail back, in cycles a pixel: without it deep layers show hatching, not strokes and eyes
