@@ -31,17 +31,51 @@ WATCHED = """
 """
 
 
+# A network that tells of each pass through it and takes its time: long work that needs no processor.
+NETWORK = """
+import os, time
+from torch import nn
+
+class Patient(nn.Sequential):
+    def forward(self, images):
+        if told := os.environ.get("TLX_TEST_PASSES"):
+            with open(told, "a") as file:
+                file.write("x")
+            time.sleep(float(os.environ["TLX_TEST_PAUSE"]))
+        return super().forward(images)
+
+def make(classes):
+    first, second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+    return Patient(first, nn.ReLU(), second, nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, classes))
+"""
+CLASSES = ("a", "b", "c", "d")
+PAGE = "/Network?case=bars&class={}"
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """An app with no result at all: what these tests look at is computed while they look."""
-    with cold(tmp_path_factory.mktemp("cold")) as address:
+    home = tmp_path_factory.mktemp("cold")
+    with cold(home, patient(home), pause=0.04) as address:
         yield address
 
 
+def patient(home: Path) -> Path:
+    """The file of a small case with that network."""
+    path = small_case.write(home, classes=CLASSES)
+    path.write_text(path.read_text().replace('"compact_alexnet"', '"patient:make"'))
+    (home / "patient.py").write_text(NETWORK)
+    case = cases.load_case(path)
+    for model in cases.MODELS:
+        torch.save(models.build(case, len(CLASSES), model).state_dict(), home / f"{model}.pt")
+    return path
+
+
 @contextmanager
-def cold(folder: Path, **settings: str) -> Iterator[str]:
-    """An app whose results lie in this folder and nowhere else."""
-    with running(folder, TLX_SHIPPED="0", TLX_CACHE=str(folder / "cache"), **settings) as address:
+def cold(folder: Path, case: Path, *, pause: float = 0) -> Iterator[str]:
+    """An app with this case whose results lie in this folder and nowhere else; pause: seconds for a pass."""
+    told = {"TLX_TEST_PASSES": str(folder / "passes"), "TLX_TEST_PAUSE": str(pause)}
+    with running(folder, TLX_CACHE=str(folder / "cache"), TLX_CASES=str(case), **told) as address:
         yield address
 
 
@@ -67,41 +101,41 @@ def cut(opened: Tab) -> None:
 
 def test_another_page_does_not_wait_and_the_work_goes_on(tab):
     """Who leaves a page that computes gets the next one without its progress bar, and finds the figure on return."""
-    opened = at_work(tab().open("/Network?class=3&layers=conv1,conv2"))
+    opened = at_work(tab().open(PAGE.format("a")))
     for title in ("Start", "Statistics", "Network"):
         opened.go_to(title)
-        opened.wait_for_class("3")
+        opened.wait_for_class("a")
     finished(opened, "zigzag")
-    assert opened.parameter("class") == "3"
+    assert opened.parameter("class") == "a"
 
 
 def test_another_class_in_the_middle_of_the_work(tab):
     """The choice counts at once; the figure that comes is the new class's, not that of the class one has left."""
-    opened = at_work(tab().open("/Network?class=5&layers=conv1,conv2"))
-    opened.choose_class("6")
+    opened = at_work(tab().open(PAGE.format("b")))
+    opened.choose_class("c")
     finished(opened, "zigzag")
-    assert "class 6" in opened.page.locator(".bkv[aria-label^=Zig-zag]").get_attribute("aria-label")
-    opened.wait_for_class("6")
+    assert "class c" in opened.page.locator(".bkv[aria-label^=Zig-zag]").get_attribute("aria-label")
+    opened.wait_for_class("c")
 
 
 def test_a_lost_connection_loses_nothing(tab):
     """Cut while it computes and again when it stands still: the page comes back with its figure and its choices."""
     opened = tab()
     opened.page.add_init_script(WATCHED)
-    at_work(opened.open("/Network?class=7&layers=conv1,conv2"))
+    at_work(opened.open(PAGE.format("d") + "&layers=0"))
     cut(opened)
     finished(opened, "zigzag")
-    opened.choose_class("3")
+    opened.choose_class("a")
     cut(opened)
-    opened.wait_for_class("3")
+    opened.wait_for_class("a")
     opened.go_to("Statistics")
-    opened.wait_for_class("3")
-    assert opened.parameter("layers") == "conv1,conv2"
+    opened.wait_for_class("a")
+    assert opened.parameter("layers") == "0"
 
 
 def test_a_double_click_computes_once(tab):
     """Both clicks on a button that starts work, and on one that saves a file, are one wish."""
-    opened = tab().open("/Network?class=3&layers=conv1,conv2").ready()
+    opened = tab().open(PAGE.format("a")).ready()
     button = opened.page.get_by_role("button", name=re.compile("Compare all classes"))
     button.wait_for(timeout=COMPUTED)
     button.dblclick()
@@ -110,7 +144,7 @@ def test_a_double_click_computes_once(tab):
     with opened.page.expect_download(timeout=60_000):
         opened.page.get_by_role("button", name="Numbers (CSV)").first.dblclick()
     opened.settle()
-    opened.wait_for_class("3")
+    opened.wait_for_class("a")
 
 
 def test_a_restarted_server_shows_the_same_again(chromium, tmp_path):
@@ -133,56 +167,39 @@ def test_a_restarted_server_shows_the_same_again(chromium, tmp_path):
 
 def test_a_damaged_result_is_said_on_the_page(tmp_path, chromium):
     """One sentence above the page, which shows what it always showed: the result was computed again."""
-    with cold(tmp_path) as address:
-        finished(Tab(chromium.new_page(), address).open("/Statistics?class=3"), "accuracy")
+    case = patient(tmp_path)
+    with cold(tmp_path, case) as address:
+        page: Any = chromium.new_page()
+        finished(Tab(page, address).open("/Instances?case=bars"), "scatter target")
+        page.close()
     entries = [*(tmp_path / "cache").rglob(f"predictions/*/{store.ENTRY}")] or pytest.fail("nothing was stored")
     for entry in entries:
         entry.write_bytes(entry.read_bytes()[:-40])
-    with cold(tmp_path) as address:
-        page: Any = chromium.new_page()
-        opened = Tab(page, address).open("/Statistics?class=3").ready()
+    with cold(tmp_path, case) as address:
+        page = chromium.new_page()
+        opened = Tab(page, address).open("/Instances?case=bars").ready()
         notice = page.locator("[data-testid=stAlert]", has_text="A stored result of predictions could not be used")
         notice.wait_for(timeout=COMPUTED)
-        finished(opened, "accuracy")
+        finished(opened, "scatter target")
         assert notice.count() == 1
         assert opened.complaints() == []
-
-
-COUNTED = """
-import os
-from torch import nn
-
-class Counted(nn.Sequential):
-    def forward(self, images):
-        with open(os.environ["TLX_TEST_PASSES"], "a") as file:
-            file.write("x")
-        return super().forward(images)
-
-def make(classes):
-    first, second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
-    return Counted(first, nn.ReLU(), second, nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, classes))
-"""
+        page.close()
 
 
 def test_ten_visitors_compute_once(tmp_path, chromium):
     """Ten who open a cold case at the same moment need no more passes through the network than one does."""
-    path = small_case.write(tmp_path)
-    path.write_text(path.read_text().replace('"compact_alexnet"', '"counted:make"'))
-    (tmp_path / "counted.py").write_text(COUNTED.replace('os.environ["TLX_TEST_PASSES"]', "os.devnull"))
-    case = cases.load_case(path)
-    for model in cases.MODELS:
-        torch.save(models.build(case, 2, model).state_dict(), tmp_path / f"{model}.pt")
-    (tmp_path / "counted.py").write_text(COUNTED)
+    case = patient(tmp_path)
     passes = {}
     for visitors in (1, 10):
         home = tmp_path / f"{visitors}"
         home.mkdir()
-        with cold(home, TLX_CASES=str(path), TLX_TEST_PASSES=str(home / "passes")) as address:
+        with cold(home, case, pause=0.25) as address:
             tabs = [Tab(chromium.new_page(), address) for _ in range(visitors)]
             for one in tabs:
-                one.page.goto(f"{address}/Network?case=bars", wait_until="commit")
+                one.page.goto(f"{address}/Statistics?case=bars", wait_until="commit")
             for one in tabs:
-                finished(one, "zigzag")
+                one.page.get_by_role("heading", name="Classes").wait_for(timeout=COMPUTED)
+                one.page.wait_for_function(f"() => !document.querySelector('{BUSY}')", timeout=COMPUTED)
                 assert one.complaints() == []
                 one.page.close()
         passes[visitors] = (home / "passes").stat().st_size
