@@ -9,7 +9,7 @@ from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, trustworthiness
 
-from tlx import embedding, progress
+from tlx import activations, embedding, progress
 from tlx.errors import EmptyError
 from tlx.results import DomainImages
 from tlx.thumbnails import thumbnails
@@ -173,14 +173,14 @@ def test_nearest_are_the_smallest_distances():
 def test_short_vectors_are_kept_whole():
     """Vectors up to the limit are not projected."""
     values = np.ones((3, 10), dtype=np.float32)
-    assert embedding.shortened(values) is values
+    assert activations.shortened(values) is values
 
 
 def test_long_vectors_keep_their_distances():
     """The projection of very long vectors changes distances by a few per cent, part by part alike."""
-    values = np.random.default_rng(0).normal(size=(6, embedding.WIDEST + 1)).astype(np.float32)
-    narrow = np.concatenate([embedding.shortened(values[:2]), embedding.shortened(values[2:])])
-    assert narrow.shape == (6, embedding.NARROWED)
+    values = np.random.default_rng(0).normal(size=(6, activations.WIDEST + 1)).astype(np.float32)
+    narrow = np.concatenate([activations.shortened(values[:2]), activations.shortened(values[2:])])
+    assert narrow.shape == (6, activations.NARROWED)
 
     def distances(rows):
         return np.linalg.norm(rows[:, None] - rows[None], axis=2)[np.triu_indices(6, 1)]

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import small_case
 import torch
@@ -142,3 +143,26 @@ def test_predictions_are_the_models(case: Case) -> None:
     assert (table["prediction"] == np.array(images.classes)[scores.argmax(1).numpy()]).all()
     assert np.allclose(table["confidence"], scores.softmax(1).amax(1).numpy(), atol=1e-6)
     assert (table["split"] == np.where(images.validation, "validation", "training")).all()
+
+
+def test_one_pass_stores_what_three_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`responses` passes the images once; the three results are bit for bit what each computes alone."""
+    case = load_case(small_case.write(tmp_path, per_class=80))  # more than one batch
+    parts = (pipeline.predictions, pipeline.activations, pipeline.vectors)
+    predictions, maxima, vectors = (part(case, "target", "source") for part in parts)
+    monkeypatch.setenv("TLX_CACHE", str(tmp_path / "another store"))
+    pipeline.network(case)  # found by a pass of its own
+    assert not any(part.is_stored(case, "target", "source") for part in parts)
+
+    passed: list[int] = []
+    model = pipeline.load_model(case, "target")
+    with model.register_forward_hook(lambda _model, inputs, _output: passed.append(len(inputs[0]))):
+        pipeline.responses(case, "target", "source")
+        pipeline.responses(case, "target", "source")  # at hand now
+    assert all(part.is_stored(case, "target", "source") for part in parts)
+    assert [size for size in passed if size > 1] == [128, 32]  # the others are example images that trace the network
+    pd.testing.assert_frame_equal(pipeline.predictions(case, "target", "source"), predictions)
+    np.testing.assert_array_equal(pipeline.vectors(case, "target", "source"), vectors)
+    again = pipeline.activations(case, "target", "source")
+    for name in ("values", "positions", "means"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(maxima, name))

@@ -146,15 +146,12 @@ def _steps(case: Case, class_names: list[str] | None, *, features: bool) -> Iter
     yield "network", partial(pipeline.network, case)
     for model in MODELS:
         for domain in DOMAINS:
-            yield "predictions", partial(pipeline.predictions, case, model, domain)
+            yield "responses", partial(pipeline.responses, case, model, domain)
     for model in MODELS:
         for domain in reversed(DOMAINS):
             yield "conductance", partial(pipeline.conductance, case, model, domain)
-            yield "activations", partial(pipeline.activations, case, model, domain)
     for domain in DOMAINS:
         yield "thumbnails", partial(pipeline.thumbnails, case, domain)
-        for model in MODELS:
-            yield "embedding vectors", partial(pipeline.vectors, case, model, domain)
     names = class_names or pipeline.classes(case)
     for name in progress.track(names, "classes"):
         for stage, step in _class_steps(case, name):

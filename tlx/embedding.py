@@ -7,22 +7,17 @@ the activations themselves, since t-SNE keeps who is near and not how far.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
-from tlx.cases import DOMAINS, Case
+from tlx.cases import DOMAINS
 from tlx.errors import EmptyError
 from tlx.progress import report
-from tlx.results import DomainImages, Embedding, Network
+from tlx.results import DomainImages, Embedding
 
 LIMIT = 1_500  # instances of one domain that are drawn at most; both together stay readable and quick
 COMPONENTS = 50
 PERPLEXITY = 30.0
-CHUNK = 256  # instances whose activations are held at once
-WIDEST = 10_000  # values of a vector that is kept whole
-NARROWED = 2_048
 
 
 def choose(images: DomainImages, class_names: Sequence[str], seed: int) -> np.ndarray:
@@ -43,40 +38,6 @@ def _common_size(sizes: Sequence[int]) -> int:
     """The largest size to cut groups down to so that they hold LIMIT together; at least 1 each."""
     fits = [cap for cap in range(1, max(sizes) + 1) if np.minimum(sizes, cap).sum() <= LIMIT]
     return max(fits, default=1)
-
-
-def vectors(model: Any, network: Network, images: DomainImages, *, case: Case, layer: str | None) -> np.ndarray:
-    """(N, D) float32 activations of every instance: what enters the first fully connected layer, or a named one's.
-
-    Maps are flattened. Vectors longer than WIDEST would fill the memory (194,000 values in AlexNet's first layer);
-    `shortened` keeps their distances in fewer columns, a few hundred instances at a time.
-    """
-    from tlx import activations
-
-    parts = [
-        shortened(activations.vectors(model, images, some, case=case, layer=layer))
-        for some in np.split(np.arange(len(images)), range(CHUNK, len(images), CHUNK))
-    ]
-    return np.concatenate(parts)
-
-
-def shortened(values: np.ndarray) -> np.ndarray:
-    """(N, D) vectors as they are, or projected at random to (N, NARROWED) where D is above WIDEST.
-
-    A sparse random projection (Li, Hastie and Church 2006) keeps distances between vectors within a few per cent; its
-    matrix is drawn from a fixed seed, so that it is the same for every part of the data.
-    """
-    if values.shape[1] <= WIDEST:
-        return values
-    narrow: np.ndarray = _projection(values.shape[1]).transform(values)
-    return narrow.astype(np.float32)
-
-
-@lru_cache(maxsize=1)  # drawing the matrix takes longer than using it on a part of the data
-def _projection(width: int) -> Any:
-    from sklearn.random_projection import SparseRandomProjection
-
-    return SparseRandomProjection(NARROWED, dense_output=True, random_state=0).fit(np.zeros((1, width), np.float32))
 
 
 def embedding(

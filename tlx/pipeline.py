@@ -33,6 +33,7 @@ from tlx.results import (
     Network,
     OnClass,
     Pair,
+    Responses,
     Reuse,
     Silenced,
     Strongest,
@@ -162,7 +163,8 @@ def predictions(case: Case, model: str, domain: str) -> pd.DataFrame:
     from tlx import activations
 
     ours = images(case, domain)
-    answers = activations.predict(load_model(case, model), ours, case)
+    passed = _passed.get()
+    answers = passed.probabilities if passed else activations.predict(load_model(case, model), ours, case)
     return pd.DataFrame(
         {
             "instance": np.arange(len(ours)),
@@ -264,7 +266,32 @@ def activations(case: Case, model: str, domain: str) -> Activations:
     """Largest activation and its place, of every neuron on every instance of a domain."""
     from tlx import activations as stage
 
+    if passed := _passed.get():
+        return passed.activations
     return stage.of_domain(load_model(case, model), network_of(case, model), images(case, domain), case)
+
+
+# What one pass told, for the three results that are stored apart from each other.
+_passed: ContextVar[Responses | None] = ContextVar("tlx_passed", default=None)
+
+
+def responses(case: Case, model: str, domain: str) -> None:
+    """Stores `predictions`, `activations` and `vectors` after one pass through the network instead of three.
+
+    For who needs them all; each computes what it needs alone, so that a page waits for no other page's numbers.
+    """
+    from tlx import activations as stage
+
+    parts = (predictions, activations, vectors)
+    if all(part.is_stored(case, model, domain) for part in parts):
+        return
+    passed = stage.respond(load_model(case, model), network_of(case, model), images(case, domain), case)
+    token = _passed.set(passed)
+    try:
+        for part in parts:
+            part(case, model, domain)
+    finally:
+        _passed.reset(token)
 
 
 @memoized()
@@ -448,9 +475,11 @@ def embedding(
 @memoized("models")
 def vectors(case: Case, model: str, domain: str, layer: str | None = None) -> np.ndarray:
     """(N, D) activations of all instances of a domain, before the first fully connected layer by default (5.2)."""
-    from tlx import embedding as stage
+    from tlx import activations as stage
 
-    return stage.vectors(load_model(case, model), network_of(case, model), images(case, domain), case=case, layer=layer)
+    if (passed := _passed.get()) and layer is None:
+        return passed.vectors
+    return stage.vectors(load_model(case, model), images(case, domain), case, layer)
 
 
 @memoized("models")

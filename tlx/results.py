@@ -200,6 +200,15 @@ class Activations:
 
 
 @dataclass(frozen=True, eq=False)
+class Responses:
+    """What one pass of a domain's N instances through a model tells; its parts are stored apart."""
+
+    probabilities: np.ndarray  # (N, classes of the model) after softmax
+    vectors: np.ndarray  # (N, D) what enters the first fully connected layer
+    activations: Activations
+
+
+@dataclass(frozen=True, eq=False)
 class Strongest:
     """The instances of one domain that activate each neuron of one model most, strongest first.
 
