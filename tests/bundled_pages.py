@@ -28,7 +28,7 @@ def main(case: str, classes: list[str]) -> None:
     from streamlit_help import ROOT, app, run_to_end, text_of
 
     told = {}
-    for path in ["streamlit_app.py", *sorted(str(one.relative_to(ROOT)) for one in (ROOT / "pages").glob("[1-4]_*"))]:
+    for path in ["streamlit_app.py", *sorted(str(one.relative_to(ROOT)) for one in (ROOT / "pages").glob("[1-6]_*"))]:
         for name in classes:
             page = run_to_end(app(path, **{"case": case, "class": name}))
             told[f"{path} {name}"] = {

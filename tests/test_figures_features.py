@@ -179,6 +179,7 @@ def test_the_list_shows_ticks_choice_and_the_images_that_are_there():
     drawn = ranking.ranking(table, result(), {("a", 1): image}, active=[1], chosen=("b", 0))
     found = sources(drawn)
     assert list(found["rows"].data["tick"]) == ["✓", "", ""]
+    assert list(found["rows"].data["short_title"]) == ["Layer 2: linear", "Layer 1: conv", "Layer 2: linear"]
     assert list(np.asarray(found["rows"].data["band"]) > 0) == [False, False, True]
     assert list(found["images"].data["y"]) == [1.5]
 

@@ -72,7 +72,12 @@ class Layer:
     @property
     def title(self) -> str:
         """As every view writes it: "Layer 3: conv (64)", or "(64, 32)" where the two networks differ."""
-        return f"Layer {self.index}: {self.kind} ({self.units}{f', {self.target_units}' if self.target_units else ''})"
+        return f"{self.short_title} ({self.units}{f', {self.target_units}' if self.target_units else ''})"
+
+    @property
+    def short_title(self) -> str:
+        """Where the number of neurons stands beside it already: "Layer 3: conv"."""
+        return f"Layer {self.index}: {self.kind}"
 
     def count(self, model: str) -> int:
         """The neurons of the layer in the network of the model called "source" or "target"."""

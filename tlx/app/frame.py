@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -47,8 +46,9 @@ def page(title: str, how_to_read: str) -> Selection:
     with head.popover("How to read this", icon=":material/help:"):
         st.markdown(how_to_read)
     links = st.sidebar.empty()
+    first_run = selection.is_first_run()
     navigation.links(links, selection.current())
-    case, choice = _case(selection.current())
+    case, choice = _case(selection.current(), first_run)
     facts = _facts(case)
     choice, dropped = selection.settle(choice, facts)
     notices = [*selection.take_notices(), *dropped]
@@ -58,7 +58,7 @@ def page(title: str, how_to_read: str) -> Selection:
         st.warning(escape(said, 600), icon=":material/save:")
     wanted = selection.mirror(choice)
     navigation.links(links, choice)
-    _sidebar(choice, facts)
+    _sidebar(choice, facts, first_run)
     if wanted is not None:
         with st.sidebar:
             navigation.complete_address(wanted)
@@ -107,7 +107,7 @@ def _html(figure: LayoutDOM | Callable[[], LayoutDOM], name: str) -> bytes:
     return str(file_html(plain(drawn), INLINE, title=name)).encode("utf-8")
 
 
-def _case(choice: Choice) -> tuple[Case, Choice]:
+def _case(choice: Choice, first_run: bool) -> tuple[Case, Choice]:
     """The chosen case, or the first one if there is none of that name, with its selectbox."""
     found, problems = known_cases(choice.case)
     name = choice.case if choice.case in found else next(iter(found))
@@ -116,7 +116,7 @@ def _case(choice: Choice) -> tuple[Case, Choice]:
         selection.notice(f"There is no case {escape(repr(choice.case), 80)}, so it was left out; there is {have}.")
         choice = Choice()
     with st.sidebar:
-        _select("Case", list(found), name, "case", lambda known: found[known].title)
+        _select("Case", list(found), name, "case", lambda known: found[known].title, first_run)
         for problem in problems:
             st.warning(problem)
     return found[name], Choice(name, choice.class_name, choice.layers, choice.neuron, choice.instance)
@@ -148,10 +148,11 @@ def _most_changed(case: Case) -> str | None:
     return str(table["class_name"].iloc[int(table["difference"].abs().fillna(-1).to_numpy().argmax())])
 
 
-def _sidebar(choice: Choice, facts: Facts) -> None:
+def _sidebar(choice: Choice, facts: Facts, first_run: bool) -> None:
     with st.sidebar:
         marked = {name: f"{name} (only {domain})" for name, domain in facts.only.items()}
-        _select("Class", list(facts.classes), choice.class_name, "class_name", lambda name: marked.get(name, name))
+        classes = list(facts.classes)
+        _select("Class", classes, choice.class_name, "class_name", lambda name: marked.get(name, name), first_run)
         if (has := facts.only.get(choice.class_name or "")) is not None:
             lacks = cases.DOMAINS[1 - cases.DOMAINS.index(has)]
             st.caption(
@@ -159,30 +160,46 @@ def _sidebar(choice: Choice, facts: Facts) -> None:
                 "model's own prediction is explained. Views that need the class in both domains are empty."
             )
         titles = {layer.name: layer.title for layer in facts.network.layers}
-        key = "tlx widget layers"
-        st.session_state[key] = list(choice.layers)
-        st.multiselect(
+        key, layers = "tlx widget layers", list(choice.layers)
+        if not first_run:
+            st.session_state[key] = layers
+        chosen = st.multiselect(
             "Layers",
             facts.network.names,
+            layers if first_run else None,
             key=key,
             format_func=titles.__getitem__,
             on_change=_take_layers,
             args=(facts.network.names,),
             help="The layers that the network view shows, in network order.",
         )
+        if chosen != layers:
+            _take_layers(facts.network.names)
+            st.rerun()
         st.caption("The address of this page holds these choices: copy it to share this view.")
         st.caption(f"tlx {tlx.__version__}")
 
 
-def _select(label: str, options: list[str], value: str | None, name: str, shown: Any) -> None:
-    """A selectbox that shows one part of the shared selection and changes it."""
+def _select(
+    label: str, options: list[str], value: str | None, name: str, shown: Callable[[str], str], first_run: bool
+) -> None:
+    """A selectbox that shows one part of the shared selection and changes it.
+
+    In a session's first run the browser may hold another value than the address: somebody chose it in a page that was
+    open when the server restarted. It counts, so it must not be written over before it is read.
+    """
     key = f"tlx widget {name}"
-    st.session_state[key] = value
 
     def take() -> None:
         choose(**{name: st.session_state[key]})
 
-    st.selectbox(label, options, key=key, format_func=shown, on_change=take)
+    if not first_run:
+        st.session_state[key] = value
+    index = options.index(value) if first_run and value is not None else 0
+    chosen = st.selectbox(label, options, index, key=key, format_func=shown, on_change=take)
+    if chosen != value:
+        take()
+        st.rerun()
 
 
 def _take_layers(names: tuple[str, ...]) -> None:

@@ -186,6 +186,11 @@ def current() -> Choice:
     return choice
 
 
+def is_first_run() -> bool:
+    """Whether no page of this session has been drawn yet."""
+    return _MIRRORED not in st.session_state
+
+
 def case_name() -> str | None:
     """The name of the session's case as it is now; None before any page was drawn."""
     choice: Choice = st.session_state.get(_CHOICE, Choice())

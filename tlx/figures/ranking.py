@@ -117,7 +117,7 @@ def _draw_rows(plot: figure, data: pd.DataFrame) -> None:
     plot.text(TICK, "y", text="tick", source=source, text_align="center", text_baseline="middle", text_color="#ffffff",
               text_font_size="14px", text_font_style="bold")  # fmt: skip
     plot.text(PLACE, "y", text="rank", source=source, text_baseline="middle", text_font_size="14px")
-    for column, up, weight in (("title", -17, "bold"), ("what", 0, "normal"), ("score", 17, "normal")):
+    for column, up, weight in (("short_title", -17, "bold"), ("what", 0, "normal"), ("score", 17, "normal")):
         plot.text(
             TEXT,
             "y",

@@ -41,7 +41,8 @@ def hit(x: float, y: float, rows: int) -> Hit | None:
 
 
 def ranking_table(result: Discriminability, network: Network, class_ranks: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """All ranked neurons, most domain-specific first: place, layer, title, neuron, weight, class_rank, units, column.
+    """All ranked neurons, most domain-specific first: place, layer, title, short_title, neuron, weight, class_rank,
+    units, column.
 
     class_ranks: of each layer (U,), the neuron's place by rank score for the class (`Abstraction.rank`).
     """
@@ -53,6 +54,7 @@ def ranking_table(result: Discriminability, network: Network, class_ranks: Mappi
             "place": np.arange(1, len(neurons) + 1),
             "layer": [layer.name for layer in layers],
             "title": [layer.title for layer in layers],
+            "short_title": [layer.short_title for layer in layers],
             "neuron": [index for _, index in neurons],
             "weight": weights,
             "towards": np.where(weights > 0, "target-like", "source-like"),
