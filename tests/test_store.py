@@ -74,12 +74,25 @@ def entry_of_another_result(path: Path) -> None:
     shutil.copy(other, path)
 
 
+FOREIGN = "it is cut short or was not written by this program"
+ALTERED = "its checksum is wrong"
+
+
 @pytest.mark.parametrize(
-    "damage",
-    [cut_short, empty, flip_a_byte_of_an_array, foreign_joblib, foreign_pickle, entry_of_another_result],
-    ids=lambda damage: damage.__name__,
+    ("damage", "fault"),
+    [
+        (cut_short, FOREIGN),
+        (empty, FOREIGN),
+        (foreign_joblib, FOREIGN),
+        (foreign_pickle, FOREIGN),
+        (flip_a_byte_of_an_array, ALTERED),
+        (entry_of_another_result, ALTERED),
+    ],
+    ids=lambda given: getattr(given, "__name__", ""),
 )
-def test_a_damaged_entry_is_computed_again_with_a_notice(home: Path, damage, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_entry_is_computed_again_with_a_notice(
+    home: Path, damage, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
     numbers(CASE, "a")
     damage(entry(home))
     later()
@@ -90,7 +103,7 @@ def test_a_damaged_entry_is_computed_again_with_a_notice(home: Path, damage, cap
     assert [name for name in written() if name == "a"] == ["a", "a"]
     assert not Planted.ran
     (said,) = notices.recent()
-    assert said.startswith("A stored result of numbers could not be used (it")
+    assert said.startswith(f"A stored result of numbers could not be used ({fault})")
     assert [record.getMessage() for record in caplog.records] == [said]
     later()
     assert numbers(CASE, "a")["squares"][9] == 81
@@ -119,7 +132,10 @@ def test_damage_after_the_first_reading_is_noticed_when_the_file_is_written(home
     assert written() == ["a", "a"]
 
 
-def test_an_entry_whose_class_is_gone_is_computed_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_whose_class_is_gone_is_computed_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Under its lock, and with a notice in place of joblib's warning and traceback."""
     shape(CASE, "a")
     with monkeypatch.context() as patch, reading_only():
         patch.delattr(remembering, "Shape")
@@ -127,7 +143,9 @@ def test_an_entry_whose_class_is_gone_is_computed_again(home: Path, monkeypatch:
             shape(CASE, "a")
     assert shape(CASE, "a").sides == 4
     assert written() == ["a", "a"]
-    assert "AttributeError while reading" in notices.recent()[0]
+    (said,) = notices.recent()
+    assert "AttributeError while reading" in said
+    assert [record.getMessage() for record in caplog.records] == [said]
 
 
 def test_an_entry_that_must_not_be_read_is_computed_again(home: Path) -> None:
@@ -216,7 +234,9 @@ def test_weight_counts_what_memory_holds(home: Path) -> None:
     """Arrays within results count, those read from the disk when needed do not."""
     fresh = {"a": [np.zeros(1000)], "b": (np.zeros(500), "text")}
     assert 12_000 < store.weight(fresh) < 13_000
-    assert store.weight(numbers(CASE, "a", 10_000)) < 1_000
+    stored = numbers(CASE, "a", 10_000)
+    assert store.weight(stored) < 1_000
+    assert store.weight([np.asarray(stored["squares"])]) < 1_000  # a view of what lies on the disk
 
 
 def test_a_process_killed_while_it_writes_leaves_nothing_that_is_read(home: Path) -> None:
