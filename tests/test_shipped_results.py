@@ -41,7 +41,7 @@ def test_the_first_visit_needs_no_torch(tmp_path: Path) -> None:
     assert found["asked"] == []
     for name, page in found["pages"].items():
         assert page["errors"] == [], name
-        assert page["figures"] >= (1 if name.startswith("pages") else 0)
+        assert page["figures"] >= (1 if name[6:7] in "12345" else 0)  # the start page and New case have none
     assert not list((tmp_path / "empty").rglob("output.pkl"))
 
 
