@@ -3,10 +3,11 @@
 import streamlit as st
 
 from tlx import findings, pipeline
-from tlx.app import frame, jobs, overview
-from tlx.app.cost import ask
+from tlx.app import frame, jobs
+from tlx.app.costs import ask
 from tlx.app.layout import beside
 from tlx.app.score_card import score_card
+from tlx.app.start import cards
 
 selection = frame.page(
     "What did the transfer carry over?",
@@ -16,8 +17,8 @@ selection = frame.page(
 )
 case, class_name = selection.case, selection.class_name
 
-overview.cases(case)
-overview.facts(case)
+cards.cases(case)
+cards.facts(case)
 
 left, right = beside([1, 2.4], name="start", least=270)
 with left:
@@ -29,15 +30,15 @@ with right:
     st.subheader("Worth a look", anchor=False)
     table = ask("score", "Find the classes that change most", pipeline.class_table, case)
     if table is not None:
-        overview.finding(findings.most_changed(table), selection, "No class has validation images.")
-        overview.finding(findings.most_confused(table), selection, "The target model makes no mistake on validation.")
+        cards.finding(findings.most_changed(table), selection, "No class has validation images.")
+        cards.finding(findings.most_confused(table), selection, "The target model makes no mistake on validation.")
 
     network = jobs.require("Reading the network", pipeline.network, case)
     label = f"Find where re-wiring begins for class {class_name}"
     compared = ask("comparison", label, pipeline.comparison, case, class_name)
     if compared is not None:
         found = findings.rewiring(network, compared.inherited, class_name)
-        overview.finding(found, selection, f"Class {class_name} has no important edges to compare.")
+        cards.finding(found, selection, f"Class {class_name} has no important edges to compare.")
 
     worst = findings.worst_class(table) if table is not None else None
     if worst is not None:
@@ -45,4 +46,4 @@ with right:
         told = ask("discriminability", label, pipeline.discriminability, case, worst)
         if told is not None:
             found = findings.most_domain_specific(told, network)
-            overview.finding(found, selection, f"Class {worst} has no important neurons.")
+            cards.finding(found, selection, f"Class {worst} has no important neurons.")

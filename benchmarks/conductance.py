@@ -17,9 +17,10 @@ import torch
 from captum.attr import LayerConductance
 from torch import Tensor, nn
 
-from tlx import architectures, attribution, models, structure
-from tlx._vision import models as zoo
-from tlx.abstraction import important_neurons
+from tlx.analysis import attribution
+from tlx.analysis.abstraction import important_neurons
+from tlx.networks import architectures, models, structure
+from tlx.networks.torchvision_import import models as zoo
 
 CLASSES = 31
 

@@ -15,8 +15,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import spearmanr
 
-from tlx import attribution, load_case, pipeline
-from tlx.abstraction import important_neurons
+from tlx import load_case, pipeline
+from tlx.analysis import attribution
+from tlx.analysis.abstraction import important_neurons
 from tlx.results import Conductance
 
 ROWS = ((2, "float32"), (4, "float32"), (8, "float32"), (16, "float32"), (32, "float32"), (16, "bfloat16"))

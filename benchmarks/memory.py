@@ -15,8 +15,9 @@ import time
 import numpy as np
 import torch
 
-from tlx import abstraction, attribution, models, structure
+from tlx.analysis import abstraction, attribution
 from tlx.cases import Case, Domain
+from tlx.networks import models, structure
 from tlx.results import DomainImages
 
 CASES = {"compact_alexnet": 32, "alexnet": 224}

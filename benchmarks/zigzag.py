@@ -18,8 +18,8 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
 from tlx.app.bokeh_view import figure_json
-from tlx.figures.zigzag import zigzag
-from tlx.figures.zigzag_subject import Options, Subject
+from tlx.figures.zigzag.figure import zigzag
+from tlx.figures.zigzag.subject import Options, Subject
 from tlx.results import Abstraction, Comparison, Edges, Layer, Network
 
 ALEXNET = (64, 192, 384, 256, 256, 4096, 4096)

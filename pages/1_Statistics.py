@@ -3,12 +3,13 @@
 import streamlit as st
 
 from tlx import pipeline
-from tlx.app import frame, jobs, overview
+from tlx.app import frame, jobs
 from tlx.app.bokeh_view import bokeh_view
-from tlx.app.class_table import class_table
-from tlx.app.confusion_view import confusion_matrices
 from tlx.app.layout import beside
 from tlx.app.score_card import score_card
+from tlx.app.start import cards
+from tlx.app.statistics.class_table import class_table
+from tlx.app.statistics.confusion_matrices import confusion_matrices
 from tlx.cases import MODELS
 from tlx.figures.accuracy import accuracy
 
@@ -21,7 +22,7 @@ selection = frame.page(
 )
 case = selection.case
 
-overview.facts(case)
+cards.facts(case)
 
 history = jobs.require("Reading the accuracy histories", pipeline.history, case)
 

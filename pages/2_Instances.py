@@ -5,8 +5,9 @@ from functools import partial
 import streamlit as st
 
 from tlx import pipeline
-from tlx.app import cost, domain_panel, frame, gathering, instance_detail, instance_panel, jobs, pictures
+from tlx.app import costs, frame, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
+from tlx.app.instances import domain_scores, gather_controls, one_instance, scatter_controls
 from tlx.app.layout import beside
 from tlx.cases import DOMAINS
 from tlx.figures import theme
@@ -28,12 +29,12 @@ served = pictures.serve(sheets)
 
 left, right = beside([1, 1], name="instance choices", least=400, align="bottom")
 with left:
-    chosen = instance_panel.class_selector(case.name, table, instances, selection.class_name)
+    chosen = scatter_controls.class_selector(case.name, table, instances, selection.class_name)
 with right:
-    layer, models = instance_panel.view_options(jobs.require("Reading the network", pipeline.network, case))
+    layer, models = scatter_controls.view_options(jobs.require("Reading the network", pipeline.network, case))
 
 colours = theme.class_colours(chosen)
-instance_panel.class_list(instances, colours)
+scatter_controls.class_list(instances, colours)
 ordered = tuple(name for name in table["class_name"] if name in colours)
 for model, column in zip(models, beside(len(models), name="scatters"), strict=True):
     with column:
@@ -50,8 +51,8 @@ for model, column in zip(models, beside(len(models), name="scatters"), strict=Tr
             key=f"scatter {model}",
             label=f"Projection of the instances of classes {', '.join(ordered)} under the {model} model",
             select=("points",),
-            selected={"points": instance_panel.indices_of(marks, instance_panel.lasso())},
-            on_select=instance_panel.take_points(marks),
+            selected={"points": scatter_controls.indices_of(marks, scatter_controls.lasso())},
+            on_select=scatter_controls.take_points(marks),
             layout=f"{case.fingerprint()} {ordered} {layer} {served.all_urls}",
         )
         if embedding.sampled:
@@ -61,22 +62,22 @@ for model, column in zip(models, beside(len(models), name="scatters"), strict=Tr
 detail, gathered = beside([2, 3], name="instances below")
 with detail:
     st.subheader("One instance", anchor=False)
-    instance_detail.picker(instances, picked)
+    one_instance.picker(instances, picked)
     if picked:
-        instance_detail.detail(served, instance_detail.row_of(instances, picked), chosen)
+        one_instance.detail(served, one_instance.row_of(instances, picked), chosen)
         asked = (case, picked.domain, picked.index, models[0], layer)
         near = jobs.result("Finding the nearest instances", pipeline.neighbours, *asked)
         if near is not None:
-            instance_detail.nearest(served, near, instances, picked)
+            one_instance.nearest(served, near, instances, picked)
 with gathered:
     st.subheader("Gathered instances", anchor=False)
-    gathering.by_description(instances, chosen)
-    instance_panel.gallery(served, instances)
+    gather_controls.by_description(instances, chosen)
+    scatter_controls.gallery(served, instances)
 
 st.subheader("Source-like or target-like", anchor=False)
-for name, column in domain_panel.panels(chosen):
+for name, column in domain_scores.panels(chosen):
     with column:
         label = f"Score the domains of class {name}"
-        told = cost.ask("discriminability", label, pipeline.discriminability, case, name)
+        told = costs.ask("discriminability", label, pipeline.discriminability, case, name)
         if told is not None:
-            domain_panel.draw(told, picked)
+            domain_scores.draw(told, picked)

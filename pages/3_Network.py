@@ -5,14 +5,16 @@ from functools import partial
 import streamlit as st
 
 from tlx import pipeline
-from tlx.app import cost, frame, jobs, network_view, network_words, neuron_panel, pictures, weight_panel
+from tlx.app import costs, frame, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
+from tlx.app.network import controls, neuron_panel, reuse_words, weight_panel
 from tlx.app.text import escape
 from tlx.cases import DOMAINS, MODELS
-from tlx.figures import reuse, zigzag_key
+from tlx.figures import reuse
 from tlx.figures.conductance import conductance
-from tlx.figures.zigzag import zigzag
-from tlx.figures.zigzag_subject import Subject, layout_of
+from tlx.figures.zigzag import legend
+from tlx.figures.zigzag.figure import zigzag
+from tlx.figures.zigzag.subject import Subject, layout_of
 
 selection = frame.page(
     "Network",
@@ -29,20 +31,20 @@ models = {model: jobs.require(label, pipeline.abstraction, case, model, name) fo
 subject = Subject(network, jobs.require(label, pipeline.comparison, case, name), **models)
 reused = jobs.require(label, pipeline.reuse, case, name)
 
-words = network_words.summary(reused, network)
+words = reuse_words.summary(reused, network)
 st.markdown(f"Class **{escape(name)}**, {subject.target.n:,} target instances.  \n{words}")
-options = network_view.options(subject, layers)
+options = controls.options(subject, layers)
 layout, edges = layout_of(subject, layers, options), weight_panel.framed(subject)
-draw = partial(zigzag, subject, layers, options, chosen=network_view.focus(selection.neuron), edges=edges)
+draw = partial(zigzag, subject, layers, options, chosen=controls.focus(selection.neuron), edges=edges)
 fixed = f"{case.fingerprint()} {layers} {options} {layout.width} {layout.height}"
-said = network_view.label(subject, layers)
-with st.container(key=zigzag_key.VIEW):
-    bokeh_view(draw(), key="zigzag", label=said, on_tap=network_view.taker(layout), layout=fixed)
-    st.html(zigzag_key.html(layout, options))
-whole = partial(network_view.with_key, draw, options)
-frame.downloads(whole, network_view.table(layout, subject), name=f"network-{case.name}-{name}")
+said = controls.label(subject, layers)
+with st.container(key=legend.VIEW):
+    bokeh_view(draw(), key="zigzag", label=said, on_tap=controls.taker(layout), layout=fixed)
+    st.html(legend.html(layout, options))
+whole = partial(controls.with_key, draw, options)
+frame.downloads(whole, controls.table(layout, subject), name=f"network-{case.name}-{name}")
 
-left, right = network_view.halves()
+left, right = controls.halves()
 with left:
     st.subheader("Neuron", anchor=False)
     neuron = neuron_panel.picker(subject, layers, selection.neuron)
@@ -86,15 +88,15 @@ for domain, column in zip(DOMAINS, st.columns(2, gap="large"), strict=True):
 
 st.subheader("Reuse over depth", anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    second = network_view.second_class(case, name)
-    jobs.offered("Compare all classes", cost.words(cost.of_reuse(case)), pipeline.reuse_by_class, case)
+    second = controls.second_class(case, name)
+    jobs.offered("Compare all classes", costs.words(costs.of_reuse(case)), pipeline.reuse_by_class, case)
 beside = second and jobs.result(f"Comparing the neurons of class {second}", pipeline.reuse, case, second)
-known = network_view.known_reuse(case, reused, beside)
+known = controls.known_reuse(case, reused, beside)
 charts = {measure: reuse.reuse(network, known, name, measure, second=second) for measure in reuse.MEASURES}
 for (measure, chart), column in zip(charts.items(), st.columns(len(charts)), strict=True):
     with column:
         bokeh_view(chart, key=f"reuse {measure}", label=f"{reuse.MEASURES[measure][0]} over depth")
-st.caption(network_words.reuse_caption(name, second))
+st.caption(reuse_words.reuse_caption(name, second))
 if beside:
-    st.markdown(network_words.difference(reused, beside, network))
+    st.markdown(reuse_words.difference(reused, beside, network))
 frame.downloads(charts["inherited"], reused.table, name=f"reuse-{case.name}-{name}")

@@ -3,9 +3,11 @@
 import streamlit as st
 
 from tlx import pipeline
-from tlx.app import cost, features_panel, frame, instance_panel, jobs, pictures, ranking_list
+from tlx.app import costs, frame, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import feature_strip
+from tlx.app.features import discriminability_panel, ranking_list
+from tlx.app.instances import scatter_controls
 from tlx.app.layout import beside
 from tlx.cases import DOMAINS, MODELS
 from tlx.figures.discriminability import biplot
@@ -34,7 +36,7 @@ abstraction = jobs.require(label, pipeline.abstraction, case, model, name)
 instances = jobs.require("Predicting every instance", pipeline.instances, case)
 sheets = {domain: jobs.require("Making thumbnails", pipeline.thumbnails, case, domain) for domain in DOMAINS}
 served = pictures.serve(sheets)
-features_panel.verdict(result)
+discriminability_panel.verdict(result)
 
 table = ranking_table(result, network, {layer: abstraction.rank(layer) for layer in abstraction.important})
 left, right = beside([1.15, 1], name="features", least=390)
@@ -47,7 +49,7 @@ with left:
     chosen = ranking_list.chosen_in(selection.neuron, model)
     ranking_list.ranking_list(page, result, images or {}, active=active, about=about, chosen=chosen)
 with right:
-    features_panel.discriminability_plot(
+    discriminability_panel.discriminability_plot(
         result, active, network.layers, instances=instances, pictures=served, chosen=chosen
     )
 titles = {layer.name: layer.title for layer in network.layers}
@@ -65,15 +67,15 @@ with one:
     ranking_list.network_link(neuron, network.names, selection.layers)
 with gathered:
     st.subheader("Gathered instances", anchor=False)
-    instance_panel.gallery(served, instances)
+    scatter_controls.gallery(served, instances)
 
 st.subheader("Do the ticked neurons matter?", anchor=False)
 ticked = tuple(result.neurons[column] for column in sorted(active))
 if ticked:
     label = f"Silence the {len(ticked)} ticked neurons"
-    silenced = jobs.offered(label, cost.words(cost.of_silencing(case)), pipeline.silenced, case, model, ticked)
+    silenced = jobs.offered(label, costs.words(costs.of_silencing(case)), pipeline.silenced, case, model, ticked)
     if silenced is not None:
-        st.markdown(features_panel.silenced_words(silenced))
+        st.markdown(discriminability_panel.silenced_words(silenced))
         drawn = silencing(silenced)
         bokeh_view(drawn, key="silencing", label="Change in accuracy by class when the ticked neurons are silenced")
         frame.downloads(drawn, change_table(silenced), name=f"silencing-{case.name}-{name}")
@@ -82,9 +84,9 @@ else:
 
 st.subheader("Where in the network the domains differ", anchor=False)
 label = f"Measure every layer on class {name}"
-gaps = jobs.offered(label, cost.words(cost.of_domain_gap(case, name)), pipeline.domain_gap, case, name)
+gaps = jobs.offered(label, costs.words(costs.of_domain_gap(case, name)), pipeline.domain_gap, case, name)
 if gaps is not None:
     drawn = domain_gap(gaps, network)
     bokeh_view(drawn, key="domain gap", label="Held-out accuracy of telling the domains apart, layer by layer")
-    st.markdown(features_panel.gap_words(gap_table(gaps, network)))
+    st.markdown(discriminability_panel.gap_words(gap_table(gaps, network)))
     frame.downloads(drawn, gap_table(gaps, network), name=f"domain-gap-{case.name}-{name}")

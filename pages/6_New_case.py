@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from tlx.app import case_form, case_saving, frame, jobs
+from tlx.app import frame, jobs
 from tlx.app.layout import beside
 from tlx.app.navigation import link
+from tlx.app.new_case import form, saving
 from tlx.app.selection import Choice
 from tlx.app.text import escape, sentence
-from tlx.casetext import written
+from tlx.casefiles.writing import written
 
 frame.page(
     "New case",
@@ -15,13 +16,13 @@ frame.page(
     "read from checkpoints; what you leave as it is keeps its default. The case file grows on the right, and Check "
     "says what would keep it from working. Save writes it where you say and offers the case here at once.",
 )
-if why := case_saving.refused():
+if why := saving.refused():
     st.info(why)
     st.stop()
 
 left, right = beside([3, 2], name="new case", least=360)
 with left:
-    table = case_form.form()
+    table = form.form()
 with right:
     st.subheader("Case file", anchor=False)
     with frame.guard():
@@ -29,13 +30,13 @@ with right:
     st.code(text, language="toml", wrap_lines=True)
     named = st.text_input(
         "Save as",
-        case_saving.suggestion(),
+        saving.suggestion(),
         key="new case file",
         persist_state="session",
         help="Full path of the case file; its name without .toml is the case's name in links.",
     )
     with frame.guard():
-        path = case_saving.place(named)
+        path = saving.place(named)
     exists = path.exists()
     replace = exists and st.checkbox("Replace the file that is there", key=f"new case replace {path}")
     row = st.container(horizontal=True)
@@ -44,7 +45,7 @@ with right:
         st.session_state["new case checked"] = (text, str(path))
     if row.button("Save", type="primary", icon=":material/save:", disabled=exists and not replace):
         with frame.guard():
-            case_saving.save(text, path, replace=replace)
+            saving.save(text, path, replace=replace)
         st.session_state["new case saved"] = str(path)
     if exists and not replace:
         st.caption(escape(f"{path} exists already: tick the box to replace it, or give another name."))
@@ -54,7 +55,7 @@ with right:
         link("Start", Choice(path.stem), label="Open the case")
     if st.session_state.get("new case checked") == (text, str(path)):
         attempt = st.session_state["new case checks"]
-        found = jobs.require("Checking the case", case_saving.check, text, str(path), attempt)
+        found = jobs.require("Checking the case", saving.check, text, str(path), attempt)
         for said in found.fatal:
             st.error(sentence(ValueError(said)))
         for said in found.warnings:

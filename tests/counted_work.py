@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import threading
 
-from tlx.cases import built_in
+from tlx.casefiles import builtin
 from tlx.errors import DataError
-from tlx.memory import memoized
 from tlx.progress import track
+from tlx.storage.memory import memoized
 
-CASE = built_in()["digits"]
+CASE = builtin.cases()["digits"]
 
 
 class Work:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from tlx import models
-from tlx.cases import Case, load_case
+from tlx.casefiles.loading import load_case
+from tlx.cases import Case
+from tlx.networks import models
 
 TEXT = """
 title = "Shapes"

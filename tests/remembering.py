@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tlx.cases import Case, load_case
-from tlx.memory import memoized
+from tlx.casefiles.loading import load_case
+from tlx.cases import Case
+from tlx.storage.memory import memoized
 
 CASE = load_case("digits")
 COMPUTED = "TLX_TEST_COMPUTED"  # the file

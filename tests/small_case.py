@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from tlx import models
-from tlx.cases import load_case
+from tlx.casefiles.loading import load_case
+from tlx.networks import models
 
 TEXT = """
 title = "Bars"

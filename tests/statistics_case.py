@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tlx import cases, embedding, pipeline, statistics, thumbnails
+from tlx import pipeline
+from tlx.analysis import embedding, statistics
+from tlx.casefiles import loading
+from tlx.images import thumbnails
 from tlx.results import Discriminability, DomainImages, Embedding, Layer, Network, Transferability
 
 CLASSES = ("cup", "<b>pen</b>", "book")
@@ -143,4 +146,4 @@ def install(monkeypatch):
     }
     for name, function in replaced.items():
         monkeypatch.setattr(pipeline, name, function)
-    return cases.load_case("digits")
+    return loading.load_case("digits")

@@ -13,8 +13,9 @@ from scipy.signal import correlate2d
 from scipy.stats import rankdata
 from torch import nn
 
-from tlx import abstraction, structure
+from tlx.analysis import abstraction
 from tlx.cases import Case, Domain
+from tlx.networks import structure
 from tlx.results import DomainImages
 
 CASE = Case(
@@ -58,7 +59,7 @@ def literal_values(
     model: nn.Module, network: structure.Network, pair: tuple[str, str], data: DomainImages
 ) -> np.ndarray:
     """(N, U_l, U_m) edge values one kernel at a time, with SciPy's correlation."""
-    from tlx import models
+    from tlx.networks import models
 
     join = model.get_submodule(network.joins[pair])
     with structure.entering(model, network.joins[pair]) as entered, torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Arrows between modules point one way: pages -> app, figures, pipeline -> stages -> results, cases, errors."""
+"""Arrows between rooms point one way (the contracts of pyproject.toml), and stored results are read without torch."""
 
 from __future__ import annotations
 
@@ -10,74 +10,31 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BASE = {"errors", "results", "cases", "casefile", "builtin", "digests", "files", "listings", "progress", "memory"}
-BASE |= {"notices", "store", "shelves", "locks", "bundle", "codec"}
-ROOMS = {"app", "figures", "pipeline", "__main__", "__init__"}
-STAGES = {path.stem for path in (ROOT / "tlx").glob("*.py")} - BASE - ROOMS
-
-FORBIDDEN = {
-    "base": {"torch", "streamlit", "bokeh", "sklearn", "torchvision"},
-    "stage": {"streamlit", "bokeh"},
-    "figures": {"streamlit", "torch", "sklearn"},
-    "app": {"torch", "sklearn"},
-    "pipeline": {"torch", "streamlit", "bokeh", "sklearn"},
-    "page": {"torch", "sklearn", "scipy"},
-}
+PAGES = [ROOT / "streamlit_app.py", *sorted((ROOT / "pages").glob("*.py"))]
+LIGHT = [path for room in ("app", "figures", "storage") for path in (ROOT / "tlx" / room).rglob("*.py")]
 
 
-def imports(path: Path, *, lazy: bool = True) -> set[str]:
-    """Modules a file imports, as dotted names; without `lazy` only those at its top level."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = ast.walk(tree) if lazy else [node for node in tree.body if not isinstance(node, ast.If)]
-    found: set[str] = set()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+def test_every_room_knows_only_those_below_it() -> None:
+    """Also: only the app knows Streamlit, only figures and the app know Bokeh, only stages know torch."""
+    done = subprocess.run([Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-def ours(names: set[str]) -> set[str]:
-    """Of the imported names the rooms of tlx they lead to."""
-    return {name.split(".")[1] for name in names if name.startswith("tlx.")}
-
-
-def room(path: Path) -> str:
-    if path.parent.name in ("figures", "app"):
-        return path.parent.name
-    if path.parent.name == "pages" or path.name == "streamlit_app.py":
-        return "page"
-    return "base" if path.stem in BASE else path.stem if path.stem in ROOMS else "stage"
-
-
-FILES = sorted([*(ROOT / "tlx").rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "streamlit_app.py"])
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_room_imports_what_it_must_not_know(path: Path) -> None:
-    """Only _vision imports torchvision; stages see no Streamlit, Bokeh or store; pages compute nothing."""
-    found = imports(path)
-    tops = {name.split(".")[0] for name in found}
-    assert "torchvision" not in tops or path.name == "_vision.py"
-    assert not tops & FORBIDDEN.get(room(path), set())
-    if room(path) == "stage":
-        assert not ours(found) & {"memory", "pipeline", "app", "figures"}
-    if room(path) == "figures":
-        assert not ours(found) & ({"memory", "pipeline", "app"} | (STAGES - {"thumbnails"}))
-    if room(path) == "base":
-        assert ours(found) <= BASE
-    if room(path) in ("page", "app"):
-        assert "memory" not in ours(found) or path.name == "jobs.py"
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_pages_compute_nothing(path: Path) -> None:
+    """They choose, ask and show: no numerical library, no stage and no store is imported by them."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    assert not {name.split(".")[0] for name in names} & {"torch", "sklearn", "scipy", "numpy", "joblib"}
+    assert not [
+        name for name in names if name.startswith(("tlx.analysis", "tlx.training", "tlx.networks", "tlx.storage"))
+    ]
 
 
 def test_stored_results_are_read_without_torch() -> None:
     """Importing the pipeline, the figures and the app leaves torch and scikit-learn unimported."""
-    modules = [
-        ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for path in FILES
-        if path.parent.name in ("figures", "app") and path.stem != "__init__"
-    ]
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in LIGHT]
     code = f"import sys, tlx, {', '.join(modules)}; print([m for m in ('torch', 'sklearn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

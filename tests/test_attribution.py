@@ -11,8 +11,9 @@ import toy
 from captum.attr import LayerConductance
 from torch import nn
 
-from tlx import attribution, structure
+from tlx.analysis import attribution
 from tlx.errors import ModelError, SelectionError
+from tlx.networks import structure
 
 
 def captum(

@@ -79,7 +79,7 @@ def hostile(tmp_path_factory):
         home = tmp_path_factory.mktemp("hostile")
         patch.setenv("TLX_CACHE", str(home / "store"))
         patch.setenv("TLX_CASES", str(small_case.write(home, classes=NAMES)))
-        patch.setattr("tlx.featurevis.STEPS", 2)
+        patch.setattr("tlx.analysis.feature_visualisation.STEPS", 2)
         yield home
 
 

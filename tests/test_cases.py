@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlx import casefile, files, memory
-from tlx.cases import Case, Domain, ModelPlan, Training, built_in, load_case, missing
+from tlx.casefiles import builtin, reading
+from tlx.casefiles.loading import load_case
+from tlx.cases import Case, Domain, ModelPlan, Training
 from tlx.errors import CaseError
+from tlx.images import files
+from tlx.storage import memory
 
 TEXT = """
 title = "Toys"
@@ -130,8 +133,8 @@ def test_a_moved_case_keeps_its_fingerprint(home: Path, tmp_path_factory: pytest
 
 
 def test_built_in_cases_are_hashable_and_differ() -> None:
-    prints = {case.fingerprint() for case in built_in().values()}
-    assert len(prints) == len(built_in()) == 4
+    prints = {case.fingerprint() for case in builtin.cases().values()}
+    assert len(prints) == len(builtin.cases()) == 4
     assert hash(load_case("digits")) == hash(load_case("digits"))
 
 
@@ -203,15 +206,15 @@ def test_a_missing_download_says_what_to_fetch_and_where_to_put_it(downloads: Pa
 
 def test_only_what_is_absent_is_asked_for(downloads: Path) -> None:
     (downloads / "office31" / "amazon" / "images").mkdir(parents=True)
-    assert "amazon photos" not in missing(built_in()["office31"])
-    assert "webcam photos" in missing(built_in()["office31"])
+    assert "amazon photos" not in builtin.missing(builtin.cases()["office31"])
+    assert "webcam photos" in builtin.missing(builtin.cases()["office31"])
     (downloads / "office31" / "webcam").mkdir()
     assert load_case("office31").source.path == str(downloads / "office31" / "amazon" / "images")
 
 
 def test_a_built_in_cases_models_are_read_once_they_are_there(downloads: Path) -> None:
     """Until then both are trained, from the ImageNet convolutions where those are here."""
-    assert built_in()["office31"].source_model.checkpoint == built_in()["office31"].source_model.initial == ""
+    assert builtin.cases()["office31"].source_model.checkpoint == builtin.cases()["office31"].source_model.initial == ""
     models, weights = downloads / "office31" / "models", downloads / "weights"
     for folder, name in (
         (models, "source.safetensors"),
@@ -220,10 +223,10 @@ def test_a_built_in_cases_models_are_read_once_they_are_there(downloads: Path) -
     ):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"")
-    plan = built_in()["office31"].source_model
+    plan = builtin.cases()["office31"].source_model
     assert (plan.checkpoint, plan.history) == (str(models / "source.safetensors"), str(models / "history.csv"))
     assert plan.initial == str(weights / "alexnet_imagenet_features.pth")
-    assert built_in()["office31"].target_model.checkpoint == ""
+    assert builtin.cases()["office31"].target_model.checkpoint == ""
 
 
 def test_links_that_lead_in_a_circle_are_followed_once(tmp_path: Path) -> None:
@@ -322,7 +325,7 @@ def test_all_mistakes_of_a_file_are_found_at_once(home: Path) -> None:
     """In the order of the file's tables; the case is what can be understood of it."""
     text = TEXT.replace('kind = "folder"', 'kin = "folder"', 1).replace("image_size = 16", 'image_size = "16"')
     (home / "toys.toml").write_text(text.replace("epochs = 2", "epoch = 2") + 'augment = "no"\n')
-    case, problems = casefile.examined(home / "toys.toml")
+    case, problems = reading.examined(home / "toys.toml")
     assert [said.split(":")[0] for said in problems] == [
         "in [source]",
         "[source] lacks keys; still needed",

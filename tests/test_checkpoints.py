@@ -16,9 +16,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from tlx import architectures, checkpoints, models, starts
 from tlx.errors import ModelError
+from tlx.networks import architectures, checkpoints, models
 from tlx.results import TrainedModel
+from tlx.training import initial_weights
 
 
 def network(classes: int = 2, seed: int = 0) -> nn.Module:
@@ -170,7 +171,7 @@ def test_weights_that_are_no_numbers_are_named(tmp_path: Path) -> None:
     wrong = STATE["conv.weight"].clone()
     wrong[0, 0, 0, :2] = torch.tensor([float("nan"), float("inf")])
     torch.save(STATE | {"conv.weight": wrong}, tmp_path / "m.pt")
-    for load in (checkpoints.complete, starts.from_checkpoint):
+    for load in (checkpoints.complete, initial_weights.from_checkpoint):
         with pytest.raises(
             ModelError, match=r"tensor 'conv.weight' of checkpoint .*m\.pt holds 2 value\(s\) that are NaN"
         ):
@@ -211,14 +212,14 @@ def test_a_partial_checkpoint_says_what_was_taken_and_what_not(tmp_path: Path) -
     held = {name: one for name, one in STATE.items() if name.startswith("conv")} | {"head.weight": torch.zeros(10, 144)}
     torch.save({"state_dict": {f"module.{name}": one for name, one in held.items()}}, tmp_path / "part.pt")
     start = network(seed=1)
-    assert starts.from_checkpoint(start, tmp_path / "part.pt") == (
+    assert initial_weights.from_checkpoint(start, tmp_path / "part.pt") == (
         "2 of 9 tensors taken from checkpoint part.pt, not norm.weight, norm.bias, norm.running_mean, "
         "norm.running_var and 2 more"
     )
     found = start.state_dict()
     assert {name for name, one in found.items() if torch.equal(one, STATE[name])} >= {"conv.weight", "conv.bias"}
     assert torch.equal(found["head.weight"], network(seed=1).state_dict()["head.weight"])
-    said = starts.take(network(3), dict(STATE), "it")
+    said = initial_weights.take(network(3), dict(STATE), "it")
     assert (
         said
         == "7 of 9 tensors taken from it, not head.weight (2 x 144 there, 3 x 144 here), head.bias (2 there, 3 here)"
@@ -230,7 +231,7 @@ def test_a_checkpoint_of_another_network_says_the_names_of_both(tmp_path: Path) 
     with pytest.raises(
         ModelError, match=r"no tensor of checkpoint m\.pt fits.*has layer1\.weight, the network conv\.wei"
     ):
-        starts.from_checkpoint(network(), tmp_path / "m.pt")
+        initial_weights.from_checkpoint(network(), tmp_path / "m.pt")
 
 
 def test_a_module_saved_from_an_optimised_copy_fits_the_compact_network(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 import small_case
 
-from tlx import checkpoints, load_case, pipeline
+from tlx import load_case, pipeline
 from tlx.__main__ import main
+from tlx.networks import checkpoints
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_run_computes_what_the_pages_show(home: Path, capsys: pytest.CaptureFixt
 
 
 def test_run_draws_the_neurons_at_the_top_of_the_ranking(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tlx.featurevis.STEPS", 2)
+    monkeypatch.setattr("tlx.analysis.feature_visualisation.STEPS", 2)
     assert main(["run", str(home), "--classes", "upright"]) == 0
     case = load_case(home)
     found = pipeline.discriminability(case, "upright", "target")

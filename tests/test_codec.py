@@ -15,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tlx import builtin, codec, pipeline, results
+from tlx import pipeline, results
+from tlx.casefiles import builtin
 from tlx.cases import Case
-from tlx.memory import Memoized
+from tlx.storage import codec
+from tlx.storage.memory import Memoized
 
 RESULTS = [one for one in vars(results).values() if is_dataclass(one) and one.__module__ == "tlx.results"]
 MEMOIZED = [one for one in vars(pipeline).values() if isinstance(one, Memoized)]

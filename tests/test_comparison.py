@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics.pairwise import cosine_similarity
 
-from tlx import comparison
+from tlx.analysis import comparison
 
 WHOLE = st.integers(-4, 4)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tlx import crops
+from tlx.analysis import crops
 from tlx.results import Activations, DomainImages, Layer
 
 

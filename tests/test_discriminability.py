@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from tlx import discriminability as stage
+from tlx.analysis import discriminability as stage
 from tlx.errors import EmptyError
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tlx import casefile
-from tlx.cases import Case, Domain, ModelPlan, Training, built_in
+from tlx.casefiles import builtin, reading
+from tlx.cases import Case, Domain, ModelPlan, Training
 
 PAGE = (Path(__file__).parent.parent / "docs" / "cases.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
@@ -20,7 +20,7 @@ KINDS = {"The case": Case, "`[source]`": Domain, "`[source_model]`": ModelPlan, 
 
 def keys(kind: type) -> dict[str, Field[Any]]:
     """What a case file can say of a dataclass; digests and the file's folder are found out."""
-    return {part.name: part for part in fields(kind) if part.name not in casefile.FOUND_OUT}
+    return {part.name: part for part in fields(kind) if part.name not in reading.FOUND_OUT}
 
 
 def documented(heading: str) -> dict[str, str]:
@@ -53,7 +53,7 @@ def test_the_examples_are_sound(tmp_path: Path) -> None:
     assert len(EXAMPLES) == 2
     for at, text in enumerate(EXAMPLES):
         (tmp_path / f"{at}.toml").write_text(text, encoding="utf-8")
-        assert casefile.examined(tmp_path / f"{at}.toml")[1] == []
+        assert reading.examined(tmp_path / f"{at}.toml")[1] == []
     assert len([line for line in EXAMPLES[0].splitlines() if line]) <= 10
 
 
@@ -71,4 +71,4 @@ def test_the_long_example_has_every_key() -> None:
 
 
 def test_every_built_in_case_is_listed() -> None:
-    assert re.findall(r"^\| `([a-z0-9-]+)` \| [^|]* → ", PAGE, flags=re.MULTILINE) == list(built_in())
+    assert re.findall(r"^\| `([a-z0-9-]+)` \| [^|]* → ", PAGE, flags=re.MULTILINE) == list(builtin.cases())

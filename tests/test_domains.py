@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlx import digits, domains
 from tlx.cases import Domain
 from tlx.errors import DataError
+from tlx.images import domains, rendered_digits
 from tlx.results import DomainImages
 
 
 def test_printed_digits_are_reproducible_and_labelled() -> None:
-    first, again, other = (digits.printed(32, 2, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (rendered_digits.printed(32, 2, seed=seed) for seed in (1, 1, 2))
     assert first.shape == (20, 32, 32, 3)
-    assert digits.printed_labels(2).tolist() == [*range(10), *range(10)]
+    assert rendered_digits.printed_labels(2).tolist() == [*range(10), *range(10)]
     assert (first == again).all()
     assert (first != other).any()
 
@@ -27,8 +27,8 @@ def test_printed_digits_are_reproducible_and_labelled() -> None:
 def test_handwritten_digits_are_scikit_learns() -> None:
     from sklearn.datasets import load_digits
 
-    grey, labels = digits.handwritten()
-    pixels = digits.enlarged(grey, 32)
+    grey, labels = rendered_digits.handwritten()
+    pixels = rendered_digits.enlarged(grey, 32)
     assert (labels == load_digits().target).all()
     assert pixels.shape == (1797, 32, 32, 3)
     small = pixels[:, 2:30, 2:30, 0].reshape(1797, 7, 4, 7, 4).mean((2, 4))

@@ -9,10 +9,11 @@ from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, trustworthiness
 
-from tlx import activations, embedding, progress
+from tlx import progress
+from tlx.analysis import activations, embedding
 from tlx.errors import EmptyError
+from tlx.images.thumbnails import thumbnails
 from tlx.results import DomainImages
-from tlx.thumbnails import thumbnails
 
 CLASSES = ("a", "b", "c")
 

@@ -9,7 +9,8 @@ import pytest
 import small_case
 import torch
 
-from tlx import findings, load_case, models, pipeline
+from tlx import findings, load_case, pipeline
+from tlx.networks import models
 
 MODELS = ("source", "target")
 

@@ -13,7 +13,7 @@ from streamlit_help import app, run_to_end, source_of, text_of
 from tlx import pipeline
 from tlx.__main__ import main
 from tlx.app.text import escape
-from tlx.cases import load_case
+from tlx.casefiles.loading import load_case
 
 PAGE = "pages/1_Statistics.py"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tlx import histories
 from tlx.errors import DataError
+from tlx.training import histories
 
 GOOD = """model,domain,split,epoch,accuracy,n,seconds
 source,source,training,0,0.1,48,3

@@ -17,12 +17,12 @@ from streamlit_help import app, figure_of, run_to_end, script
 
 from tlx.app import frame
 from tlx.app.bokeh_view import figure_json
-from tlx.app.class_table import shown
+from tlx.app.statistics.class_table import shown
 from tlx.app.text import csv, escape, file_name
 from tlx.figures.accuracy import accuracy
 from tlx.figures.confusion import confusion
 from tlx.figures.domain_score import domain_score
-from tlx.figures.plain import plain
+from tlx.figures.plain_text import plain
 
 NAME = '<b>x</b>&"'
 
@@ -127,12 +127,12 @@ def test_a_name_does_not_become_a_link(name):
 def facts() -> None:
     from dataclasses import replace
 
-    from tlx.app import overview
-    from tlx.cases import load_case
+    from tlx.app.start import cards
+    from tlx.casefiles.loading import load_case
 
     case = load_case("digits")
     hostile = replace(case.source, title="![x](https://evil.example/x.png)")
-    overview.facts(replace(case, source=hostile, architecture="m:<b>*f*</b>"))
+    cards.facts(replace(case, source=hostile, architecture="m:<b>*f*</b>"))
 
 
 def test_titles_of_a_case_are_words(hostile):

@@ -13,8 +13,8 @@ from counted_work import CASE, Work, remembered
 from streamlit.testing.v1 import AppTest
 from streamlit_help import run_to_end, script, text_of
 
-from tlx.app import board, jobs
-from tlx.app.board import AbandonedError, Board, Job
+from tlx.app import job_queue, jobs
+from tlx.app.job_queue import AbandonedError, Board, Job
 from tlx.app.jobs import duration, key_of, progress_text
 from tlx.errors import EmptyError
 from tlx.progress import track
@@ -152,7 +152,7 @@ def test_a_failure_holds_no_frames_however_often_it_is_shown(work):
 
 def test_only_the_newest_failures_are_remembered(monkeypatch):
     """Visitors who ask for many impossible things do not fill the memory; abandoned jobs are not remembered at all."""
-    monkeypatch.setattr(board, "FAILURES", 2)
+    monkeypatch.setattr(job_queue, "FAILURES", 2)
     ours = Board()
     for name in "abc":
         assert ours.start((name,), name, lambda: 1 / 0).future.exception(timeout=20)
@@ -236,7 +236,7 @@ def test_an_abandoned_job_is_dropped(monkeypatch):
     ours, ran, go = Board(), [], threading.Event()
     first = ours.start(("first",), "first", lambda: go.wait(20))
     second = ours.start(("second",), "second", lambda: ran.append("second"))
-    second.seen -= board.ABANDONED + 1
+    second.seen -= job_queue.ABANDONED + 1
     go.set()
     first.future.result(timeout=20)
     assert second.future.exception(timeout=20) is not None
@@ -248,7 +248,7 @@ def test_an_abandoned_job_is_dropped(monkeypatch):
 
 def test_memory_is_bounded(monkeypatch):
     """The result that was not used for longest goes first."""
-    monkeypatch.setattr(board, "KEPT", 2)
+    monkeypatch.setattr(job_queue, "KEPT", 2)
     kept = Board()
     kept.keep(("a",), 1)
     kept.keep(("b",), 2)
@@ -259,7 +259,7 @@ def test_memory_is_bounded(monkeypatch):
 
 def test_memory_is_bounded_by_weight(monkeypatch):
     """Arrays that no disk took count with their bytes; the newest result stays whatever it weighs."""
-    monkeypatch.setattr(board, "HEAVIEST", 2_000)
+    monkeypatch.setattr(job_queue, "HEAVIEST", 2_000)
     kept = Board()
     for name in "abc":
         kept.keep((name,), np.zeros(100))

@@ -4,8 +4,9 @@ import torch
 import toy
 from torch import nn
 
-from tlx import abstraction, kernels, structure
+from tlx.analysis import abstraction, kernels
 from tlx.cases import Case, Domain
+from tlx.networks import structure
 from tlx.results import DomainImages, Network
 
 DOMAIN = Domain("folder", "toy")

@@ -149,7 +149,7 @@ def test_instances_of_any_classes_can_be_drawn_together(labels: Labels) -> None:
 
 def test_neurons_are_silenced_drawn_and_cropped(labels: Labels, monkeypatch: pytest.MonkeyPatch) -> None:
     """Accuracy of a class the model lacks stays 0, whatever is silenced."""
-    monkeypatch.setattr("tlx.featurevis.STEPS", 2)
+    monkeypatch.setattr("tlx.analysis.feature_visualisation.STEPS", 2)
     for model in MODELS:
         found = pipeline.silenced(labels.case, model, (("conv2", 3), ("fc6", 0)))
         assert found.before.keys() == {"source", "target"}

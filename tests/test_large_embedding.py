@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from bokeh.models import HoverTool
 
-from tlx import embedding
+from tlx.analysis import embedding
 from tlx.app.bokeh_view import figure_json
 from tlx.figures import theme
 from tlx.figures.pictures import Pictures

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlx.cases import Case, load_case
-from tlx.memory import memoized
+from tlx.casefiles.loading import load_case
+from tlx.cases import Case
+from tlx.storage.memory import memoized
 
 
 @memoized()

@@ -12,9 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-from tlx import architectures, models, strategies
-from tlx.cases import Case, Domain, ModelPlan, load_case
+from tlx.casefiles.loading import load_case
+from tlx.cases import Case, Domain, ModelPlan
 from tlx.errors import ModelError
+from tlx.networks import architectures, models
+from tlx.training import strategies
 
 CASE = Case(
     "nets", "nets", Domain("folder", "s"), Domain("folder", "t"), "net:make", image_size=16,

@@ -12,9 +12,11 @@ import streamlit as st
 from streamlit_help import app, component, figure_of, fire, run_to_end, source_of, text_of
 
 from tlx import cases, pipeline
-from tlx.app import compared, known_cases
+from tlx.app import known_cases
+from tlx.app.compare import summaries
+from tlx.casefiles import builtin, loading
 from tlx.cases import ModelPlan, Training
-from tlx.figures import compare, theme
+from tlx.figures import side_by_side, theme
 from tlx.results import Layer, LayerGap, Network, Reuse
 
 PAGE = "pages/5_Compare.py"
@@ -33,7 +35,7 @@ def store(tmp_path_factory, files):
     before = os.environ.get("TLX_CACHE")
     os.environ["TLX_CACHE"] = str(folder)
     try:
-        bars, head = cases.load_case(files["bars"]), cases.load_case(files["head"])
+        bars, head = loading.load_case(files["bars"]), loading.load_case(files["head"])
         pipeline.reuse_by_class(bars)
         pipeline.discriminability_by_class(bars)
         pipeline.domain_gap_by_class(bars)
@@ -51,7 +53,7 @@ def offered(monkeypatch, files, store):
     st.cache_data.clear()
     monkeypatch.setenv("TLX_CACHE", str(store))
     monkeypatch.setenv("TLX_CASES", os.pathsep.join(map(str, files.values())))
-    monkeypatch.setattr(cases, "built_in", dict)
+    monkeypatch.setattr(builtin, "cases", dict)
     return files
 
 
@@ -67,7 +69,7 @@ def test_stored_results_stand_side_by_side(offered):
     assert set(told.index) == set(many_cases.TITLES.values())
     for name, title in many_cases.TITLES.items():
         assert told.loc[title, "strategy"] == many_cases.STRATEGIES[name]
-    case = cases.load_case(offered["bars"])
+    case = loading.load_case(offered["bars"])
     score = pipeline.transferability(case)
     assert told.loc["Bars", "score"] == pytest.approx(100 * score.score)
     assert told.loc["Bars", "target_accuracy"] == pytest.approx(100 * score.target_accuracy)
@@ -81,7 +83,7 @@ def test_stored_results_stand_side_by_side(offered):
 def test_nothing_is_computed_unasked(offered, files):
     """A case without results is shown without any, and its chosen page offers each kind with its cost."""
     page = run_to_end(app(PAGE, case="frozen"))
-    assert not pipeline.predictions.is_stored(cases.load_case(files["frozen"]), "target", "target")
+    assert not pipeline.predictions.is_stored(loading.load_case(files["frozen"]), "target", "target")
     labels = [button.label for button in page.button]
     assert sum("about" in label for label in labels) == 4
     assert any(label.startswith("Score the transfer") for label in labels)
@@ -147,7 +149,7 @@ def _reuse(value):
 
 def test_means_over_classes_by_relative_depth():
     """First layer 0, last 1, a pair between its layers; 0.5 and 1 make 0.75."""
-    told = compared.reuse_by_depth(_network(), {"a": _reuse(0.5), "b": _reuse(1.0)})
+    told = summaries.reuse_by_depth(_network(), {"a": _reuse(0.5), "b": _reuse(1.0)})
     assert told[["measure", "depth", "value"]].to_numpy().tolist() == [
         ["same_index", 0.0, 0.75],
         ["same_index", 1.0, 0.75],
@@ -155,7 +157,7 @@ def test_means_over_classes_by_relative_depth():
     ]
     assert told["place"].tolist() == ["Layer 1: conv (4)", "Layer 3: conv (4)", "layers 1 → 2"]
     gaps = tuple(LayerGap(model, "c2", 4, share, 0, 1) for model, share in (("source", 1.0), ("target", 0.75)))
-    gap = compared.gap_by_depth(_network(), {"a": gaps})
+    gap = summaries.gap_by_depth(_network(), {"a": gaps})
     assert gap[["depth", "value", "chance", "classes"]].to_numpy().tolist() == [[0.5, 1.0, 0.0, 1]]
 
 
@@ -169,7 +171,7 @@ def test_strategies_in_words():
         )
 
     said = [
-        compared.strategy(case(how))
+        summaries.strategy(case(how))
         for how in (
             Training(),
             Training(strategy="head"),
@@ -202,7 +204,7 @@ def test_the_score_figure_has_a_dot_and_a_whisker_for_each_score():
     """Points and ends in accuracy points; twenty cases of one title keep apart; no colour is a domain's."""
     table = _scores(20)
     table.loc[3, ["score", "low", "high"]] = np.nan
-    plot = compare.scores(table, "case 1")
+    plot = side_by_side.scores(table, "case 1")
     drawn = next(model for model in plot.select({"name": "scores"}) if hasattr(model, "data")).data
     assert len(drawn["name"]) == 19
     assert drawn["points"][0] == pytest.approx(30)
@@ -225,9 +227,9 @@ def test_lines_over_depth_keep_each_cases_look():
         }
     )
     depth = depth.assign(classes=2, name=["b", "b", "a"], title="t")
-    plot = compare.over_depth(depth, "inherited", ["a", "b"], "a")
+    plot = side_by_side.over_depth(depth, "inherited", ["a", "b"], "a")
     lines = next(model for model in plot.select({"name": "lines"}) if hasattr(model, "data")).data
-    looks = compare.looks(["a", "b"]).set_index("name")["colour"]
+    looks = side_by_side.looks(["a", "b"]).set_index("name")["colour"]
     assert dict(zip(lines["name"], lines["colour"], strict=True)) == looks.to_dict()
     assert dict(zip(lines["name"], lines["width"], strict=True)) == {"a": 3.0, "b": 1.5}
     assert lines["ys"][lines["name"].index("b")] == [0.5, 0.25]
@@ -236,8 +238,8 @@ def test_lines_over_depth_keep_each_cases_look():
 def test_only_the_chosen_case_is_looked_at_every_time(offered, monkeypatch):
     """With many cases the folders of the others are read once a minute."""
     read = []
-    load = cases.load_case
-    monkeypatch.setattr(cases, "load_case", lambda where: read.append(str(where)) or load(where))
+    load = loading.load_case
+    monkeypatch.setattr(loading, "load_case", lambda where: read.append(str(where)) or load(where))
     known_cases.known_cases("head")
     read.clear()
     known_cases._often.clear()
@@ -250,6 +252,6 @@ def test_only_the_chosen_case_is_looked_at_every_time(offered, monkeypatch):
 def test_every_chart_is_read_back(offered):
     """The three panels hold the chosen case's rows."""
     page = run_to_end(app(PAGE, case="bars"))
-    for measure in compare.PANELS:
+    for measure in side_by_side.PANELS:
         assert figure_of(page, f"depth {measure}")
         assert "bars" in set(source_of(page, f"depth {measure}", "points")["name"])

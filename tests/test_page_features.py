@@ -7,12 +7,15 @@ import pytest
 import statistics_case as toy
 from streamlit_help import app, fire, run_to_end, source_of, text_of
 
-from tlx import memory, pipeline, statistics
-from tlx.app import features_panel, pictures
-from tlx.crops import Crop
+from tlx import pipeline
+from tlx.analysis import statistics
+from tlx.analysis.crops import Crop
+from tlx.app import pictures
+from tlx.app.features import discriminability_panel
 from tlx.errors import EmptyError
 from tlx.figures.pictures import Pictures
 from tlx.results import Abstraction, Discriminability, LayerGap, Silenced
+from tlx.storage import memory
 
 PAGE = "pages/4_Features.py"
 LAYERS = {"conv1": 4, "fc2": 6}
@@ -249,7 +252,7 @@ def test_the_largest_change_is_compared_with_the_largest_by_chance():
     chance = {"source": np.ones((2, 3)), "target": np.array([[1, 1, 1], [1, 0.4, 1]])}
     counts = {"source": 4 * ones, "target": 3 * ones}
     result = Silenced("target", NEURONS[:2], toy.CLASSES, counts, {"source": ones, "target": ones}, one, chance)
-    words = features_panel.silenced_words(result)
+    words = discriminability_panel.silenced_words(result)
     assert "no class by more than 60.0 in 2 draws, so this is within chance" in words
 
 

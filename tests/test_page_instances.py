@@ -3,8 +3,10 @@ import pytest
 import statistics_case as toy
 from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
 
-from tlx import pipeline, statistics
-from tlx.app import gathering, instance_panel, pictures
+from tlx import pipeline
+from tlx.analysis import statistics
+from tlx.app import pictures
+from tlx.app.instances import gather_controls, scatter_controls
 from tlx.errors import EmptyError
 from tlx.figures.pictures import Pictures
 
@@ -91,7 +93,7 @@ def test_a_lasso_gathers_pictures_and_a_table(page):
 def test_instances_are_gathered_without_a_mouse(page):
     """A class, a domain and what the model says choose instances, which the plot then marks too."""
     page.selectbox(key="gather domain").set_value("target")
-    page.selectbox(key="gather prediction").set_value(gathering.WRONG)
+    page.selectbox(key="gather prediction").set_value(gather_controls.WRONG)
     run_to_end(page)
     next(button for button in page.button if button.label == "Gather 1 instances").click()
     run_to_end(page)
@@ -110,10 +112,10 @@ def test_what_is_gathered_fits_every_choice():
             "mispredicted": [True, False, True, False],
         }
     )
-    assert len(gathering.matching(rows, None, None, None)) == 4
-    assert gathering.matching(rows, None, None, gathering.WRONG) == [("source", 4), ("target", 6)]
-    assert gathering.matching(rows, "target", "a", "b") == [("target", 6)]
-    assert gathering.matching(rows, "source", "b", None) == []
+    assert len(gather_controls.matching(rows, None, None, None)) == 4
+    assert gather_controls.matching(rows, None, None, gather_controls.WRONG) == [("source", 4), ("target", 6)]
+    assert gather_controls.matching(rows, "target", "a", "b") == [("target", 6)]
+    assert gather_controls.matching(rows, "source", "b", None) == []
 
 
 def test_names_are_escaped_in_the_gallery_and_the_list(page):
@@ -193,9 +195,9 @@ def test_classes_start_with_the_most_confused_pair():
     labels, said = list("aabcd"), list("abaca")
     rows = pd.DataFrame({"split": "validation", "label": labels, "prediction": said})
     table = statistics.class_table(rows, rows, {"source": classes, "target": classes})
-    assert instance_panel.default_classes(table, "a") == ["a", "b"]
-    assert instance_panel.default_classes(table, "b") == ["b", "a"]
-    assert instance_panel.default_classes(table, "c") == ["c"]
+    assert scatter_controls.default_classes(table, "a") == ["a", "b"]
+    assert scatter_controls.default_classes(table, "b") == ["b", "a"]
+    assert scatter_controls.default_classes(table, "c") == ["c"]
 
 
 def test_the_gallery_is_cut_and_says_so():

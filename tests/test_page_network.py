@@ -4,11 +4,12 @@ import zigzag_case as toy
 from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
 
 from tlx import pipeline
-from tlx.app import frame, network_view, neuron_panel, weight_panel
+from tlx.app import frame
+from tlx.app.network import controls, neuron_panel, weight_panel
 from tlx.app.selection import NeuronRef
 from tlx.errors import EmptyError
-from tlx.figures.zigzag_layout import EdgeHit
-from tlx.figures.zigzag_subject import Options, layout_of
+from tlx.figures.zigzag.layout import EdgeHit
+from tlx.figures.zigzag.subject import Options, layout_of
 from tlx.results import Strongest
 
 PAGE = "pages/3_Network.py"
@@ -114,7 +115,7 @@ def test_a_second_class_is_drawn_beside_the_chosen_one(page):
 def test_how_many_neurons_is_asked_only_where_some_can_be_left_out(page, monkeypatch):
     """Two important neurons a layer leave nothing to choose; with limits of one there is a choice, and it is kept."""
     assert "Important neurons shown" not in [box.label for box in page.selectbox]
-    monkeypatch.setattr(network_view, "SIZES", (1,))
+    monkeypatch.setattr(controls, "SIZES", (1,))
     run_to_end(page)
     (box,) = [box for box in page.selectbox if box.label == "Important neurons shown"]
     box.set_value(1)
@@ -252,7 +253,7 @@ def test_the_downloaded_figure_brings_its_key(page, monkeypatch):
 
 def test_the_table_holds_every_number_shown(layout):
     """4 + 4 + 1 similarities and, for each model, 4 + 2 weights, with the important and inherited ones marked."""
-    table = network_view.table(layout, toy.subject())
+    table = controls.table(layout, toy.subject())
     assert table["kind"].value_counts().to_dict() == {"similarity": 9, "weight": 12}
     row = table[
         (table["kind"] == "weight") & (table["model"] == "target") & (table["first"] == 2) & (table["second"] == 1)

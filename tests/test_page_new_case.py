@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 from streamlit_help import app, run_to_end, text_of
 
-from tlx import cases
-from tlx.app import case_form, case_saving, known_cases
-from tlx.casetext import quoted, written
+from tlx.app import known_cases
+from tlx.app.new_case import form, saving
+from tlx.casefiles import loading
+from tlx.casefiles.writing import quoted, written
 from tlx.errors import CaseError
 
 PAGE = "pages/6_New_case.py"
@@ -112,7 +113,7 @@ def test_a_case_is_checked_saved_and_offered(home):
     assert (
         "mine" in page.sidebar.selectbox(key="tlx widget case").options or "Bars" in page.sidebar.selectbox[0].options
     )
-    assert cases.load_case(home / "mine.toml").target.path == str(home / "thin")
+    assert loading.load_case(home / "mine.toml").target.path == str(home / "thin")
 
 
 def test_a_mistake_is_named_and_nothing_is_lost(home):
@@ -145,14 +146,14 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(home):
     """Between looking and writing somebody may have saved one of that name."""
     (home / "late.toml").write_text("x")
     with pytest.raises(CaseError, match="exists already"):
-        case_saving.save("y", home / "late.toml", replace=False)
+        saving.save("y", home / "late.toml", replace=False)
     assert (home / "late.toml").read_text() == "x"
 
 
 def test_a_name_that_is_taken_is_refused(home):
     """A file called digits.toml would hide behind the built-in case."""
     with pytest.raises(CaseError, match="'digits' is known already"):
-        case_saving.save("", home / "digits.toml", replace=False)
+        saving.save("", home / "digits.toml", replace=False)
     assert not (home / "digits.toml").exists()
 
 
@@ -168,7 +169,7 @@ def test_a_name_that_is_taken_is_refused(home):
 def test_a_place_that_cannot_be_written_is_named(given_name, why):
     """The sentence says what is wrong with the path."""
     with pytest.raises(CaseError, match=why):
-        case_saving.place(given_name)
+        saving.place(given_name)
 
 
 def test_a_public_server_has_no_form(home, monkeypatch):
@@ -196,11 +197,11 @@ def test_only_visitors_of_this_machine_may_name_files(monkeypatch, address, head
     """Streamlit says None for localhost; another address, or a proxy's header, is somebody else."""
     monkeypatch.delenv("TLX_PUBLIC", raising=False)
     monkeypatch.setattr(st, "context", SimpleNamespace(ip_address=address, headers=headers))
-    assert (case_saving.refused() == "") == allowed
+    assert (saving.refused() == "") == allowed
 
 
 def test_lists_between_commas():
     """Spaces and empty parts are nothing; what is no number stays text for the check to name."""
-    assert case_form.listed(" a, ,b b,") == ["a", "b b"]
-    assert case_form.numbers("0.5, 1,") == [0.5, 1.0]
-    assert case_form.numbers("0.5; 1") == "0.5; 1"
+    assert form.listed(" a, ,b b,") == ["a", "b b"]
+    assert form.numbers("0.5, 1,") == [0.5, 1.0]
+    assert form.numbers("0.5; 1") == "0.5; 1"

@@ -5,7 +5,8 @@ import statistics_case as toy
 from streamlit_help import app, figure_of, fire, run_to_end, source_of, text_of
 
 from tlx import pipeline
-from tlx.app import class_table, confusion_view, score_card
+from tlx.app import score_card
+from tlx.app.statistics import class_table, confusion_matrices
 from tlx.results import Transferability
 
 PAGE = "pages/1_Statistics.py"
@@ -72,8 +73,8 @@ def test_confusion_matrices_come_on_demand_and_a_tap_chooses_the_true_class(page
 @pytest.mark.parametrize(("x", "y"), [(-0.1, 0.5), (0.5, 3.2), (5.0, 0.5), (0.5, -1.0)])
 def test_a_tap_beside_the_matrix_chooses_nothing(monkeypatch, x, y):
     """Only cells choose a class."""
-    monkeypatch.setattr(confusion_view, "choose", lambda **_: pytest.fail("nothing may be chosen"))
-    confusion_view.tap({"x": x, "y": y}, ["a", "b", "c"])
+    monkeypatch.setattr(confusion_matrices, "choose", lambda **_: pytest.fail("nothing may be chosen"))
+    confusion_matrices.tap({"x": x, "y": y}, ["a", "b", "c"])
 
 
 def test_a_mistakes_class_and_count_cannot_be_confused():
@@ -93,7 +94,7 @@ def test_a_note_tells_classes_of_one_domain():
 def test_confusion_downloads_as_one_row_a_cell():
     """The CSV has true class, predicted class and count."""
     counts = pd.DataFrame([[1, 2], [0, 3]], index=["a", "b"], columns=["a", "b"])
-    rows = confusion_view.long_form(counts)
+    rows = confusion_matrices.long_form(counts)
     assert sorted(rows.itertuples(index=False, name=None)) == [
         ("a", "a", 1),
         ("a", "b", 2),

@@ -11,9 +11,11 @@ import pytest
 import small_case
 import torch
 
-from tlx import attribution, load_case, models, pipeline
+from tlx import load_case, pipeline
+from tlx.analysis import attribution
 from tlx.cases import MODELS, Case
 from tlx.errors import EmptyError, SelectionError
+from tlx.networks import models
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +127,7 @@ def test_an_unknown_class_is_named_with_the_known_ones(case: Case) -> None:
 
 def test_activations_hold_each_maps_maximum_and_its_place(case: Case) -> None:
     found, images = pipeline.activations(case, "target", "source"), pipeline.images(case, "source")
-    from tlx import activations
+    from tlx.analysis import activations
 
     maps = activations.maps(
         pipeline.load_model(case, "target"), images, np.arange(len(images)), layer="conv2", case=case

@@ -6,8 +6,8 @@ import pytest
 import zigzag_case as toy
 from scipy.stats import spearmanr
 
-from tlx import reuse
-from tlx.app import network_words
+from tlx.analysis import reuse
+from tlx.app.network import reuse_words
 from tlx.figures import reuse as chart
 from tlx.results import Abstraction, Comparison, Edges, Layer, Network, Reuse
 
@@ -148,7 +148,7 @@ def test_the_same_numbers_come_out_again():
 
 def test_the_words_name_most_and_least_beside_chance():
     """Conv1 has one match in four of the same index, conv2 all five; inherited are 75 % and 67 %."""
-    said = network_words.summary(toy.compared(None, "cup"), toy.NETWORK)
+    said = reuse_words.summary(toy.compared(None, "cup"), toy.NETWORK)
     assert "most, **100%** (by chance" in said
     assert "in layer 2; least, **0%**" in said  # fc3: matches 2, 0, 0
     assert "**75%**" in said
@@ -157,7 +157,7 @@ def test_the_words_name_most_and_least_beside_chance():
 
 def test_the_words_say_how_far_the_models_agree_on_what_matters():
     """Spearman's correlation by SciPy, to two places, beside chance."""
-    said = network_words.summary(toy.compared(None, "cup"), toy.NETWORK)
+    said = reuse_words.summary(toy.compared(None, "cup"), toy.NETWORK)
     source, target = (toy.structure(model).rank_score for model in ("source", "target"))
     agreed = [spearmanr(source[layer], target[layer]).statistic for layer in toy.UNITS]
     assert f"(Spearman's ρ): most, **{max(agreed):.2f}** (by chance" in said
@@ -168,7 +168,7 @@ def test_the_words_name_where_two_classes_differ_most():
     ours = toy.compared(None, "cup")
     table = ours.table.copy()
     table.loc[(table["measure"] == "inherited") & (table["first"] == "conv1"), "value"] = 0.25
-    said = network_words.difference(ours, replace(ours, class_name="<b>", table=table), toy.NETWORK)
+    said = reuse_words.difference(ours, replace(ours, class_name="<b>", table=table), toy.NETWORK)
     assert said.startswith("Classes cup and \\<b\\> differ most: ")
     assert "inherited edges in layer 1 to 2 (**75%** and **25%**)" in said
 
@@ -176,7 +176,7 @@ def test_the_words_name_where_two_classes_differ_most():
 def test_the_words_are_empty_when_nothing_is_defined():
     """No number, no sentence."""
     empty = toy.compared(None, "cup").table.iloc[:0]
-    assert network_words.summary(Reuse("cup", empty), toy.NETWORK) == ""
+    assert reuse_words.summary(Reuse("cup", empty), toy.NETWORK) == ""
 
 
 def test_the_chart_draws_the_chosen_class_over_the_others():

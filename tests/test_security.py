@@ -14,9 +14,9 @@ import statistics_case
 from streamlit.testing.v1 import AppTest
 from streamlit_help import script, text_of
 
-from tlx import domains
 from tlx.cases import Domain
 from tlx.errors import DataError
+from tlx.images import domains
 
 ROOT = Path(__file__).parent.parent
 CODE = sorted([*(ROOT / "tlx").rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "streamlit_app.py"])
@@ -189,7 +189,7 @@ def test_strangers_are_told_no_path(page, monkeypatch, tmp_path, caplog):
 
 def test_only_the_form_for_new_cases_has_fields_to_write_in():
     """That page is closed to strangers (tests/test_page_new_case.py); elsewhere visitors choose among what is there."""
-    assert {path.name for path in CODE if typed(path)} == {"6_New_case.py", "case_form.py"}
+    assert {path.name for path in CODE if typed(path)} == {"6_New_case.py", "form.py"}
 
 
 def typed(path: Path) -> set[str]:

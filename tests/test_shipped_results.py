@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_bundle import seen
+from test_bundles import seen
 
-from tlx import bundle, load_case, memory, pipeline
-from tlx.memory import NotStoredError, reading_only
+from tlx import load_case, pipeline
+from tlx.storage import bundles, memory
+from tlx.storage.memory import NotStoredError, reading_only
 
-DIGITS = bundle.SHIPPED["digits"]
+DIGITS = bundles.SHIPPED["digits"]
 
 
 @pytest.fixture(autouse=True)
@@ -24,14 +25,14 @@ def used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_they_are_of_the_built_in_case() -> None:
     """Its definition, its models and the version of results are those they were computed with."""
-    found, case = bundle.opened(DIGITS), load_case("digits")
-    now = (memory.CACHE_VERSION, {part: case.fingerprint(part) for part in bundle.PARTS})
+    found, case = bundles.opened(DIGITS), load_case("digits")
+    now = (memory.CACHE_VERSION, {part: case.fingerprint(part) for part in bundles.PARTS})
     assert (found.results_version, dict(found.fingerprints)) == now, "digits has changed: run `make digits-results`"
 
 
 def test_they_are_small_and_whole() -> None:
     assert DIGITS.stat().st_size < 8e6
-    bundle.opened(DIGITS).verify()
+    bundles.opened(DIGITS).verify()
 
 
 def test_the_first_visit_needs_no_torch(tmp_path: Path) -> None:
@@ -84,16 +85,16 @@ def test_a_damaged_file_is_left_aside_and_said(
     content = bytearray(DIGITS.read_bytes())
     broken = tmp_path / "cut.tlx"
     broken.write_bytes(content[:-100])
-    monkeypatch.setitem(bundle.SHIPPED, "digits", broken)
+    monkeypatch.setitem(bundles.SHIPPED, "digits", broken)
     assert not pipeline.catalogue.is_stored(load_case("digits"), "target")
     assert "is damaged" in caplog.text
 
-    found = bundle.opened(DIGITS)
-    key = bundle.key_of(pipeline.catalogue._name, {"domain": "target"})
+    found = bundles.opened(DIGITS)
+    key = bundles.key_of(pipeline.catalogue._name, {"domain": "target"})
     entry = found._zip.getinfo(found.results[key][1])
     content[entry.header_offset + 30 + len(entry.filename) + 40] ^= 1
     (tmp_path / "flipped.tlx").write_bytes(content)
-    monkeypatch.setitem(bundle.SHIPPED, "digits", tmp_path / "flipped.tlx")
+    monkeypatch.setitem(bundles.SHIPPED, "digits", tmp_path / "flipped.tlx")
     assert np.array_equal(
         pipeline.catalogue(load_case("digits"), "target").labels, found.read(key, pipeline.catalogue._hint).labels
     )

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from tlx import silencing
-from tlx.cases import load_case
+from tlx.analysis import silencing
+from tlx.casefiles.loading import load_case
 from tlx.results import Activations, DomainImages, Layer, Network
 
 SIZE = 28

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlx import splits
+from tlx.images import splits
 
 
 @settings(deadline=None, max_examples=50)

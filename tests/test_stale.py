@@ -12,8 +12,10 @@ import pytest
 import small_case
 from PIL import Image
 
-from tlx import domains, load_case, pipeline, training
+from tlx import load_case, pipeline
 from tlx.errors import CaseError
+from tlx.images import domains
+from tlx.training import loop
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def test_images_that_change_while_they_are_read_are_not_stored(home: Path, monke
 def test_a_checkpoint_that_changes_while_it_is_read_is_not_stored(home: Path, monkeypatch) -> None:
     case = load_case(home)
     new = (home.parent / "source.pt").read_bytes()
-    changing(monkeypatch, training, "read", lambda: (home.parent / "target.pt").write_bytes(new))
+    changing(monkeypatch, loop, "read", lambda: (home.parent / "target.pt").write_bytes(new))
     with pytest.raises(CaseError, match="the target model's checkpoint of case 'bars' changed"):
         pipeline.trained(case, "target")
     assert not pipeline.trained.is_stored(case, "target")
@@ -104,10 +106,8 @@ def test_cases_that_differ_in_the_target_model_train_the_source_once(home: Path,
     """Another strategy is another target model; another source setting, architecture or image is another source."""
     text = home.read_text().partition("[source_model]")[0]
     called = []
-    train = training.train
-    monkeypatch.setattr(
-        training, "train", lambda *given, **named: called.append(named["called"]) or train(*given, **named)
-    )
+    train = loop.train
+    monkeypatch.setattr(loop, "train", lambda *given, **named: called.append(named["called"]) or train(*given, **named))
     first, second = (home.with_name(f"{name}.toml") for name in ("all", "head"))
     plan = "[source_model.training]\nepochs = 1\n[target_model.training]\nepochs = 1\n"
     first.write_text(text + plan)

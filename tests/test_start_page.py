@@ -10,10 +10,11 @@ import toy_results
 from streamlit_help import app, run_to_end, text_of
 
 from tlx import pipeline
-from tlx.app import cost
-from tlx.cases import ModelPlan, Training, built_in
+from tlx.app import costs
+from tlx.casefiles import builtin
+from tlx.cases import ModelPlan, Training
 from tlx.errors import DataError
-from tlx.memory import NotStoredError
+from tlx.storage.memory import NotStoredError
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +61,7 @@ def test_the_class_that_changes_most_is_selected_first():
 
 def test_what_is_not_computed_is_offered_with_its_cost(monkeypatch):
     """Work of minutes waits for its button, which says what it costs; then the finding is there."""
-    monkeypatch.setattr(cost, "seconds", lambda _, what: 0 if what == "score" else 130)
+    monkeypatch.setattr(costs, "seconds", lambda _, what: 0 if what == "score" else 130)
     page = app().run()
     offers = [button for button in page.button if "about 2 min" in button.label]
     assert len(offers) == 2
@@ -75,7 +76,7 @@ def test_what_is_not_computed_is_offered_with_its_cost(monkeypatch):
 
 def test_work_of_a_moment_is_not_asked_for(monkeypatch):
     """What takes seconds is computed at once, and the finding about the worst class names its neuron."""
-    monkeypatch.setattr(cost, "seconds", lambda *_: 3)
+    monkeypatch.setattr(costs, "seconds", lambda *_: 3)
     page = run_to_end(app())
     said = text_of(page).replace("\\", "")
     assert "Neuron 3 of Layer 1: conv (4) is the most domain-specific of class <b>dog</b>" in said
@@ -83,14 +84,14 @@ def test_work_of_a_moment_is_not_asked_for(monkeypatch):
 
 def test_the_cost_counts_passes_through_the_network():
     """20 epochs over 10 and over 6 images, and the 6 target images once through both models."""
-    case = built_in()["digits"]
+    case = builtin.cases()["digits"]
     plan = ModelPlan(training=Training(epochs=20))
     untrained = replace(case, source_model=plan, target_model=plan, image_size=32, n_steps=16)
-    epochs = 20 * (10 + 6) * cost.BACKWARD
-    assert cost.seconds(untrained, "score") == pytest.approx(2 + epochs + 2 * 6 * cost.FORWARD)
-    passes = 2 * 6 * 16 * cost.BACKWARD
-    assert cost.seconds(untrained, "comparison") == pytest.approx(2 + epochs + passes)
-    larger = cost.seconds(replace(untrained, image_size=64), "comparison")
+    epochs = 20 * (10 + 6) * costs.BACKWARD
+    assert costs.seconds(untrained, "score") == pytest.approx(2 + epochs + 2 * 6 * costs.FORWARD)
+    passes = 2 * 6 * 16 * costs.BACKWARD
+    assert costs.seconds(untrained, "comparison") == pytest.approx(2 + epochs + passes)
+    larger = costs.seconds(replace(untrained, image_size=64), "comparison")
     assert larger == pytest.approx(2 + 4 * (epochs + passes))
 
 
@@ -130,7 +131,7 @@ def test_built_in_cases_without_data_say_what_to_fetch(monkeypatch, tmp_path):
     said = text_of(page).replace("\\", "")
     assert "Office-31: amazon to webcam" in said
     assert "in office31/amazon/<class>/ and Office-31's webcam photos" in said.replace("\n", " ")
-    assert page.sidebar.selectbox[0].options == [built_in()["digits"].title]
+    assert page.sidebar.selectbox[0].options == [builtin.cases()["digits"].title]
     for name in ("amazon", "webcam"):
         (tmp_path / "office31" / name).mkdir(parents=True)
     assert len(app().run().sidebar.selectbox[0].options) == 2

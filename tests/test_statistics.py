@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tlx import statistics
+from tlx.analysis import statistics
 from tlx.errors import EmptyError
 
 CLASSES = {"source": ("a", "b", "c"), "target": ("a", "b", "d")}

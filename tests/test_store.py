@@ -16,15 +16,15 @@ import pytest
 import remembering
 from remembering import CASE, deadly, numbers, shape, slowly, written
 
-from tlx import memory, notices, store
-from tlx.memory import NotStoredError, reading_only
+from tlx.storage import incidents, memory, store
+from tlx.storage.memory import NotStoredError, reading_only
 
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("TLX_CACHE", str(tmp_path / "store"))
     monkeypatch.setenv(remembering.COMPUTED, str(tmp_path / "computed"))
-    monkeypatch.setattr(notices, "_said", {})
+    monkeypatch.setattr(incidents, "_said", {})
     monkeypatch.setattr(store, "_held", store._Held())
     return tmp_path / "store"
 
@@ -102,7 +102,7 @@ def test_a_damaged_entry_is_computed_again_with_a_notice(
     assert numbers(CASE, "a")["squares"].tolist() == [at**2 for at in range(1000)]
     assert [name for name in written() if name == "a"] == ["a", "a"]
     assert not Planted.ran
-    (said,) = notices.recent()
+    (said,) = incidents.recent()
     assert said.startswith(f"A stored result of numbers could not be used ({fault})")
     assert [record.getMessage() for record in caplog.records] == [said]
     later()
@@ -143,7 +143,7 @@ def test_an_entry_whose_class_is_gone_is_computed_again(
             shape(CASE, "a")
     assert shape(CASE, "a").sides == 4
     assert written() == ["a", "a"]
-    (said,) = notices.recent()
+    (said,) = incidents.recent()
     assert "AttributeError while reading" in said
     assert [record.getMessage() for record in caplog.records] == [said]
 
@@ -157,7 +157,7 @@ def test_an_entry_that_must_not_be_read_is_computed_again(home: Path) -> None:
         for _ in range(2):
             assert numbers(CASE, "a")["squares"][9] == 81
     assert written() == ["a", "a"]
-    assert notices.recent() == [
+    assert incidents.recent() == [
         "A stored result of numbers could not be used (Permission denied); it is computed again when needed."
     ]
 
@@ -173,7 +173,7 @@ def goes_on_without_a_disk(why: str, caplog: pytest.LogCaptureFixture) -> None:
     for thread in threads:
         thread.join()
     assert written() == ["a", "b", "s", "for-s"]
-    (said,) = notices.recent()
+    (said,) = incidents.recent()
     assert said.startswith("Results cannot be stored in the folder ")
     assert f"({why})" in said
     assert [record.getMessage() for record in caplog.records] == [said]
@@ -197,7 +197,7 @@ def test_results_in_a_read_only_cache_are_read(home: Path) -> None:
         assert numbers(CASE, "a")["squares"][9] == 81
     for part in parts:
         part.chmod(0o755)
-    assert (written(), notices.recent()) == (["a"], [])
+    assert (written(), incidents.recent()) == (["a"], [])
 
 
 def test_a_file_in_place_of_the_cache_is_said_once(home: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -249,7 +249,7 @@ def test_a_process_killed_while_it_writes_leaves_nothing_that_is_read(home: Path
     assert not deadly.is_stored(CASE, "a")
     assert deadly(CASE, "a")[0].shape == (100_000,)
     assert written() == ["a", "a"]
-    assert notices.recent() == []
+    assert incidents.recent() == []
 
 
 def test_processes_and_threads_that_ask_at_once_compute_each_result_once(home: Path) -> None:

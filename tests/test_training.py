@@ -11,12 +11,14 @@ import pytest
 import torch
 import toy
 
-from tlx import checkpoints, histories, models, strategies, training
-from tlx._vision import models as zoo
-from tlx.cases import DOMAINS, Case, Domain, ModelPlan, Training, load_case
+from tlx.casefiles.loading import load_case
+from tlx.cases import DOMAINS, Case, Domain, ModelPlan, Training
 from tlx.errors import DataError, ModelError, UserError
+from tlx.networks import checkpoints, models
+from tlx.networks.torchvision_import import models as zoo
 from tlx.progress import listening
 from tlx.results import DomainImages, TrainedModel
+from tlx.training import histories, loop, strategies
 
 KINDS = ("weight", "bias")
 PLAN = ModelPlan(training=Training(epochs=3, batch_size=16, learning_rate=3e-3, augment="digits"))
@@ -54,12 +56,12 @@ HEARD: list[tuple[str, int, int]] = []
 @pytest.fixture(scope="module")
 def trained(both: dict[str, DomainImages]) -> TrainedModel:
     with listening(lambda *told: HEARD.append(told)):
-        return training.train(CASE, "source", both, start=None)
+        return loop.train(CASE, "source", both, start=None)
 
 
 def test_history_has_every_epoch_domain_and_split(trained: TrainedModel) -> None:
     history = trained.history
-    assert list(history.columns) == list(training.COLUMNS)
+    assert list(history.columns) == list(loop.COLUMNS)
     assert len(history) == 4 * 2 * 2
     assert set(history["epoch"]) == {0, 1, 2, 3}
     assert (history.groupby(["domain", "split"])["n"].first() == [48, 12, 48, 12]).all()
@@ -70,20 +72,20 @@ def test_the_kept_epoch_is_the_best_on_own_validation(trained: TrainedModel, bot
     own = trained.history.query("domain == 'source' and split == 'validation'").set_index("epoch")["accuracy"]
     assert own[trained.epoch] == own[1:].max() == 1.0
     network = models.fill(models.build(CASE, 2), trained.tensors)
-    rows = training.accuracies(network, trained.classes, both, CASE)
+    rows = loop.accuracies(network, trained.classes, both, CASE)
     assert {(row["domain"], row["split"]): row["accuracy"] for row in rows}["source", "validation"] == 1.0
 
 
 def test_training_is_reproducible_from_its_seed(trained: TrainedModel, both: dict[str, DomainImages]) -> None:
-    again = training.train(CASE, "source", both, start=None)
+    again = loop.train(CASE, "source", both, start=None)
     assert all(np.allclose(again.tensors[name], tensor, atol=1e-5) for name, tensor in trained.tensors.items())
 
 
 def test_a_transfer_starts_from_the_source_model(trained: TrainedModel, both: dict[str, DomainImages]) -> None:
     """Epoch 0 of the target model is the source model on both domains."""
-    target = training.train(CASE, "target", both, start=trained)
+    target = loop.train(CASE, "target", both, start=trained)
     network = models.fill(models.build(CASE, 2), trained.tensors)
-    before = [row["accuracy"] for row in training.accuracies(network, trained.classes, both, CASE)]
+    before = [row["accuracy"] for row in loop.accuracies(network, trained.classes, both, CASE)]
     assert target.history.query("epoch == 0")["accuracy"].tolist() == before
 
 
@@ -122,12 +124,12 @@ def test_a_strategy_moves_exactly_what_it_says(
 ) -> None:
     first: dict[str, np.ndarray] = {}
 
-    def look(rows: training.Rows) -> None:
+    def look(rows: loop.Rows) -> None:
         if rows[0]["epoch"] == 1:
             first.update({name: one.numpy() for name, one in torch.load(tmp_path / "kept.pt")["network"].items()})
 
     case = planned(CASE, epochs=2, batch_size=6, **settings)
-    target = training.train(case, "target", few, start=trained, kept_at=tmp_path / "kept.pt", told=look)
+    target = loop.train(case, "target", few, start=trained, kept_at=tmp_path / "kept.pt", told=look)
     assert target.epoch == 2  # without a validation split the last epoch is kept
     assert ALL - moved(trained.tensors, target.tensors) == unmoved
     assert ALL - moved(trained.tensors, first) == (ALL - HEAD if "head_epochs" in settings else unmoved)
@@ -136,8 +138,8 @@ def test_a_strategy_moves_exactly_what_it_says(
 def test_from_scratch_takes_nothing_over(trained: TrainedModel, few: dict[str, DomainImages]) -> None:
     """It is the control: the same training from random weights, whatever the plan of the transfer holds."""
     quick = planned(CASE, epochs=1, batch_size=6)
-    scratch = training.train(planned(quick, strategy="scratch"), "target", few, start=trained)
-    control = training.train(planned(quick, freeze_until="conv3"), "target", few, start=None, called="scratch")
+    scratch = loop.train(planned(quick, strategy="scratch"), "target", few, start=trained)
+    control = loop.train(planned(quick, freeze_until="conv3"), "target", few, start=None, called="scratch")
     assert moved(scratch.tensors, control.tensors) == set()
     assert set(control.history["model"]) == {"scratch"}
     assert set(scratch.history["model"]) == {"target"}
@@ -157,13 +159,13 @@ def test_a_training_that_cannot_go_on_says_why(
     (tmp_path / "norms.py").write_text(NORMS)
     case = replace(planned(CASE, epochs=2, **settings), architecture="norms:make", home=str(tmp_path))
     with pytest.raises(ModelError, match=said):
-        training.train(case, "target", few, start=None)
+        loop.train(case, "target", few, start=None)
 
 
 def test_a_domain_without_training_images_is_named(few: dict[str, DomainImages]) -> None:
     nobody = few | {"target": replace(few["target"], validation=np.ones(12, bool))}
     with pytest.raises(DataError, match="the target domain has no image for training"):
-        training.train(CASE, "target", nobody, start=None)
+        loop.train(CASE, "target", nobody, start=None)
 
 
 def test_models_are_written_where_the_case_expects_them(few: dict[str, DomainImages], tmp_path: Path) -> None:
@@ -178,13 +180,13 @@ def test_models_are_written_where_the_case_expects_them(few: dict[str, DomainIma
     )
     told: list[tuple[str, int]] = []
     kept = tmp_path / "kept"
-    written = training.train_all(
+    written = loop.train_all(
         case, few, None, kept=kept, told=lambda rows: told.append((rows[0]["model"], rows[0]["epoch"]))
     )
     assert told == [(model, epoch) for model in ("source", "target", "scratch") for epoch in (0, 1)]
     assert {str(path.relative_to(tmp_path)) for path in written} == {"a/one.pt", "both.csv", "b/two.safetensors"}
     assert list(kept.iterdir()) == []
-    source, target = (training.read(case, model, ("lying", "upright")) for model in DOMAINS)
+    source, target = (loop.read(case, model, ("lying", "upright")) for model in DOMAINS)
     assert set(source.history["model"]) == {"source"}
     assert set(target.history["model"]) == {"target", "scratch"}
     assert (source.epoch, target.epoch) == (0, 1)  # a plain state dict does not say its epoch
@@ -195,9 +197,9 @@ def test_a_checkpoint_of_other_classes_is_refused_and_of_another_order_is_unders
 ) -> None:
     checkpoints.write(trained, tmp_path / "m.safetensors")
     case = replace(CASE, source_model=ModelPlan(checkpoint=str(tmp_path / "m.safetensors")))
-    assert training.read(case, "source", ("upright", "lying")).classes == ("lying", "upright")
+    assert loop.read(case, "source", ("upright", "lying")).classes == ("lying", "upright")
     with pytest.raises(ModelError, match=r"other classes than .* only it has upright; only the domain has tilted"):
-        training.read(case, "source", ("lying", "tilted"))
+        loop.read(case, "source", ("lying", "tilted"))
 
 
 def test_what_is_held_keeps_its_batch_norm_statistics() -> None:
@@ -235,12 +237,12 @@ def test_a_layer_that_cannot_be_frozen_is_named(
     trained: TrainedModel, both: dict[str, DomainImages], settings: dict[str, object], said: str
 ) -> None:
     with pytest.raises(UserError, match=said):
-        training.train(planned(CASE, **settings), "target", both, start=trained)
+        loop.train(planned(CASE, **settings), "target", both, start=trained)
 
 
 def test_what_a_training_took_over_and_holds_is_said(trained: TrainedModel) -> None:
     plan = Training(epochs=3, freeze_until="conv3", head_epochs=1)
-    _, notes = training.begun(CASE, "target", ("lying", "upright", "tilted"), trained, plan)
+    _, notes = loop.begun(CASE, "target", ("lying", "upright", "tilted"), trained, plan)
     assert notes == (
         "16 of 16 tensors taken from the source model; of the head 2 of 3 classes, by name",
         "what runs up to conv3 is held and only the head, fc8, is trained in the first epoch "
@@ -250,7 +252,7 @@ def test_what_a_training_took_over_and_holds_is_said(trained: TrainedModel) -> N
 
 def test_a_head_is_taken_over_class_by_class(trained: TrainedModel) -> None:
     """Of classes in another order each row follows its name; a class of its own starts anew."""
-    network, _ = training.begun(CASE, "target", ("upright", "tilted", "lying"), trained, PLAN.training)
+    network, _ = loop.begun(CASE, "target", ("upright", "tilted", "lying"), trained, PLAN.training)
     head = network.fc8.weight.detach().numpy()
     assert np.array_equal(head[[0, 2]], trained.tensors["fc8.weight"][[1, 0]])
     assert not np.isin(head[1], trained.tensors["fc8.weight"]).any()
@@ -261,17 +263,17 @@ def test_a_killed_training_goes_on_to_the_same_result(few: dict[str, DomainImage
     """To the last bit: batches, augmentation, dropout, rates and the optimiser's memory are those of one go."""
     case, kept_at = planned(CASE, batch_size=6, head_epochs=1), tmp_path / "kept" / "target.pt"
 
-    def kill(rows: training.Rows) -> None:
+    def kill(rows: loop.Rows) -> None:
         if rows[0]["epoch"] == 2:
             raise KeyboardInterrupt
 
-    at_once = training.train(case, "target", few, start=None)
+    at_once = loop.train(case, "target", few, start=None)
     with pytest.raises(KeyboardInterrupt):
-        training.train(case, "target", few, start=None, kept_at=kept_at, told=kill)
+        loop.train(case, "target", few, start=None, kept_at=kept_at, told=kill)
     assert [path.name for path in kept_at.parent.iterdir()] == ["target.pt"]
     epochs: list[int] = []
     torch.manual_seed(99)  # whatever else drew random numbers meanwhile
-    found = training.train(
+    found = loop.train(
         case, "target", few, start=None, kept_at=kept_at, told=lambda rows: epochs.append(rows[0]["epoch"])
     )
     assert epochs == [3]
@@ -284,7 +286,7 @@ def test_a_kept_training_that_cannot_be_read_begins_anew(few: dict[str, DomainIm
     (tmp_path / "target.pt").write_bytes(b"half a file")
     epochs: list[int] = []
     case = planned(CASE, epochs=1, batch_size=12)
-    training.train(
+    loop.train(
         case, "target", few, start=None, kept_at=tmp_path / "target.pt", told=lambda r: epochs.append(r[0]["epoch"])
     )
     assert epochs == [0, 1]

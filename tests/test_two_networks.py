@@ -10,10 +10,12 @@ import small_case
 import torch
 from streamlit_help import app, run_to_end, text_of
 
-from tlx import models, pipeline
-from tlx.cases import Case, load_case
+from tlx import pipeline
+from tlx.casefiles.loading import load_case
+from tlx.cases import Case
 from tlx.errors import ModelError
-from tlx.figures.zigzag_subject import Options, Subject, layout_of
+from tlx.figures.zigzag.subject import Options, Subject, layout_of
+from tlx.networks import models
 
 NETS = """
 from collections import OrderedDict

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from tlx.errors import EmptyError
-from tlx.figures import ink, theme, zigzag_bars, zigzag_matrices, zigzag_weights
-from tlx.figures.zigzag import _source, zigzag
-from tlx.figures.zigzag_layout import CellHit, EdgeHit, NeuronHit, Shown, arrange, locate
-from tlx.figures.zigzag_subject import Options, Subject, layout_of
+from tlx.figures import shades, theme
+from tlx.figures.zigzag import margin_bars, matrices, weights
+from tlx.figures.zigzag.figure import _source, zigzag
+from tlx.figures.zigzag.layout import CellHit, EdgeHit, NeuronHit, Shown, arrange, locate
+from tlx.figures.zigzag.subject import Options, Subject, layout_of
 from tlx.results import Network
 
 LAYERS = tuple(toy.UNITS)
@@ -176,7 +177,7 @@ def test_a_matrix_shows_the_similarities_of_the_important_neurons(drawn):
     assert data["source"][0].tolist() == [[3, 3], [0, 0]]
     assert data["target"][0].tolist() == [[2, 0], [2, 0]]
     assert data["target_rank"][1].tolist() == [[1, 1], [2, 2]]
-    assert [[zigzag_matrices.RELATIONS[code] for code in row] for row in data["relation"][0]] == [
+    assert [[matrices.RELATIONS[code] for code in row] for row in data["relation"][0]] == [
         ["best match of the target neuron", ""],
         ["", "best match of the target neuron, same index"],
     ]
@@ -193,10 +194,10 @@ def test_brightness_is_one_fixed_scale_and_the_undefined_let_the_hatch_through(d
 
 def test_shades_are_evenly_spaced_in_lightness():
     """Equal steps of value are equal steps of CIE lightness, falling."""
-    lightness = [ink._lab(shade)[0] for shade in ink.shades(ink.NEUTRAL_INK, 5)]
+    lightness = [shades._lab(shade)[0] for shade in shades.shades(shades.NEUTRAL_INK, 5)]
     np.testing.assert_allclose(np.diff(lightness), np.diff(lightness)[0], atol=0.4)
     assert np.diff(lightness)[0] < -15
-    assert ink.shade(ink.NEUTRAL_INK, -0.4) == theme.PAPER
+    assert shades.shade(shades.NEUTRAL_INK, -0.4) == theme.PAPER
 
 
 def test_an_inactive_neuron_is_undefined_in_its_matrix(subject):
@@ -204,16 +205,16 @@ def test_an_inactive_neuron_is_undefined_in_its_matrix(subject):
     important = {**subject.source.important, "conv1": np.array([1, 0])}
     shown = replace(subject, source=replace(subject.source, important=important))
     data = source(zigzag(shown, LAYERS), "similarity")
-    assert (data["image"][0][0] == zigzag_matrices.UNDEFINED).all()
+    assert (data["image"][0][0] == matrices.UNDEFINED).all()
     assert (data["image"][0][1] <= 1000).all()
 
 
 def test_values_travel_in_thousandths_and_many_of_them_in_hundredths():
     """Rounded, signed, the undefined apart; a large matrix has coarser steps, so that it is sent in few bytes."""
     values = np.array([[0.1234, -0.5, np.nan, 1.0]], dtype=np.float32)
-    assert zigzag_matrices.thousandths(values).tolist() == [[123, -500, zigzag_matrices.UNDEFINED, 1000]]
-    many = zigzag_matrices.thousandths(np.tile(values, (1000, 1)))
-    assert many[-1].tolist() == [120, -500, zigzag_matrices.UNDEFINED, 1000]
+    assert matrices.thousandths(values).tolist() == [[123, -500, matrices.UNDEFINED, 1000]]
+    many = matrices.thousandths(np.tile(values, (1000, 1)))
+    assert many[-1].tolist() == [120, -500, matrices.UNDEFINED, 1000]
 
 
 def test_long_columns_are_packed_without_moving_anything():
@@ -241,7 +242,7 @@ def test_best_matches_are_framed_and_same_indices_cornered(drawn, layout):
 def test_the_three_histograms_and_the_cells_count_every_pair_once(subject, layout):
     """Each region's counts equal a plain histogram of its pairs; the undefined are counted apart."""
     block = layout.of_kind("similarity")[0]
-    regions = zigzag_matrices.regions(block, subject)
+    regions = matrices.regions(block, subject)
     matrix = toy.SIMILARITY["conv1"]
     rest = {"right": matrix[[3, 0]][:, [1, 3]], "below": matrix[[1, 2]][:, [2, 0]], "corner": matrix[[1, 2]][:, [1, 3]]}
     for region, values in rest.items():
@@ -265,7 +266,7 @@ def test_weight_cells_hold_values_counts_states_and_counterparts(drawn):
     data = source(drawn, "target_weights")
     np.testing.assert_allclose(data["image"][0] * 2.4 / 1000, [[2.1, 0.1], [2.4, 0.4]], atol=0.5 * 2.4 / 1000)
     assert data["count"][0].tolist() == [[3, 1], [6, 4]]
-    assert [[zigzag_weights.STATES[code] for code in row] for row in data["state"][0]] == [
+    assert [[weights.STATES[code] for code in row] for row in data["state"][0]] == [
         ["yes, inherited", "no"],
         ["no", "yes, inherited"],
     ]
@@ -342,7 +343,7 @@ def test_the_fourth_region_counts_important_edges_between_other_neurons(drawn):
 
 def test_marks_of_large_blocks_become_one_image(subject, monkeypatch):
     """Above a limit dots are points of an image: corners for important edges, a red middle for inherited ones."""
-    monkeypatch.setattr(zigzag_weights, "MANY", 3)
+    monkeypatch.setattr(weights, "MANY", 3)
     figure = zigzag(subject, LAYERS)
     assert source(figure, "many_marks")["image"][1].tolist() == [
         [2, 0, 2, 0, 0, 0],
@@ -420,7 +421,7 @@ def test_a_whole_matrix_is_counted_once(subject, layout, monkeypatch):
     zigzag(subject, LAYERS)
     counted = []
     monkeypatch.setattr(
-        zigzag_matrices, "tally", lambda values, *rest: counted.append(values.shape) or zigzag_bars.tally(values, *rest)
+        matrices, "tally", lambda values, *rest: counted.append(values.shape) or margin_bars.tally(values, *rest)
     )
     zigzag(subject, LAYERS, Options(order="index"))
     assert counted

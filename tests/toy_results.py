@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tlx.memory import memoized
 from tlx.results import Comparison, Discriminability, DomainImages, Layer, Network, Transferability
+from tlx.storage.memory import memoized
 
 CLASSES = ("cat", "<b>dog</b>")
 NETWORK = Network("toy", tuple(Layer(f"conv{i}", i, "conv", 4, (4, 4)) for i in range(1, 5)), {}, {}, 8, 1234)

@@ -10,9 +10,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tlx import cases, pipeline, reuse, statistics, thumbnails
-from tlx.crops import Crop
-from tlx.figures.zigzag_subject import Subject
+from tlx import pipeline
+from tlx.analysis import reuse, statistics
+from tlx.analysis.crops import Crop
+from tlx.casefiles import loading
+from tlx.figures.zigzag.subject import Subject
+from tlx.images import thumbnails
 from tlx.results import (
     Abstraction,
     Activations,
@@ -193,4 +196,4 @@ def install(monkeypatch):
     for name, function in replaced.items():
         monkeypatch.setattr(function, "is_stored", lambda *_: True, raising=False)
         monkeypatch.setattr(pipeline, name, function)
-    return cases.load_case("digits")
+    return loading.load_case("digits")

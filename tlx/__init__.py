@@ -13,7 +13,8 @@ import importlib
 from types import ModuleType
 
 from tlx import pipeline
-from tlx.cases import Case, load_case
+from tlx.casefiles.loading import load_case
+from tlx.cases import Case
 from tlx.errors import UserError
 
 __version__ = "0.1.0"

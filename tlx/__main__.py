@@ -26,9 +26,11 @@ from typing import Any
 import joblib
 from tqdm import tqdm
 
-from tlx import builtin, bundle, cases, memory, pipeline, progress, shelves
+from tlx import pipeline, progress
+from tlx.casefiles import builtin, loading
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import EmptyError, UserError
+from tlx.storage import bundles, inventory, memory
 
 FEATURES = 8  # feature images computed ahead for each class and model
 Step = tuple[str, Callable[[], object]]
@@ -85,11 +87,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _cases(_: argparse.Namespace) -> None:
-    for name, built in cases.built_in().items():
-        if why := cases.missing(built):
+    for name, built in builtin.cases().items():
+        if why := builtin.missing(built):
             print(f"{name:12} {built.title}: {why}")
             continue
-        case = cases.load_case(name)
+        case = loading.load_case(name)
         missing = [label for label, done in _state(case) if not done]
         print(f"{name:12} {case.title}: {'still to compute: ' + ', '.join(missing) if missing else 'ready'}")
 
@@ -192,21 +194,21 @@ def _unless_empty(step: Callable[[], object]) -> None:
 
 
 def _train(given: argparse.Namespace) -> None:
-    from tlx import training
+    from tlx.training import loop
 
     case = _computable(given.case)
     folder = given.out or _home(case)
     both = {domain: pipeline.images(case, domain) for domain in DOMAINS}
-    for path in training.train_all(case, both, folder, kept=pipeline.unfinished(case), told=_say_epoch):
+    for path in loop.train_all(case, both, folder, kept=pipeline.unfinished(case), told=_say_epoch):
         print(f"written: {path}")
 
 
 def _export(given: argparse.Namespace) -> None:
     case = _computable(given.case)
-    if given.file.suffix != bundle.SUFFIX:
-        raise UserError(f"a bundle's name ends in {bundle.SUFFIX}, and {given.file.name!r} does not")
+    if given.file.suffix != bundles.SUFFIX:
+        raise UserError(f"a bundle's name ends in {bundles.SUFFIX}, and {given.file.name!r} does not")
     try:
-        with bundle.Writer(given.file, case, memory.CACHE_VERSION) as writer:
+        with bundles.Writer(given.file, case, memory.CACHE_VERSION) as writer:
             for request in _requests(case, given):
                 if (request.at_once and not given.stored_only) or (request.stored and given.whole is None):
                     request.export(writer)
@@ -237,7 +239,7 @@ def _requests(case: Case, given: argparse.Namespace) -> Iterator[Any]:
 
 def _computable(name: str) -> Case:
     """The case, if it is one that something can be computed for. Raises UserError for a bundle."""
-    case = cases.load_case(name)
+    case = loading.load_case(name)
     if case.bundle:
         raise UserError(f"{name} is a bundle: it holds results, and nothing can be computed from it")
     return case
@@ -251,7 +253,7 @@ def _say_epoch(rows: list[dict[str, Any]]) -> None:
 
 def _home(case: Case) -> Path | None:
     """The folder of a built-in case's models; None where the case itself names the files."""
-    if replace(case, files=()) == cases.built_in().get(case.name):
+    if replace(case, files=()) == builtin.cases().get(case.name):
         return builtin.models_folder(case.name)
     if not all(case.plan(model).checkpoint for model in MODELS):
         raise UserError(f"case {case.name!r} names no checkpoint to write to; give a folder with --out")
@@ -259,13 +261,13 @@ def _home(case: Case) -> Path | None:
 
 
 def _check(given: argparse.Namespace) -> int:
-    if Path(given.case).suffix == bundle.SUFFIX:
-        held = bundle.of(cases.load_case(given.case))
+    if Path(given.case).suffix == bundles.SUFFIX:
+        held = bundles.of(loading.load_case(given.case))
         print(f"{given.case}: a whole bundle of case {held.case.name!r} with {len(held.results):,} results")
         return 0
-    from tlx import inspection
+    from tlx import checking
 
-    found = inspection.inspect(given.case)
+    found = checking.inspect(given.case)
     for said in found.facts:
         print(said)
     for said in found.warnings:
@@ -280,11 +282,11 @@ def _check(given: argparse.Namespace) -> int:
 def _cache(given: argparse.Namespace) -> None:
     here = memory.location()
     if given.clear:
-        print(f"{shelves.clear_case(here, given.clear) / 1e6:.1f} MB of case {given.clear!r} removed")
+        print(f"{inventory.clear_case(here, given.clear) / 1e6:.1f} MB of case {given.clear!r} removed")
     elif given.clear_old or given.clear_all:
-        print(f"{shelves.clear_versions(here, others_only=given.clear_old) / 1e6:.1f} MB removed")
+        print(f"{inventory.clear_versions(here, others_only=given.clear_old) / 1e6:.1f} MB removed")
     else:
-        print(*shelves.report(here), sep="\n")
+        print(*inventory.report(here), sep="\n")
 
 
 class _Bars:

@@ -1,18 +1,16 @@
-"""Cases: one transfer experiment each, fully determined and hashable, built in or read from a TOML file.
+"""Cases: one transfer experiment each, fully determined and hashable.
 
 A `Case` says everything that changes a number; `Case.fingerprint` condenses it, and what lies on disk (images,
-checkpoints, histories), into the key under which results are kept. This module reads names and file facts only: it
-opens no image and no checkpoint, and imports neither torch nor Streamlit. `casefile` reads TOML, `builtin` has the
-cases that come with tlx.
+checkpoints, histories), into the key under which results are kept. These are values: `casefiles` makes them of names
+and files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from tlx.errors import CaseError, unknown
@@ -185,56 +183,3 @@ def checked(kind: str, given: str, valid: tuple[str, ...]) -> str:
     if given not in valid:
         raise CaseError(unknown(kind, given, valid))
     return given
-
-
-def built_in() -> dict[str, Case]:
-    """The cases that come with tlx, by name, whether or not their data are here; see `missing`."""
-    from tlx import builtin
-
-    return builtin.cases()
-
-
-def missing(case: Case) -> str:
-    """One sentence on what a built-in case's data are, and where to put them, while they are not here; else ""."""
-    from tlx import builtin
-
-    return builtin.missing(case)
-
-
-def load_case(name: str | Path) -> Case:
-    """A case by its built-in name or by the path of its TOML file or bundle (.tlx).
-
-    File facts are read anew at each call, so that a changed checkpoint or image folder gives another fingerprint.
-    Raises CaseError saying which key, name or file is wrong and what would be right.
-    """
-    from tlx import casefile, digests
-
-    known = built_in()
-    case = known.get(str(name))
-    if case is None:
-        path = Path(name)
-        if path.suffix == ".tlx":
-            from tlx import bundle, memory
-
-            return bundle.load(path, memory.CACHE_VERSION)
-        if path.suffix != ".toml":
-            raise CaseError(unknown("case", name, known) + ", or the path of a case file (.toml) or a bundle (.tlx)")
-        case = casefile.read(path)
-    elif why := missing(case):
-        raise CaseError(why)
-    return replace(case, files=digests.of_case(case))
-
-
-def check_unchanged(case: Case, role: str) -> None:
-    """Raises CaseError if files of a role ("source", "target_model.checkpoint", …) are others than the case knew.
-
-    For whoever has just read them: what was read may then be neither the old nor the new, and must not be kept as what
-    the fingerprint says.
-    """
-    from tlx import digests
-
-    if case.files and dict(case.files).get(role) != dict(digests.of_case(case)).get(role):
-        what = role.replace("_model.", " model's ") if "." in role else f"{role} images"
-        raise CaseError(
-            f"the {what} of case {case.name!r} changed while tlx was at work; start again to use it as it is"
-        )

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from tlx import errors
-from tlx.cases import DOMAINS, MODELS, Case, check_unchanged
-from tlx.memory import location, memoized
+from tlx.casefiles.fingerprints import check_unchanged
+from tlx.cases import DOMAINS, MODELS, Case
 from tlx.results import (
     Abstraction,
     Activations,
@@ -41,6 +41,7 @@ from tlx.results import (
     TrainedModel,
     Transferability,
 )
+from tlx.storage.memory import location, memoized
 
 STRONGEST = 6  # instances kept for each neuron
 SHARD = 64  # instances whose conductance is computed and stored together; what a killed run loses at most
@@ -50,7 +51,7 @@ DRAWN = 32  # neurons whose feature images are; more saves little time and costs
 @memoized("data")
 def images(case: Case, domain: str) -> DomainImages:
     """The labelled images of one domain, read or rendered, resized to the case's size (method 2)."""
-    from tlx import domains
+    from tlx.images import domains
 
     found = domains.load(case.domain(domain), case.image_size, case.channels)
     check_unchanged(case, domain)
@@ -60,7 +61,7 @@ def images(case: Case, domain: str) -> DomainImages:
 @memoized("data")
 def catalogue(case: Case, domain: str) -> DomainImages:
     """Who is in a domain (labels, classes, split, names) without its pixels, at hand long before `images`."""
-    from tlx import domains
+    from tlx.images import domains
 
     if case.domain(domain).unreadable == "skip":  # who is left is known once all were read
         return domains.without_pixels(images(case, domain))
@@ -72,11 +73,11 @@ def catalogue(case: Case, domain: str) -> DomainImages:
 @memoized("models")
 def trained(case: Case, model: str) -> TrainedModel:
     """The source or target model: read from its checkpoint, or trained with its history (method 2)."""
-    from tlx import training
+    from tlx.training import loop
 
     plan, classes = case.plan(model), catalogue(case, model).classes
     if plan.checkpoint:
-        found = training.read(case, model, classes)
+        found = loop.read(case, model, classes)
         for role in ("checkpoint", "history"):
             check_unchanged(case, f"{model}_model.{role}")
         return found
@@ -108,12 +109,12 @@ def unfinished(case: Case) -> Path:
 
 
 def _trained_here(case: Case, model: str, start: TrainedModel | None, called: str) -> TrainedModel:
-    from tlx import training
+    from tlx.training import loop
 
     both = {name: images(case, name) for name in DOMAINS}
     kept_at = unfinished(case) / f"{called}.pt"
-    found = training.train(case, model, both, start=start, called=called, kept_at=kept_at)
-    training.forget(kept_at)
+    found = loop.train(case, model, both, start=start, called=called, kept_at=kept_at)
+    loop.forget(kept_at)
     return found
 
 
@@ -123,7 +124,7 @@ def network(case: Case) -> Network:
 
     Raises ModelError where each model has a network of its own and their layers do not correspond by name.
     """
-    from tlx import models
+    from tlx.networks import models
 
     if not _two_networks(case):
         return models.network(case, len(catalogue(case, "source").classes))
@@ -137,7 +138,7 @@ def network_of(case: Case, model: str) -> Network:
 
 @memoized()
 def _own_network(case: Case, model: str) -> Network:
-    from tlx import models
+    from tlx.networks import models
 
     return models.network(case, len(catalogue(case, model).classes), model)
 
@@ -160,7 +161,7 @@ def history(case: Case) -> pd.DataFrame:
 @memoized("models")
 def predictions(case: Case, model: str, domain: str) -> pd.DataFrame:
     """What a model says about every instance: columns instance, split, label, prediction (class names), confidence."""
-    from tlx import activations
+    from tlx.analysis import activations
 
     ours = images(case, domain)
     passed = _passed.get()
@@ -179,7 +180,7 @@ def predictions(case: Case, model: str, domain: str) -> pd.DataFrame:
 @memoized("models")
 def transferability(case: Case) -> Transferability:
     """Best target-model minus best source-model accuracy on target validation, with a paired interval (5.1)."""
-    from tlx import statistics
+    from tlx.analysis import statistics
 
     return statistics.transferability(
         predictions(case, "source", "target"),
@@ -195,7 +196,7 @@ def class_table(case: Case) -> pd.DataFrame:
     Column class_name first; `misclassified_as` is a tuple of (class name, count), largest count first. Classes that
     only one domain has are listed too, with NaN for what cannot be known; see `statistics.class_table`.
     """
-    from tlx import statistics
+    from tlx.analysis import statistics
 
     of_domain = {domain: catalogue(case, domain).classes for domain in DOMAINS}
     both = {model: predictions(case, model, "target") for model in MODELS}
@@ -205,7 +206,7 @@ def class_table(case: Case) -> pd.DataFrame:
 
 def confusion(case: Case, model: str, domain: str = "target") -> pd.DataFrame:
     """(C, C) counts on a domain's validation split: rows true classes, columns what the model said."""
-    from tlx import statistics
+    from tlx.analysis import statistics
 
     said = predictions(case, model, domain)
     return statistics.confusion(said, tuple(dict.fromkeys([*classes(case), *sorted(said["prediction"].unique())])))
@@ -213,7 +214,7 @@ def confusion(case: Case, model: str, domain: str = "target") -> pd.DataFrame:
 
 def instances(case: Case) -> pd.DataFrame:
     """Every instance of both domains: domain, instance, name, split, label, the two models' predictions (5.2)."""
-    from tlx import statistics
+    from tlx.analysis import statistics
 
     told = {(model, domain): predictions(case, model, domain) for model in MODELS for domain in DOMAINS}
     return statistics.instance_table(told, {domain: catalogue(case, domain).names for domain in DOMAINS})
@@ -222,21 +223,21 @@ def instances(case: Case) -> pd.DataFrame:
 @memoized("data")
 def thumbnails(case: Case, domain: str) -> Thumbnails:
     """Small pictures of all instances of a domain, for tooltips and galleries."""
-    from tlx import thumbnails as stage
+    from tlx.images import thumbnails as stage
 
     return stage.thumbnails(images(case, domain))
 
 
 def load_model(case: Case, model: str):  # type: ignore[no-untyped-def]  # a torch module; torch stays unimported here
     """The network with its weights, in evaluation mode, shared by this process: leave it as you found it."""
-    from tlx import models
+    from tlx.networks import models
 
     return models.loaded(case, model, trained)
 
 
 @memoized()
 def _conductance_shard(case: Case, model: str, domain: str, first: int, end: int) -> Conductance:
-    from tlx import attribution
+    from tlx.analysis import attribution
 
     ours = images(case, domain)
     model_classes = trained(case, model).classes
@@ -248,7 +249,7 @@ def _conductance_shard(case: Case, model: str, domain: str, first: int, end: int
 @memoized()
 def conductance(case: Case, model: str, domain: str) -> Conductance:
     """Layer conductance of all analysed layers on all instances of a domain, in one pass (method 3)."""
-    from tlx import attribution
+    from tlx.analysis import attribution
     from tlx.progress import track
 
     total = len(images(case, domain))
@@ -264,7 +265,7 @@ def conductance(case: Case, model: str, domain: str) -> Conductance:
 @memoized()
 def activations(case: Case, model: str, domain: str) -> Activations:
     """Largest activation and its place, of every neuron on every instance of a domain."""
-    from tlx import activations as stage
+    from tlx.analysis import activations as stage
 
     if passed := _passed.get():
         return passed.activations
@@ -280,7 +281,7 @@ def responses(case: Case, model: str, domain: str) -> None:
 
     For who needs them all; each computes what it needs alone, so that a page waits for no other page's numbers.
     """
-    from tlx import activations as stage
+    from tlx.analysis import activations as stage
 
     parts = (predictions, activations, vectors)
     if all(part.is_stored(case, model, domain) for part in parts):
@@ -333,7 +334,7 @@ def instances_of(case: Case, domain: str, class_name: str) -> np.ndarray:
 
 
 def _edges(case: Case, model: str, class_name: str, first: str, second: str) -> Edges:
-    from tlx import abstraction as stage
+    from tlx.analysis import abstraction as stage
 
     chosen = _chosen(case, class_name)
     return stage.edges(
@@ -347,7 +348,7 @@ def abstraction(case: Case, model: str, class_name: str) -> Abstraction:
 
     Raises EmptyError when the target domain has no instance of the class.
     """
-    from tlx import abstraction as stage
+    from tlx.analysis import abstraction as stage
     from tlx.progress import track
 
     chosen = _chosen(case, class_name)
@@ -375,7 +376,7 @@ def _chosen(case: Case, class_name: str) -> np.ndarray:
 @memoized()
 def comparison(case: Case, class_name: str) -> Comparison:
     """Similarity, match and inherited edges of the two models for a class (5.3.2)."""
-    from tlx import comparison as stage
+    from tlx.analysis import comparison as stage
 
     chosen = _chosen(case, class_name)
     values = {model: conductance(case, model, "target") for model in MODELS}
@@ -390,7 +391,7 @@ def comparison(case: Case, class_name: str) -> Comparison:
 @memoized()
 def reuse(case: Case, class_name: str) -> Reuse:
     """Same-index matches, rank agreement and inherited edges by depth, each beside chance (5.3.2)."""
-    from tlx import reuse as stage
+    from tlx.analysis import reuse as stage
 
     both = {model: abstraction(case, model, class_name) for model in MODELS}
     return stage.reuse(network(case), comparison(case, class_name), both["source"], both["target"])
@@ -408,7 +409,7 @@ def reuse_by_class(case: Case) -> dict[str, Reuse]:
 @memoized()
 def kernel_response(case: Case, model: str, pair: Pair, edge: tuple[int, int], instance: int) -> KernelResponse:
     """An edge's kernel and what it alone answers to a target instance (5.3.3). Raises SelectionError without edges."""
-    from tlx import kernels
+    from tlx.analysis import kernels
 
     structure = network_of(case, model)
     if pair not in structure.joins:
@@ -429,7 +430,7 @@ def kernel_response(case: Case, model: str, pair: Pair, edge: tuple[int, int], i
 @memoized()
 def discriminability(case: Case, class_name: str, model: str = "target") -> Discriminability:
     """How well the class's important neurons tell the two domains apart (5.4.1, Algorithm 1)."""
-    from tlx import discriminability as stage
+    from tlx.analysis import discriminability as stage
 
     important = abstraction(case, model, class_name).important
     chosen = {domain: instances_of(case, domain, class_name) for domain in DOMAINS}
@@ -462,7 +463,7 @@ def embedding(
     case: Case, class_names: Sequence[str], model: str = "target", layer: str | None = None, seed: int = 0
 ) -> Embedding:
     """2-D t-SNE of both domains' instances of the chosen classes under a model (5.2, method 6)."""
-    from tlx import embedding as stage
+    from tlx.analysis import embedding as stage
 
     ours = {domain: images(case, domain) for domain in DOMAINS}
     for name in class_names:
@@ -475,7 +476,7 @@ def embedding(
 @memoized("models")
 def vectors(case: Case, model: str, domain: str, layer: str | None = None) -> np.ndarray:
     """(N, D) activations of all instances of a domain, before the first fully connected layer by default (5.2)."""
-    from tlx import activations as stage
+    from tlx.analysis import activations as stage
 
     if (passed := _passed.get()) and layer is None:
         return passed.vectors
@@ -487,7 +488,7 @@ def neighbours(
     case: Case, domain: str, instance: int, model: str = "target", layer: str | None = None, count: int = 8
 ) -> pd.DataFrame:
     """The other domain's instances whose activations are nearest to this one's: domain, instance, label, distance."""
-    from tlx import embedding as stage
+    from tlx.analysis import embedding as stage
 
     here, there = images(case, domain), DOMAINS[1 - DOMAINS.index(domain)]
     if not 0 <= instance < len(here):
@@ -504,7 +505,7 @@ def neighbours(
 @memoized()
 def domain_gap(case: Case, class_name: str) -> tuple[LayerGap, ...]:
     """How well each layer alone tells the domains apart, before transfer (source model) and after (target model)."""
-    from tlx import discriminability as stage
+    from tlx.analysis import discriminability as stage
     from tlx.progress import track
 
     chosen = {domain: instances_of(case, domain, class_name) for domain in DOMAINS}
@@ -530,7 +531,7 @@ def domain_gap_by_class(case: Case) -> dict[str, tuple[LayerGap, ...]]:
 @memoized()
 def silenced(case: Case, model: str, neurons: tuple[tuple[str, int], ...]) -> Silenced:
     """What silencing these neurons, (layer, index) each, does to the model's accuracy on validation instances."""
-    from tlx import silencing
+    from tlx.analysis import silencing
 
     return silencing.silenced(
         load_model(case, model),
@@ -551,11 +552,13 @@ _together: ContextVar[dict[int, np.ndarray | None] | None] = ContextVar("tlx_dra
 @memoized()
 def feature_image(case: Case, model: str, layer: str, neuron: int) -> np.ndarray:
     """(H, W, 3) uint8: an input that activates the neuron strongly (activation maximisation, method 7)."""
-    from tlx import featurevis
+    from tlx.analysis import feature_visualisation
 
     drawn = _together.get() or {neuron: None}
     if drawn.get(neuron) is None:
-        drawn |= featurevis.feature_images(load_model(case, model), network_of(case, model), layer, [*drawn], case=case)
+        drawn |= feature_visualisation.feature_images(
+            load_model(case, model), network_of(case, model), layer, [*drawn], case=case
+        )
     image = drawn[neuron]
     assert image is not None  # every neuron asked for was drawn
     return image
@@ -584,7 +587,7 @@ def neuron_images(case: Case, model: str, neurons: Sequence[tuple[str, int]]) ->
 @memoized()
 def crops(case: Case, model: str, layer: str, neuron: int, count: int = 6) -> dict[str, list[Crop]]:
     """What activates a neuron most in each domain, cropped to the receptive field, strongest first (method 7)."""
-    from tlx import crops as stage
+    from tlx.analysis import crops as stage
 
     known = network_of(case, model).layer(layer)
     return {

@@ -9,7 +9,8 @@ import pytest
 from e2e import figures
 from e2e.conftest import running
 
-from tlx import cases, pipeline
+from tlx import pipeline
+from tlx.casefiles import loading
 
 pytestmark = pytest.mark.e2e
 
@@ -24,7 +25,7 @@ def server(tmp_path_factory, home):
     """An app that knows three small cases beside digits, two of them scored."""
     files = many_cases.write(home)
     for name in ("bars", "head"):
-        pipeline.transferability(cases.load_case(files[name]))
+        pipeline.transferability(loading.load_case(files[name]))
     with running(tmp_path_factory.mktemp("server"), TLX_CASES=os.pathsep.join(map(str, files.values()))) as address:
         yield address
 
@@ -83,6 +84,6 @@ def test_a_case_is_put_together_saved_and_opened(tab, home):
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("link", name="Open the case").click()
     opened.wait_for_parameter("case", "made")
-    assert cases.load_case(home / "made.toml").title == "Made in the browser"
+    assert loading.load_case(home / "made.toml").title == "Made in the browser"
     opened.ready()
     page.locator("[data-testid=stMain]").get_by_text("Made in the browser").first.wait_for()

@@ -17,7 +17,10 @@ import torch
 from e2e import figures
 from e2e.conftest import SETTLED, Tab, free_port, running
 
-from tlx import cases, models, store
+from tlx import cases
+from tlx.casefiles import loading
+from tlx.networks import models
+from tlx.storage import store
 
 pytestmark = pytest.mark.e2e
 COMPUTED = 300_000
@@ -65,7 +68,7 @@ def patient(home: Path) -> Path:
     path = small_case.write(home, classes=CLASSES)
     path.write_text(path.read_text().replace('"compact_alexnet"', '"patient:make"'))
     (home / "patient.py").write_text(NETWORK)
-    case = cases.load_case(path)
+    case = loading.load_case(path)
     for model in cases.MODELS:
         torch.save(models.build(case, len(CLASSES), model).state_dict(), home / f"{model}.pt")
     return path

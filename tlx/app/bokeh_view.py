@@ -17,7 +17,7 @@ import streamlit as st
 from bokeh.embed import json_item
 from bokeh.models import LayoutDOM, SaveTool
 
-from tlx.figures.plain import plain
+from tlx.figures.plain_text import plain
 
 Event = dict[str, Any]
 Handler = Callable[[Event], object]

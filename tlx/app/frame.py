@@ -26,8 +26,8 @@ from tlx.app.selection import Choice, Facts, Selection, choose
 from tlx.app.text import csv, escape, file_name, sentence
 from tlx.cases import Case
 from tlx.errors import UserError
-from tlx.figures.plain import plain
-from tlx.notices import recent
+from tlx.figures.plain_text import plain
+from tlx.storage.incidents import recent
 
 ICON = "🔀"  # an emoji: a Material icon would be fetched from a font server
 ABOUT = f"**tlx {tlx.__version__}** explains and diagnoses transfer learning between two neural networks."

@@ -15,11 +15,11 @@ from typing import Any, ParamSpec, TypeVar
 import streamlit as st
 from streamlit.errors import StreamlitDuplicateElementKey
 
-from tlx.app.board import AbandonedError, Board, Job, Key
+from tlx.app.job_queue import AbandonedError, Board, Job, Key
 from tlx.app.text import escape, sentence
 from tlx.cases import Case
 from tlx.errors import EmptyError, UserError
-from tlx.memory import NotStoredError, reading_only
+from tlx.storage.memory import NotStoredError, reading_only
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from tlx import casefile, cases
 from tlx.app.text import escape, sentence
+from tlx.casefiles import builtin, loading, reading
 from tlx.cases import Case
 from tlx.errors import CaseError, UserError
 
@@ -23,7 +23,7 @@ def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[str]]:
     """
     found: dict[str, Case] = {}
     problems = []
-    here = [name for name, case in cases.built_in().items() if not cases.missing(case)]
+    here = [name for name, case in builtin.cases().items() if not builtin.missing(case)]
     for where in [*here, *case_files()]:
         try:
             case = _seldom(where)
@@ -50,14 +50,14 @@ def case_files() -> list[str]:
 
 def waiting_cases() -> list[tuple[str, str]]:
     """Title of each built-in case whose data are not here, and what to fetch and where to put it (plain text)."""
-    told = [(case.title, cases.missing(case)) for case in cases.built_in().values()]
+    told = [(case.title, builtin.missing(case)) for case in builtin.cases().values()]
     return [(title, why) for title, why in told if why and not os.environ.get("TLX_PUBLIC")]
 
 
 def _sentences(where: str, error: UserError) -> list[str]:
     """Everything wrong with a case file, not the first mistake only (Markdown)."""
     try:
-        found: list[UserError] = [CaseError(said) for said in casefile.examined(Path(where))[1]]
+        found: list[UserError] = [CaseError(said) for said in reading.examined(Path(where))[1]]
     except UserError:  # no file, or no TOML: there is nothing more to find
         found = []
     return [f"{escape(Path(where).name)}: {sentence(one)}" for one in found or [error]]
@@ -89,4 +89,4 @@ def _seldom(where: str) -> Case:
 
 
 def _load(where: str) -> Case:
-    return cases.load_case(where if where in cases.built_in() else Path(where))
+    return loading.load_case(where if where in builtin.cases() else Path(where))

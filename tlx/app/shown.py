@@ -12,14 +12,16 @@ from itertools import pairwise
 from typing import Any
 
 from tlx import pipeline
-from tlx.app import neuron_panel, ranking_list, selection, weight_panel
-from tlx.app.instance_panel import default_classes
+from tlx.app import selection
+from tlx.app.features import ranking_list
+from tlx.app.instances.scatter_controls import default_classes
+from tlx.app.network import neuron_panel, weight_panel
 from tlx.app.selection import NeuronRef
-from tlx.bundle import Writer
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import EmptyError
-from tlx.figures.zigzag_subject import Subject
+from tlx.figures.zigzag.subject import Subject
 from tlx.findings import worst_class
+from tlx.storage.bundles import Writer
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper
 from bokeh.plotting import figure
 
-from tlx.figures import ink, theme
+from tlx.figures import shades, theme
 
 
 def signed_map(values: np.ndarray, title: str, *, size: int = 130) -> figure:
@@ -30,7 +30,7 @@ def signed_map(values: np.ndarray, title: str, *, size: int = 130) -> figure:
     plot.title.text_font_size = "12px"
     plot.title.text_font_style = "normal"
     plot.outline_line_color = theme.NEUTRAL
-    palette = (*reversed(ink.shades(BELOW, 128)), *ink.shades(ABOVE, 128))
+    palette = (*reversed(shades.shades(BELOW, 128)), *shades.shades(ABOVE, 128))
     mapper = LinearColorMapper(palette=palette, low=-(most or 1.0), high=most or 1.0)
     source = ColumnDataSource({"image": [values.astype(np.float32)]}, name="map")
     drawn = plot.image("image", 0, 0, width, height, source=source, color_mapper=mapper)

@@ -1,0 +1,223 @@
+"""Layer conductance of many layers in one pass (method 3; Dhamdhere et al., arXiv:1805.12233; arXiv:1807.09946).
+
+Along the straight path from baseline to input, one forward and one backward pass per point give the activations and
+the gradients at every layer at once; of two neighbouring points no more than their maps is ever held, so memory does
+not grow with images or points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tlx.cases import Case
+from tlx.errors import ModelError
+from tlx.networks import models, structure
+from tlx.networks.structure import Readout
+from tlx.progress import report
+from tlx.results import Conductance, DomainImages, Network
+
+BATCH_BYTES = 256 * 2**20  # of the maps of one batch at one path point; larger batches were not faster
+BATCH_MOST = 128
+
+
+def layer_conductance(
+    model: nn.Module,
+    layers: Sequence[str],
+    images: Tensor,
+    targets: Tensor,
+    *,
+    n_steps: int = 16,
+    baselines: Tensor | None = None,
+    reduce: str | None = "max",
+    precision: str = "float32",
+) -> dict[str, Tensor]:
+    """Conductance of every neuron of the named layers for the scores `model(images)[:, targets]`.
+
+    conductance_l = sum over k of dF/dy_l(x_k) * (y_l(x_{k+1}) - y_l(x_k)), k = 0 … n_steps - 1, with x_k on the
+    straight line from baseline to input at equal steps: Captum's `LayerConductance` sum, all layers in one pass.
+
+    Args:
+        model: any network with scores (n, classes); used in evaluation mode and handed back as it was.
+        layers: module names; a convolution or linear layer is read behind its activation function.
+        images: (n, channels, H, W) in the network's input space.
+        targets: (n,) index of the score explained for each image.
+        n_steps: path steps.
+        baselines: broadcasts to `images`; zeros where not given.
+        reduce: "max" takes the largest conductance over a map's positions, None keeps the maps.
+        precision: "float32", or "bfloat16" for the passes; sums are float32 either way.
+
+    Returns:
+        For each layer (n, U), or the layer's own shape (n, …) for `reduce=None`.
+    """
+    if reduce not in ("max", None):
+        raise ModelError(f"reduce must be 'max' or None, not {reduce!r}")
+    reads = structure.readouts(model, layers, images[:1])
+    parts: dict[str, list[Tensor]] = {name: [] for name in layers}
+    ends = {"n_steps": n_steps, "baselines": baselines, "precision": precision}
+    for maps, _, _ in _batches(model, reads, images, targets, **ends):  # type: ignore[arg-type]
+        for read in reads:
+            parts[read.layer].append(maps[read.layer] if reduce is None else _largest(maps[read.layer], read.axis))
+    return {name: torch.cat(found) for name, found in parts.items()}
+
+
+def of_instances(
+    model: nn.Module,
+    network: Network,
+    images: DomainImages,
+    chosen: np.ndarray,
+    *,
+    case: Case,
+    outputs: tuple[str, ...],
+) -> Conductance:
+    """Conductance of all analysed layers for some instances of a domain, towards each one's true class.
+
+    `outputs` are the model's classes. Where the model lacks an instance's class, its own prediction is explained.
+    Raises ModelError naming the layer whose activations are not finite.
+    """
+    pictures = models.inputs(model, images.pixels[chosen], case)
+    reads = structure.readouts(model, network.names, pictures[:1])
+    scored, own = _scored(model, images, chosen, pictures, outputs)
+    units = tuple(layer.units for layer in network.layers)
+    values = np.empty((len(chosen), sum(units)), dtype=np.float32)
+    error = np.full((len(chosen), len(units)), np.nan, dtype=np.float32)
+    at = 0
+    for maps, delta, count in _batches(
+        model,
+        reads,
+        pictures,
+        torch.from_numpy(scored).to(pictures.device),
+        n_steps=case.n_steps,
+        baselines=models.baseline(case),
+        precision=case.precision,
+    ):
+        rows, column = slice(at, at + count), 0
+        for place, (read, layer) in enumerate(zip(reads, network.layers, strict=True)):
+            found = maps[read.layer]
+            values[rows, column : column + layer.units] = _largest(found, read.axis).cpu().numpy()
+            column += layer.units
+            if layer.complete:
+                error[rows, place] = _relative_error(found.flatten(1).sum(1), delta)
+        at += count
+        report("conductance of a shard", at, len(chosen))
+    return Conductance(values, network.names, units, scored, own, error, case.n_steps)
+
+
+def join(parts: Sequence[Conductance]) -> Conductance:
+    """Conductance of neighbouring instances, put together in order."""
+    first = parts[0]
+    return Conductance(
+        values=np.concatenate([part.values for part in parts]),
+        layers=first.layers,
+        units=first.units,
+        scored=np.concatenate([part.scored for part in parts]),
+        own_class=np.concatenate([part.own_class for part in parts]),
+        completeness_error=np.concatenate([part.completeness_error for part in parts]),
+        n_steps=first.n_steps,
+    )
+
+
+def _batches(
+    model: nn.Module,
+    reads: Sequence[Readout],
+    images: Tensor,
+    targets: Tensor,
+    *,
+    n_steps: int,
+    baselines: Tensor | None,
+    precision: str = "float32",
+) -> Iterator[tuple[dict[str, Tensor], Tensor, int]]:
+    """Per batch: conductance maps by layer, score difference between input and baseline (n,), number of images."""
+    model = models.in_precision(model, precision)
+    images = images.bfloat16() if precision == "bfloat16" else images
+    size = _batch_size(model, reads, images[:1])
+    start = torch.zeros(1) if baselines is None else baselines
+    with structure.evaluated(model), structure.captured(model, reads) as outputs:
+        for first in range(0, len(images), size):
+            batch = images[first : first + size]
+            begin = start.to(batch).expand_as(batch) if len(start) == 1 else start[first : first + size]
+            wanted = targets[first : first + size]
+            yield *_path(model, reads, outputs, (begin, batch), wanted, n_steps), len(batch)
+
+
+def _path(
+    model: nn.Module,
+    reads: Sequence[Readout],
+    outputs: dict[str, Tensor],
+    ends: tuple[Tensor, Tensor],
+    targets: Tensor,
+    n_steps: int,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Walks the path once: conductance maps of all layers, and F(input) - F(baseline)."""
+    begin, end = ends
+    layout = models.layout(end)
+    names = [read.layer for read in reads]
+    total: dict[str, Tensor] = {}
+    before: list[Tensor] = []
+    gradients: Sequence[Tensor] = ()
+    first_score = torch.zeros(())
+    for step in range(n_steps + 1):
+        last = step == n_steps
+        # A graph is needed from the first layer on: asking for the image's gradient starts it; autograd then leaves
+        # out everything before the first layer on the way back.
+        point = torch.lerp(begin, end, step / n_steps).contiguous(memory_format=layout).requires_grad_(not last)
+        with torch.set_grad_enabled(not last):
+            score = model(point).gather(1, targets[:, None]).squeeze(1)
+            now = [outputs[name] for name in names]
+        for name, value, old, gradient in zip(names, now, before, gradients, strict=False):
+            moved = value.detach().float() - old.float()
+            total[name] = total[name].addcmul_(gradient.float(), moved) if name in total else moved.mul_(gradient)
+        if step == 0:
+            first_score = score.detach().float()
+            _finite(model, names, now)
+        if not last:
+            gradients = torch.autograd.grad(score.sum(), now)
+            before = [value.detach() for value in now]
+    _finite(model, names, list(total.values()))
+    return total, score.detach().float() - first_score
+
+
+def _finite(model: nn.Module, names: Sequence[str], values: Sequence[Tensor]) -> None:
+    for name, value in zip(names, values, strict=True):
+        if not torch.isfinite(value).all():
+            raise ModelError(
+                f"layer {name!r} of {type(model).__name__} gives values that are not finite (NaN or infinite); "
+                "check the checkpoint and the case's mean and std"
+            )
+
+
+def _batch_size(model: nn.Module, reads: Sequence[Readout], example: Tensor) -> int:
+    with structure.evaluated(model), structure.captured(model, reads) as outputs, torch.no_grad():
+        model(example)
+        each = sum(value.numel() * value.element_size() for value in outputs.values())
+    return int(np.clip(BATCH_BYTES // (4 * max(each, 1)), 1, BATCH_MOST))
+
+
+def _largest(maps: Tensor, axis: int) -> Tensor:
+    """(n, U): the largest value over the positions of each neuron's map (5.3.1)."""
+    others = [at for at in range(1, maps.ndim) if at != axis]
+    return maps.amax(dim=others) if others else maps
+
+
+def _relative_error(total: Tensor, delta: Tensor) -> np.ndarray:
+    """|sum - dF| / |dF| per instance; NaN where the score does not change along the path."""
+    error = (total - delta).abs() / delta.abs()
+    return torch.where(delta == 0, torch.nan, error).cpu().numpy()
+
+
+def _scored(
+    model: nn.Module, images: DomainImages, chosen: np.ndarray, pictures: Tensor, outputs: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    place = np.array([outputs.index(name) if name in outputs else -1 for name in images.classes])
+    scored = place[images.labels[chosen]]
+    own = scored >= 0
+    if not own.all():
+        foreign = np.flatnonzero(~own)
+        with torch.inference_mode():
+            parts = np.array_split(foreign, -(-len(foreign) // BATCH_MOST))
+            said = [model(pictures[part]).argmax(1) for part in parts]
+        scored[foreign] = torch.cat(said).cpu().numpy()
+    return scored, own

@@ -1,0 +1,136 @@
+"""The comparison of cases: its table, and what a chosen case offers: its views, and what is not computed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from tlx import pipeline
+from tlx.app import costs, jobs
+from tlx.app.bokeh_view import Event
+from tlx.app.compare.summaries import Standing
+from tlx.app.navigation import link
+from tlx.app.selection import Choice, choose
+
+KEY = "compare table"
+VIEWS = ("Statistics", "Instances", "Network", "Features")
+_SHARES = ("source_accuracy", "target_accuracy", "scratch_accuracy", "same_index", "inherited")
+_FIRST = ("title", "strategy", "score", "low", "high", *_SHARES)
+_LAST = ("source_distance", "target_distance", "source", "target", "network", "compared", "note")
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `summaries.table` a person reads: shares in per cent, scores in points, a note where one is due."""
+    view = table[[*_FIRST, *_LAST]].copy()
+    view[["score", "low", "high", *_SHARES]] *= 100
+    return view if view["note"].any() else view.drop(columns="note")
+
+
+def case_table(table: pd.DataFrame, chosen: str) -> None:
+    """Sortable by every column; a row chosen is the case of every page."""
+    names = table["name"].tolist()
+    at = names.index(chosen)
+    key = f"{KEY} {names} {at}"  # another order or choice makes a new table, whose default row is the chosen case
+    st.dataframe(
+        shown(table),
+        key=key,
+        hide_index=True,
+        placeholder="–",
+        column_config=_columns(),
+        on_select=_take(key, names),
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": [at], "columns": [], "cells": []}},
+        alt="Cases with their scores, accuracies, reuse and domain gap",
+    )
+
+
+def _take(key: str, names: list[str]) -> Callable[[], None]:
+    def take() -> None:
+        rows = st.session_state[key]["selection"]["rows"]
+        if rows:
+            choose(case=names[rows[0]])
+
+    return take
+
+
+def take_point(names: list[str]) -> Callable[[Event], None]:
+    """What to do with a dot tapped in the score figure: its case is chosen. names: of the rows drawn."""
+
+    def take(event: Event) -> None:
+        rows = [at for at in event["indices"] if 0 <= at < len(names)]
+        if rows:
+            choose(case=names[rows[-1]])
+
+    return take
+
+
+def views(choice: Choice) -> None:
+    """Links that open the chosen case in each view."""
+    row = st.container(horizontal=True)
+    for title in VIEWS:
+        with row:
+            link(title, choice, label=f"Open in {title}")
+
+
+def offers(one: Standing) -> None:
+    """A button with its cost for each kind of result that the chosen case lacks."""
+    case = one.case
+    if one.score is None:
+        jobs.offered("Score the transfer", costs.words(costs.seconds(case, "score")), pipeline.transferability, case)
+    wanted = (
+        ("reuse", "Compare the neurons", pipeline.reuse_by_class, costs.of_reuse),
+        ("distance", "Measure the domain gap", pipeline.discriminability_by_class, costs.of_discriminability),
+        ("gap", "Measure the domain gap layer by layer", pipeline.domain_gap_by_class, costs.of_domain_gaps),
+    )
+    for name, label, function, expected in wanted:
+        there, possible = one.stored.get(name, (0, 0))
+        if there < possible:
+            words = costs.words(expected(case))
+            if jobs.offered(f"{label}, {possible - there} more classes", words, function, case) is not None:
+                st.caption(f"{label}: {possible - there} classes have no such result.")
+    if one.score is not None and all(there == possible for there, possible in one.stored.values()):
+        st.caption("Everything this page shows is computed for this case.")
+
+
+def _columns() -> dict[str, Any]:
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+
+    def share(name: str, said: str) -> Any:
+        return number(name, format="%.1f %%", help=said)
+
+    return {
+        "title": text("case", pinned=True),
+        "source": text("source"),
+        "target": text("target"),
+        "network": text("network"),
+        "strategy": text("strategy", help="Which layers the target model's training changed."),
+        "score": number(
+            "score", format="%+.1f points", help="Target minus source model's best accuracy on the target domain."
+        ),
+        "low": number("from", format="%+.1f", help="Lower end of the score's 95 % interval."),
+        "high": number("to", format="%+.1f", help="Upper end of the score's 95 % interval."),
+        "source_accuracy": share("source model", "Best accuracy on the target domain's validation data."),
+        "target_accuracy": share("target model", "Best accuracy on the target domain's validation data."),
+        "scratch_accuracy": share("from scratch", "The control: the same training from random weights."),
+        "same_index": share(
+            "same index",
+            "Target neurons whose most similar source neuron has their index; mean over layers and classes.",
+        ),
+        "inherited": share(
+            "inherited",
+            "Important target edges whose counterpart is important in the source model; mean over layers and classes.",
+        ),
+        "source_distance": number(
+            "gap before",
+            format="%.2f",
+            help="Proxy A-distance of the domains by the source model's important neurons; 0 is no gap, 2 the largest.",
+        ),
+        "target_distance": number("gap after", format="%.2f", help="The same by the target model's important neurons."),
+        "compared": text(
+            "classes compared", help="Classes whose neurons have been compared: the means are over these."
+        ),
+        "note": text("note"),
+    }

@@ -1,0 +1,1 @@
+"""The Instances page's parts (5.2)."""

@@ -1,0 +1,1 @@
+"""The Network page's parts (5.3)."""

@@ -1,0 +1,151 @@
+"""One neuron of the zig-zag looked at closely: pictures, rank in both models, most similar neurons (Figure 1 C.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from tlx.app import frame, pictures
+from tlx.app.feature_strip import crop_row
+from tlx.app.selection import Choice, NeuronRef, Selection, choose
+from tlx.figures.conductance import Distribution
+from tlx.figures.pictures import Pictures
+from tlx.figures.zigzag.layout import OTHER_MODEL
+from tlx.figures.zigzag.subject import Subject
+from tlx.results import Crop, Layer, OnClass, Strongest
+
+SIMILAR = 5
+_TILE = 64  # of their pictures, in CSS pixels: one row of them in half a page
+_KEY = "network neuron"
+
+
+def picker(subject: Subject, layers: tuple[str, ...], chosen: NeuronRef | None) -> NeuronRef:
+    """The keyboard's way to a neuron, and the one chosen: by default the most important of the first layer shown."""
+    neuron = chosen or default(subject, layers)
+    names = subject.network.names
+    keys = [f"{_KEY} {name}" for name in ("model", "layer", "index")]
+    for key, value in zip(keys, (neuron.model, neuron.layer, neuron.index), strict=True):
+        st.session_state[key] = value
+
+    def take() -> None:
+        model, layer, index = (st.session_state[key] for key in keys)
+        choose(neuron=NeuronRef(model, layer, min(int(index or 0), subject.network.layer(layer).count(model) - 1)))
+
+    model, layer, index = st.columns([3, 5, 3])
+    model.selectbox("Model", ("target", "source"), key=keys[0], on_change=take)
+    layer.selectbox("Layer", names, key=keys[1], on_change=take, format_func=subject.title)
+    units = subject.network.layer(neuron.layer).count(neuron.model)
+    index.number_input("Neuron", 0, units - 1, step=1, key=keys[2], on_change=take)
+    return neuron
+
+
+def default(subject: Subject, layers: tuple[str, ...]) -> NeuronRef:
+    """The most important target neuron of the first layer shown."""
+    important = subject.target.important[layers[0]]
+    return NeuronRef("target", layers[0], int(important[0]) if len(important) else 0)
+
+
+def facts(subject: Subject, neuron: NeuronRef) -> str:
+    """Its rank in both models and its match, as Markdown."""
+    there = OTHER_MODEL[neuron.model]
+    ranks = {model: subject.model(model).rank(neuron.layer) for model in (neuron.model, there)}
+    elsewhere = f"the {there} model has none of this index"
+    if neuron.index < len(ranks[there]):
+        elsewhere = f"{ordinal(int(ranks[there][neuron.index]))} in the {there} model"
+    units = subject.network.layer(neuron.layer).count(neuron.model)
+    lines = [f"**{ordinal(int(ranks[neuron.model][neuron.index]))}** of {units} here, {elsewhere}."]
+    if not subject.model(neuron.model).active[neuron.layer][neuron.index]:
+        lines.append("Inactive: its conductance is 0 on every instance of the class, so it resembles no neuron.")
+    return "  \n".join(lines)
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, … 11th, 12th, 13th."""
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
+def similar(subject: Subject, neuron: NeuronRef) -> list[tuple[int, float]]:
+    """The most similar neurons of the other model with their similarities, best first; none for an inactive one."""
+    matrix = subject.comparison.similarity[neuron.layer]
+    values = np.asarray(matrix[neuron.index] if neuron.model == "source" else matrix[:, neuron.index])
+    order = np.argsort(-np.where(np.isnan(values), -np.inf, values), kind="stable")[:SIMILAR]
+    return [(int(at), float(values[at])) for at in order if not np.isnan(values[at])]
+
+
+def wanted(neuron: NeuronRef, like: list[tuple[int, float]]) -> list[tuple[str, str, tuple[int, ...]]]:
+    """What to draw: (model, layer, neurons) of the neuron itself and of the similar ones in the other model."""
+    there = OTHER_MODEL[neuron.model]
+    return [(neuron.model, neuron.layer, (neuron.index,)), (there, neuron.layer, tuple(index for index, _ in like))]
+
+
+def images(neuron: NeuronRef, like: list[tuple[int, float]], drawn: Sequence[Mapping[int, np.ndarray] | None]) -> None:
+    """Its feature image, larger, beside those of the most similar neurons of the other model, each a button to it."""
+    own, theirs = drawn
+    large, *small = st.columns([2, *[1] * SIMILAR], vertical_alignment="bottom", gap="small")
+    if own is not None:
+        large.image(own[neuron.index], caption=f"#{neuron.index}, {neuron.model}", width="stretch")
+    there = OTHER_MODEL[neuron.model]
+    for column, (index, similarity) in zip(small, like, strict=False):
+        if theirs is not None:
+            column.image(theirs[index], width="stretch")
+        column.button(
+            f"#{index}",
+            key=f"{_KEY} like {index}",
+            help=f"Similarity {similarity:.3f}. Look at this neuron of the {there} model.",
+            on_click=choose,
+            kwargs={"neuron": NeuronRef(there, neuron.layer, index)},
+            type="tertiary",
+            width="stretch",
+        )
+        column.caption(f"{similarity:.3f}")
+    if like:
+        st.caption(
+            f"Left: what the neuron looks for. Right: its {len(like)} most similar neurons in the {there} model."
+        )
+
+
+def conductances(neuron: NeuronRef, like: list[tuple[int, float]], values: Mapping[str, OnClass]) -> list[Distribution]:
+    """The neuron's conductance on the class's target instances, and that of its most similar neuron."""
+    both = [neuron] + [NeuronRef(OTHER_MODEL[neuron.model], neuron.layer, index) for index, _ in like[:1]]
+    return [
+        Distribution(one.model, f"{one.model} neuron #{one.index}", values[one.model].of(one.layer, one.index))
+        for one in both
+    ]
+
+
+def label(neuron: NeuronRef) -> str:
+    """What a screen reader says about the histogram."""
+    return f"Conductance of {neuron.model} neuron {neuron.index} on the class's instances, above its most similar one's"
+
+
+def features_link(selection: Selection, neuron: NeuronRef) -> None:
+    """A link to the Features page with this neuron."""
+    there = Choice(selection.case.name, selection.class_name, selection.layers, neuron, selection.instance)
+    frame.link("Features", there, label="How well this neuron tells the domains apart")
+
+
+def gallery(
+    served: Pictures, strongest: Strongest | None, instances: pd.DataFrame, neuron: NeuronRef, domain: str
+) -> None:
+    """The instances of a domain that activate the neuron most."""
+    if strongest is not None:
+        rows = top_instances(strongest, instances, neuron, domain)
+        st.markdown(f"**{domain.capitalize()} domain**, with their class and the activation of #{neuron.index}")
+        pictures.gallery(served, rows, size=_TILE)
+
+
+def parts_seen(crops: Mapping[str, Sequence[Crop]] | None, layer: Layer, domain: str) -> None:
+    """Below the instances the part of each that the neuron sees; nothing where it sees all of it."""
+    if crops is not None and layer.field is not None:
+        crop_row(domain, crops[domain], size=_TILE)
+
+
+def top_instances(strongest: Strongest, instances: pd.DataFrame, neuron: NeuronRef, domain: str) -> pd.DataFrame:
+    """The instances of a domain that activate the neuron most, rows of `pipeline.instances` with a caption."""
+    best, values = strongest.of(neuron.layer, neuron.index)
+    ours = instances[instances["domain"] == domain].set_index("instance", drop=False).loc[best]
+    return ours.assign(caption=[f"{label}: {value:.2g}" for label, value in zip(ours["label"], values, strict=True)])

@@ -1,0 +1,189 @@
+"""One edge of the zig-zag looked at closely: ends, kernel, response, and its source counterpart (Figure 1 C.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+import streamlit as st
+
+from tlx.app.bokeh_view import bokeh_view
+from tlx.app.selection import InstanceRef, choose
+from tlx.figures.maps import signed_map
+from tlx.figures.zigzag.layout import EdgeHit
+from tlx.figures.zigzag.subject import Subject
+from tlx.results import KernelResponse, OnClass, Pair
+
+_KEY = "network edge"
+
+
+def choose_edge(edge: EdgeHit) -> None:
+    """Has the panel show this edge, on this page and when it is visited again; call it in a callback."""
+    st.session_state[_KEY] = edge
+
+
+def chosen(subject: Subject) -> EdgeHit | None:
+    """The chosen edge, if this case has it."""
+    edge: EdgeHit | None = st.session_state.get(_KEY)
+    return edge if edge is not None and edge.pair in subject.target.edges and _exists(subject, edge) else None
+
+
+def framed(subject: Subject) -> tuple[EdgeHit, ...]:
+    """The chosen edge and, where a target edge has one, its source counterpart: what the view frames."""
+    edge = chosen(subject)
+    if edge is None:
+        return ()
+    twin = counterpart(subject, edge) if edge.model == "target" else None
+    return (edge,) if twin is None else (edge, twin)
+
+
+def picker(subject: Subject, layers: tuple[str, ...]) -> EdgeHit | None:
+    """The keyboard's way to an edge, and the one chosen; None where the chosen layers have no edges."""
+    pairs = [pair for pair in pairwise(layers) if pair in subject.target.edges]
+    if not pairs:
+        st.caption("The chosen layers have no edges between them; choose neighbouring layers in the sidebar.")
+        return None
+    edge = chosen(subject)
+    if edge is None or edge.pair not in pairs:
+        edge = strongest(subject, pairs[0])
+    model, pair, first, second = st.columns([3, 4, 3, 3])
+    keys = [f"{_KEY} {name}" for name in ("model", "pair", "first", "second")]
+    for key, value in zip(keys, (edge.model, edge.pair, edge.first, edge.second), strict=True):
+        st.session_state[key] = value
+
+    def take() -> None:
+        values = [st.session_state[key] for key in keys]
+        units = subject.model(values[0]).edges[values[1]].counts.shape
+        ends = [min(int(value or 0), size - 1) for value, size in zip(values[2:], units, strict=True)]
+        choose_edge(EdgeHit(values[0], values[1], *ends))
+
+    model.selectbox("Model", ("target", "source"), key=keys[0], on_change=take)
+    pair.selectbox("Layers", pairs, key=keys[1], on_change=take, format_func=lambda both: _between(subject, both))
+    units = subject.model(edge.model).edges[edge.pair].counts.shape
+    first.number_input("From neuron", 0, units[0] - 1, step=1, key=keys[2], on_change=take)
+    second.number_input("To neuron", 0, units[1] - 1, step=1, key=keys[3], on_change=take)
+    return edge
+
+
+def _between(subject: Subject, pair: Pair) -> str:
+    return " → ".join(str(subject.network.layer(layer).index) for layer in pair)
+
+
+def _exists(subject: Subject, edge: EdgeHit) -> bool:
+    units = subject.model(edge.model).edges[edge.pair].counts.shape
+    return bool(edge.first < units[0] and edge.second < units[1])
+
+
+def strongest(subject: Subject, pair: Pair) -> EdgeHit:
+    """The most important target edge between important neurons, or the most important of all."""
+    important = subject.target.edges[pair].important
+    ends = (subject.target.important[layer] for layer in pair)
+    inside = np.logical_and(*(np.isin(important[:, at], neurons) for at, neurons in enumerate(ends)))
+    rows = important[inside] if inside.any() else important
+    first, second = rows[0] if len(rows) else (0, 0)
+    return EdgeHit("target", pair, int(first), int(second))
+
+
+def counterpart(subject: Subject, edge: EdgeHit) -> EdgeHit | None:
+    """The source edge between the neurons most similar to a target edge's ends; None where a match is undefined."""
+    match = subject.comparison.match
+    first, second = int(match[edge.pair[0]][edge.first]), int(match[edge.pair[1]][edge.second])
+    return None if min(first, second) < 0 else EdgeHit("source", edge.pair, first, second)
+
+
+def facts(subject: Subject, edge: EdgeHit) -> str:
+    """The edge's numbers in both models, and what became of it, as Markdown."""
+    lines = [_numbers(subject, edge)]
+    if edge.model == "target":
+        twin = counterpart(subject, edge)
+        if twin is None:
+            lines.append("No source counterpart: one of its neurons is inactive, so its match is undefined.")
+        else:
+            lines.append(f"Source counterpart, between the most similar neurons: {_numbers(subject, twin)}")
+            lines.append(_verdict(_important(subject, edge), _important(subject, twin)))
+    return "  \n".join(lines)
+
+
+def _numbers(subject: Subject, edge: EdgeHit) -> str:
+    edges, n = subject.model(edge.model).edges[edge.pair], subject.model(edge.model).n
+    count, value = int(edges.counts[edge.first, edge.second]), float(edges.value[edge.first, edge.second])
+    mark = "important" if _important(subject, edge) else "not important"
+    return (
+        f"**{edge.model} edge #{edge.first} → #{edge.second}**: among the top 10 % in {count} of {n} instances "
+        f"({mark}), mean value {value:.3g}."
+    )
+
+
+def _important(subject: Subject, edge: EdgeHit) -> bool:
+    important = subject.model(edge.model).edges[edge.pair].important
+    return bool(((important[:, 0] == edge.first) & (important[:, 1] == edge.second)).any())
+
+
+def _verdict(here: bool, there: bool) -> str:
+    if not here:
+        return "Only important target edges can be inherited; this one is not important."
+    return "So it is **inherited**." if there else "That one is not important, so this edge is **not inherited**."
+
+
+def ends(subject: Subject, edge: EdgeHit) -> list[tuple[str, str, int]]:
+    """The neurons (model, layer, index) to look at: the edge's two, and those of a target edge's source counterpart."""
+    twin = counterpart(subject, edge) if edge.model == "target" else None
+    both = [edge] if twin is None else [edge, twin]
+    return [(one.model, *end) for one in both for end in zip(one.pair, (one.first, one.second), strict=True)]
+
+
+def images(
+    subject: Subject, neurons: list[tuple[str, str, int]], drawn: Sequence[Mapping[int, np.ndarray] | None]
+) -> None:
+    """What these neurons look for, side by side, as far as it is drawn already."""
+    for column, (model, layer, index), found in zip(st.columns(4, gap="small"), neurons, drawn, strict=False):
+        if found is not None:
+            caption = f"#{index}, {model}, layer {subject.network.layer(layer).index}"
+            column.image(found[index], caption=caption, width="stretch")
+
+
+def instance_picker(activations: OnClass, edge: EdgeHit, chosen_one: InstanceRef | None) -> int:
+    """The target instance the kernel answers to: of the class, most active first neuron first."""
+    active = activations.of(edge.pair[0], edge.first)
+    order = np.argsort(-active, kind="stable")
+    told = dict(zip(activations.instances[order].tolist(), active[order].tolist(), strict=True))
+    choices = list(told)
+    instance = instance_for(activations, edge, chosen_one)
+    if instance not in choices:
+        choices.insert(0, instance)
+    key = f"{_KEY} instance"
+    st.session_state[key] = instance
+    st.selectbox(
+        "Its kernel's response on target instance",
+        choices,
+        key=key,
+        format_func=lambda at: f"{at} ({_activity(edge, told.get(at))})",
+        on_change=lambda: choose(instance=InstanceRef("target", int(st.session_state[key]))),
+    )
+    return instance
+
+
+def _activity(edge: EdgeHit, value: float | None) -> str:
+    return "of another class" if value is None else f"#{edge.first} is active with {value:.3g}"
+
+
+def instance_for(activations: OnClass, edge: EdgeHit, chosen: InstanceRef | None) -> int:
+    """The chosen target instance, or of these the one on which the edge's first neuron is most active."""
+    if chosen is not None and chosen.domain == "target":
+        return chosen.index
+    return int(activations.instances[activations.of(edge.pair[0], edge.first).argmax()])
+
+
+def draw(found: KernelResponse | None, edge: EdgeHit, instance: int) -> None:
+    """Kernel, entering map and response, side by side, as soon as they are measured."""
+    if found is None:
+        return
+    maps = ((found.kernel, "kernel"), (found.entering, f"map of #{edge.first}"), (found.response, "response"))
+    for column, (values, title) in zip(st.columns(3), maps, strict=True):
+        with column:
+            bokeh_view(signed_map(values, title), key=f"{_KEY} {title.split()[0]}", label=f"{title} as an image")
+    st.caption(
+        f"Left: the weights. Middle: what enters from #{edge.first} on target instance {instance}. Right: what this "
+        f"kernel alone answers; its value there is {found.value:.3g}."
+    )

@@ -1,0 +1,1 @@
+"""The New case page's parts; for visitors of this machine only."""

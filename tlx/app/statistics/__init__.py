@@ -1,0 +1,1 @@
+"""The Statistics page's parts (5.1)."""

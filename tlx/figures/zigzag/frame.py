@@ -1,0 +1,204 @@
+"""What stands around the cells: indices, bars in the domains' colours, titles, and a sentence where no edges are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+
+import numpy as np
+
+from tlx.figures import theme
+from tlx.figures.zigzag.layout import BAR, GAP, OTHER_MODEL, TEXT, Block, EdgeHit, Layout, Strip
+from tlx.figures.zigzag.margin_bars import Columns, append
+from tlx.figures.zigzag.matrices import oriented
+from tlx.figures.zigzag.subject import Subject
+
+Focus = tuple[str, str, int] | None
+"""The neuron to point out: model, layer, index."""
+
+
+def indices(layout: Layout, subject: Subject) -> Columns:
+    """The neuron indices on the left and on the top of each matrix.
+
+    text, colour, angle, x, y: as drawn; rank, units: its place in its layer of that many; rank_there: the place of the
+    same index in the other model; twin, similarity: its most similar neuron there, -1 and NaN where undefined; pitch,
+    level, room: distance to the next index in its lane, the largest k so that 2^k divides its place there, and the
+    room for each of its digits, for thinning out; alpha: 1 where it is drawn at natural size.
+    """
+    names = ("x", "y", "text", "angle", "align", "colour", "model", "layer", "neuron", "rank", "rank_there", "units")
+    columns: Columns = {name: [] for name in (*names, "there", "twin", "similarity", "pitch", "level", "room", "alpha")}
+    for row, column in zip(layout.rows, layout.columns, strict=True):
+        _add_indices(columns, row, column, subject, upright=False)
+        _add_indices(columns, column, row, subject, upright=True)
+    return columns
+
+
+def _add_indices(columns: Columns, strip: Strip, across: Strip, subject: Subject, *, upright: bool) -> None:
+    if not strip.shown.neurons:
+        return
+    there = OTHER_MODEL[strip.model]
+    ranks = subject.model(strip.model).rank(strip.layer), subject.model(there).rank(strip.layer)
+    title, units = subject.title(strip.layer), len(ranks[0])
+    longest = max(len(str(neuron)) for neuron in strip.shown.neurons)
+    for place, neuron in enumerate(strip.shown.neurons):
+        lane = across.start - 2 * GAP - BAR - across.lane * (place % strip.lanes)
+        spot = (strip.centre(place), lane) if upright else (lane, strip.centre(place))
+        pitch, level = strip.pitch * strip.lanes, _level(place // strip.lanes)
+        room = across.lane * (strip.lanes if place % strip.lanes == 0 else 1) / longest
+        look = (str(neuron), np.pi / 2 if upright else 0.0, "left" if upright else "right")
+        facts = (theme.COLOURS[strip.model], strip.model, title, neuron, int(ranks[0][neuron]), int(ranks[1][neuron]))
+        twin = (units, there, *_twin(subject, strip, neuron))
+        append(columns, (*spot, *look, *facts, *twin, pitch, level, room, float(pitch * 2**level >= TEXT)))
+
+
+def _level(place: int) -> int:
+    return 10 if place == 0 else (place & -place).bit_length() - 1
+
+
+def _twin(subject: Subject, strip: Strip, neuron: int) -> tuple[int, float]:
+    """The most similar neuron of the other model, and the similarity; -1 and NaN where none is defined."""
+    similarity = subject.comparison.similarity[strip.layer]
+    values = similarity[neuron] if strip.model == "source" else similarity[:, neuron]
+    if not np.isfinite(values).any():
+        return -1, float("nan")
+    best = int(np.nanargmax(values))
+    return best, float(values[best])
+
+
+def bars(layout: Layout) -> Columns:
+    """A bar in its model's colour along every row and column of blocks, thinner beside the other neurons."""
+    columns: Columns = {name: [] for name in ("left", "right", "top", "bottom", "colour", "alpha", "about")}
+    for block in layout.of_kind("similarity"):
+        _add_bars(columns, block.rows, block.columns.start, upright=False)
+        _add_bars(columns, block.columns, block.rows.start, upright=True)
+    return columns
+
+
+def _add_bars(columns: Columns, strip: Strip, across: float, *, upright: bool) -> None:
+    low, high = across - GAP - BAR, across - GAP
+    parts = [(strip.start, strip.end, 1.0, f"{len(strip.shown.neurons):,} important neurons shown one by one")]
+    if strip.band:
+        end = strip.band_start + strip.band
+        parts.append((strip.band_start, end, 0.4, f"{strip.shown.others:,} other neurons, summarised"))
+    for start, end, alpha, about in parts:
+        sides = (start, end, low, high) if upright else (low, high, start, end)
+        append(columns, (*sides, theme.COLOURS[strip.model], alpha, f"{about} ({strip.model} model)"))
+
+
+def papers(layout: Layout, subject: Subject) -> Columns:
+    """The paper under the cells and under each region; colour: of its frame, the model's for weights."""
+    columns: Columns = {name: [] for name in ("left", "right", "top", "bottom", "frame", "hatch")}
+    for block in layout.blocks:
+        if block.kind == "similarity" or block.pair in subject.model(block.model).edges:
+            frame = theme.NEUTRAL if block.kind == "similarity" else theme.COLOURS[block.model]
+            rows, across = block.rows, block.columns
+            append(columns, (across.start, across.end, rows.start, rows.end, frame, "/"))
+            if rows.band:
+                right, below = (
+                    (across.band_start, across.band_start + across.band),
+                    (rows.band_start, rows.band_start + rows.band),
+                )
+                for x, y in ((right, (rows.start, rows.end)), ((across.start, across.end), below), (right, below)):
+                    append(columns, (*x, *y, frame, " "))
+    return columns
+
+
+def titles(layout: Layout, subject: Subject) -> Columns:
+    """The layer's title above its matrix and below it, at range_y, what it shows; both also short, for little room.
+
+    range: from where to where its similarities go (the shades have one scale for all layers, so that a shallow layer
+    looks the same all over; its numbers differ), and the share of the layer's matches that have the same index.
+    """
+    columns: Columns = {name: [] for name in ("x", "y", "text", "short", "range_y", "range", "short_range")}
+    for block in layout.of_kind("similarity"):
+        top, layer = block.rows.head + 4, block.rows.layer
+        shown = oriented(block, subject)[np.ix_(block.rows.shown.neurons, block.columns.shown.neurons)]
+        said = _range(shown) + _same_index(subject, layer)
+        titled = subject.title(layer), f"Layer {subject.network.layer(layer).index}"
+        append(columns, (block.columns.start, top, *titled, top + 17, f"similarity {said}", said))
+    return columns
+
+
+def _range(values: np.ndarray) -> str:
+    defined = values[np.isfinite(values)]
+    return f"{defined.min():.2f} to {defined.max():.2f}" if len(defined) else "undefined"
+
+
+def _same_index(subject: Subject, layer: str) -> str:
+    match = subject.comparison.match[layer]
+    neurons = np.flatnonzero(match >= 0)
+    return f", {np.mean(match[neurons] == neurons):.0%} same index" if len(neurons) else ""
+
+
+def captions(layout: Layout, subject: Subject) -> Columns:
+    """What each weight block holds, above it, in its model's colour; of target edges how many are inherited.
+
+    short: the same for little room.
+    """
+    columns: Columns = {name: [] for name in ("x", "y", "text", "short", "colour")}
+    for block in layout.of_kind("weights"):
+        first, second = (subject.network.layer(layer).index for layer in block.pair)
+        inherited = subject.comparison.inherited.get(block.pair, ())
+        share = f", {np.mean(inherited):.0%} inherited" if block.model == "target" and len(inherited) else ""
+        short = f"{first} → {second}{share}"
+        spot = block.columns.start, block.rows.start - GAP - 3
+        append(columns, (*spot, f"{block.model} weights {short}", short, theme.COLOURS[block.model]))
+    return columns
+
+
+def gaps(layout: Layout, subject: Subject) -> Columns:
+    """Where two layers have no edges: one sentence that says why, in the room of the weights."""
+    columns: Columns = {name: [] for name in ("x", "y", "text")}
+    for block in layout.of_kind("weights"):
+        if block.pair not in subject.model(block.model).edges:
+            width = max(int((block.columns.extent + block.columns.band) / 6.6), 12)
+            spot = block.columns.start, block.rows.start
+            append(columns, (*spot, "\n".join(wrap(_why(block, subject), width))))
+    return columns
+
+
+def _why(block: Block, subject: Subject) -> str:
+    first, second = (subject.network.layer(layer).index for layer in block.pair)
+    if second - first > 1:
+        return f"No edges: layers {first} and {second} are not neighbours. Choose the layers between them, too."
+    return f"No edges: {subject.network.apart.get(block.pair, 'no single module joins these two layers')}"
+
+
+def focus(layout: Layout, chosen: Focus) -> Columns:
+    """A frame around everything that belongs to the chosen neuron; empty when it is not shown."""
+    columns: Columns = {name: [] for name in ("left", "right", "top", "bottom")}
+    if chosen is None:
+        return columns
+    for block in layout.blocks:
+        for strip, across, upright in ((block.rows, block.columns, False), (block.columns, block.rows, True)):
+            if (strip.model, strip.layer) == chosen[:2] and chosen[2] in strip.shown.neurons:
+                middle = strip.centre(strip.shown.neurons.index(chosen[2]))
+                start = (
+                    across.start - 2 * GAP - BAR - across.lanes * across.lane
+                    if block.kind == "similarity"
+                    else across.start
+                )
+                long, thick = (start, across.tail), (middle - strip.pitch / 2, middle + strip.pitch / 2)
+                append(columns, (*thick, *long) if upright else (*long, *thick))
+    return columns
+
+
+def edge_focus(layout: Layout, edges: Sequence[EdgeHit]) -> Columns:
+    """A frame around the weight cell of each edge that is shown, a little larger than the cell."""
+    columns: Columns = {name: [] for name in ("left", "right", "top", "bottom", "model")}
+    for block in layout.of_kind("weights"):
+        for edge in edges:
+            ends = ((block.first, edge.first), (block.second, edge.second))
+            if (edge.model, edge.pair) == (block.model, block.pair) and all(
+                end in strip.shown.neurons for strip, end in ends
+            ):
+                sides = {
+                    strip is block.rows: _around(strip.centre(strip.shown.neurons.index(end)), strip.pitch)
+                    for strip, end in ends
+                }
+                append(columns, (*sides[False], *sides[True], edge.model))
+    return columns
+
+
+def _around(middle: float, pitch: float) -> tuple[float, float]:
+    return middle - pitch / 2 - 1, middle + pitch / 2 + 1

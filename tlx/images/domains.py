@@ -1,0 +1,252 @@
+"""Domains read or rendered: labelled images of one size, split into training and validation (method 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from tlx.cases import Domain
+from tlx.errors import DataError, unknown
+from tlx.images import decoding, listings, rendered_digits, splits, torchvision_datasets
+from tlx.progress import track
+from tlx.results import DomainImages
+
+Picture = np.ndarray | DataError
+FEW = 5  # sentences of one kind; more are told as one
+
+
+@dataclass(frozen=True, eq=False)
+class _Listing:
+    """Who is in a domain, before any choice.
+
+    labels: (N,) index into classes; pictures(kept, size, channels): the images of those indices one by one, or why one
+    cannot be read; names, validation, groups: (N,) where known.
+    """
+
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    pictures: Callable[[np.ndarray, int, int], Iterator[Picture]]
+    names: np.ndarray | None = None
+    validation: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+
+def load(domain: Domain, size: int, channels: int) -> DomainImages:
+    """The images of a domain at size x size with the given number of channels.
+
+    Raises DataError when the folder or dataset is missing, is empty, or holds a file that is no image (where the domain
+    says `unreadable = "skip"`, that file is left out and named in `skipped`).
+    """
+    listing, kept = _chosen(domain)
+    pixels = _room(domain, (len(kept), size, size, channels))
+    unreadable: dict[int, DataError] = {}
+    read = track(listing.pictures(kept, size, channels), f"images of {domain.title}", total=len(kept))
+    for at, picture in enumerate(read):
+        if isinstance(picture, DataError):
+            if domain.unreadable == "fail":
+                raise picture
+            unreadable[at] = picture
+        else:
+            pixels[at] = picture if picture.shape[-1] == channels else _grey(picture)
+    if not unreadable:
+        return _described(domain, listing, kept, pixels)
+    good = np.setdiff1d(np.arange(len(kept)), [*unreadable])
+    if not len(good):
+        raise next(iter(unreadable.values()))
+    said = f"{len(unreadable)} of {len(kept)} images of {domain.title} cannot be read and are left out: "
+    assert listing.names is not None  # only files can be unreadable
+    said += _few([str(listing.names[kept[at]]) for at in unreadable])
+    found = _described(domain, listing, kept[good], pixels[good])
+    return replace(found, skipped=(said, *found.skipped))
+
+
+def catalogue(domain: Domain) -> DomainImages:
+    """The same without reading an image: labels, classes, split and names; pixels are (N, 0, 0, 0).
+
+    With `unreadable = "skip"` only `load` knows who is in the domain; see `without_pixels`.
+    """
+    listing, kept = _chosen(domain)
+    return _described(domain, listing, kept, np.empty((len(kept), 0, 0, 0), dtype=np.uint8))
+
+
+def _room(domain: Domain, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        return np.empty(shape, dtype=np.uint8)
+    except MemoryError:
+        raise DataError(
+            f"the {shape[0]:,} images of {domain.title} take {np.prod(shape, dtype=float) / 1e9:.0f} GB at {shape[1]} "
+            "px, more memory than there is; take fewer of a class (per_class) or smaller ones (image_size)"
+        ) from None
+
+
+def unreadable(domain: Domain, channels: int) -> list[str]:
+    """One sentence for each image of a domain that cannot be read. Raises DataError as `load` does for the rest."""
+    if domain.kind.endswith("-digits"):  # rendered by us
+        return []
+    listing, kept = _chosen(domain)
+    read = track(listing.pictures(kept, 8, channels), f"looking at the images of {domain.title}", total=len(kept))
+    return [str(picture) for picture in read if isinstance(picture, DataError)]
+
+
+def without_pixels(images: DomainImages) -> DomainImages:
+    """The catalogue of images that were read."""
+    return replace(images, pixels=np.empty((len(images), 0, 0, 0), dtype=np.uint8))
+
+
+def _chosen(domain: Domain) -> tuple[_Listing, np.ndarray]:
+    """The listing with the domain's names and choice of classes, and the (n,) indices of its instances."""
+    listing = _named(domain, _LISTINGS[domain.kind](domain))
+    if domain.classes:
+        listing = _of_classes(domain, listing)
+    return listing, _limited(listing.labels, domain)
+
+
+def _named(domain: Domain, listing: _Listing) -> _Listing:
+    """Classes renamed; those that come to share a name become one."""
+    to = dict(domain.rename)
+    for name in to:
+        if name not in listing.classes:
+            raise DataError(f"in the table `rename` of {domain.title}: " + unknown("class", name, listing.classes))
+    names = [to.get(name, name) for name in listing.classes]
+    classes = tuple(dict.fromkeys(names))
+    place = np.array([classes.index(name) for name in names])
+    return replace(listing, labels=place[listing.labels], classes=classes)
+
+
+def _of_classes(domain: Domain, listing: _Listing) -> _Listing:
+    """Labels in the order of `domain.classes`, -1 for instances of others."""
+    place = np.array([domain.classes.index(name) if name in domain.classes else -1 for name in listing.classes])
+    labels = place[listing.labels]
+    if (labels < 0).all():
+        first = unknown("class", domain.classes[0], listing.classes)
+        raise DataError(f"none of the classes chosen for {domain.title} has an image: {first}")
+    return replace(listing, labels=labels, classes=domain.classes)
+
+
+def _limited(labels: np.ndarray, domain: Domain) -> np.ndarray:
+    """Ascending indices of at most `per_class` instances of each class, chosen by the domain's seed."""
+    if not domain.per_class:
+        return np.flatnonzero(labels >= 0)
+    rng = np.random.default_rng(domain.seed)
+    each = [np.flatnonzero(labels == label) for label in np.unique(labels[labels >= 0])]
+    return np.sort(np.concatenate([rng.permutation(members)[: domain.per_class] for members in each]))
+
+
+def _described(domain: Domain, listing: _Listing, kept: np.ndarray, pixels: np.ndarray) -> DomainImages:
+    labels, classes = listing.labels[kept], listing.classes
+    names = listing.names
+    if names is None:
+        names = np.array([f"{domain.title} {at}" for at in range(len(kept))], dtype=object)
+    else:
+        names = names[kept]
+    validation = _validation(domain, listing, kept)
+    return DomainImages(
+        pixels=pixels,
+        labels=labels.astype(np.int64),
+        classes=classes,
+        validation=validation,
+        names=names,
+        skipped=_warnings(domain.title, labels, classes, validation),
+    )
+
+
+def _validation(domain: Domain, listing: _Listing, kept: np.ndarray) -> np.ndarray:
+    labels, how = listing.labels[kept], (domain.training_share, domain.seed)
+    if domain.split == "groups":
+        if listing.groups is None:
+            raise DataError(
+                f"{domain.title} has no object groups to split by; they are folders inside the class folders "
+                "(class/group/image) or the column 'group' of a CSV"
+            )
+        return splits.grouped(labels, listing.groups[kept], *how)
+    if domain.split == "given" and listing.validation is not None:
+        given: np.ndarray = listing.validation[kept]
+        return given
+    return splits.stratified(labels, *how)
+
+
+def _warnings(title: str, labels: np.ndarray, classes: tuple[str, ...], validation: np.ndarray) -> tuple[str, ...]:
+    """Sentences on classes with too few images."""
+    counts, held = (np.bincount(labels[of], minlength=len(classes)) for of in (slice(None), validation))
+    lonely = [f"class {classes[at]!r} of {title} has {counts[at]} image(s)" for at in np.flatnonzero(counts < 2)]
+    if len(lonely) > FEW:
+        lonely = [f"{len(lonely)} classes of {title} have fewer than 2 images: "]
+        lonely[0] += _few([classes[at] for at in np.flatnonzero(counts < 2)])
+    for split, of in (("validation", held), ("training", counts - held)):
+        without = [classes[at] for at in np.flatnonzero((counts > 1) & (of == 0))]
+        if without:
+            lonely.append(f"{len(without)} class(es) of {title} have no {split} image: {_few(without)}")
+    return tuple(lonely)
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:FEW])) + (f" and {len(names) - FEW} more" if len(names) > FEW else "")
+
+
+def _printed(domain: Domain) -> _Listing:
+    def pictures(kept: np.ndarray, size: int, _: int) -> Iterator[Picture]:
+        yield from rendered_digits.printed(size, domain.per_class, domain.seed)[kept]
+
+    return _Listing(rendered_digits.printed_labels(domain.per_class), rendered_digits.CLASSES, pictures)
+
+
+def _handwritten(domain: Domain) -> _Listing:
+    grey, labels = rendered_digits.handwritten()
+
+    def pictures(kept: np.ndarray, size: int, _: int) -> Iterator[Picture]:
+        yield from rendered_digits.enlarged(grey[kept], size)
+
+    return _Listing(labels, rendered_digits.CLASSES, pictures)
+
+
+def _of_files(listed: listings.Listed) -> _Listing:
+    entries, place = listed.entries, {name: at for at, name in enumerate(listed.classes)}
+
+    def pictures(kept: np.ndarray, size: int, channels: int) -> Iterator[Picture]:
+        for at in kept:
+            try:
+                yield decoding.read(entries[at].path, size, channels)
+            except DataError as error:
+                yield error
+
+    return _Listing(
+        labels=np.array([place[entry.label] for entry in entries]),
+        classes=listed.classes,
+        pictures=pictures,
+        names=np.array([entry.name for entry in entries], dtype=object),
+        validation=np.array([entry.split == "validation" for entry in entries]) if listed.splits else None,
+        groups=np.array([entry.group for entry in entries], dtype=object),
+    )
+
+
+def _torchvision(domain: Domain) -> _Listing:
+    found = torchvision_datasets.opened(Path(domain.path), domain.dataset, dict(domain.options))
+    labels = torchvision_datasets.labels(found, domain.dataset)
+
+    def pictures(kept: np.ndarray, size: int, channels: int) -> Iterator[Picture]:
+        for at in kept:
+            try:
+                yield decoding.pixels(found[int(at)][0], size, channels)
+            except (OSError, ValueError) as error:
+                yield DataError(f"image {at} of dataset {domain.dataset} cannot be read ({error})")
+
+    names = np.array([f"{domain.title} {at}" for at in range(len(labels))], dtype=object)
+    return _Listing(labels, torchvision_datasets.classes(found, int(labels.max()) + 1), pictures, names)
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    """(H, W, 3) to (H, W, 1): luma of ITU-R 601, as PIL's conversion to "L" has it."""
+    luma: np.ndarray = np.rint(picture @ np.array([0.299, 0.587, 0.114]))[..., None].astype(np.uint8)
+    return luma
+
+
+_LISTINGS: dict[str, Callable[[Domain], _Listing]] = {
+    "printed-digits": _printed,
+    "handwritten-digits": _handwritten,
+    "folder": lambda domain: _of_files(listings.folder(Path(domain.path))),
+    "csv": lambda domain: _of_files(listings.table(Path(domain.path))),
+    "torchvision": _torchvision,
+}

@@ -1,0 +1,143 @@
+"""Who is in an image folder or a CSV: paths, labels, given splits, groups. No image is opened."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath, PureWindowsPath
+
+from tlx.errors import DataError
+from tlx.images import files
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+TRAINING = {"train", "training"}
+VALIDATION = {"val", "valid", "validation", "test", "testing"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image file: its label, a short name, its given split ("training", "validation" or ""), its object group."""
+
+    path: Path
+    label: str
+    name: str
+    split: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Entries in the order of their paths, and the class names in alphabetical order, empty classes included."""
+
+    entries: tuple[Entry, ...]
+    classes: tuple[str, ...]
+
+    @property
+    def splits(self) -> bool:
+        """Whether a split is given."""
+        return any(entry.split for entry in self.entries)
+
+
+def folder(root: Path) -> Listed:
+    """`class/image`, `class/group/image`, or `train/class/image` with `val|valid|validation|test/class/image`.
+
+    Raises DataError when the folder does not exist or holds no image.
+    """
+    if not root.is_dir():
+        raise DataError(f"image folder {root} does not exist; it should hold class/image")
+    tops = _folders(root)
+    if _are_splits(tops):
+        split_of = {top: _split(top.name) for top in tops}
+        classes = {inner.name for top in tops for inner in _folders(top)}
+        found = [entry for top, split in split_of.items() for entry in _images(top, root, split)]
+    else:
+        classes = {top.name for top in tops}
+        found = list(_images(root, root, ""))
+    if not found:
+        raise DataError(f"image folder {root} holds no image; expected one folder for each class with images inside")
+    order = tuple(sorted(classes))
+    return Listed(tuple(sorted(found, key=lambda entry: order.index(entry.label))), order)
+
+
+def _folders(root: Path) -> list[Path]:
+    """The folders inside, hidden ones and links back to where they lie left out."""
+    above = {root.resolve(), *root.resolve().parents}
+    inner = (entry for entry in sorted(root.iterdir()) if entry.is_dir() and not entry.name.startswith("."))
+    return [entry for entry in inner if entry.resolve() not in above]
+
+
+def _are_splits(tops: list[Path]) -> bool:
+    names = {top.name.lower() for top in tops}
+    return bool(names & TRAINING) and names <= TRAINING | VALIDATION and all(_folders(top) for top in tops)
+
+
+def _split(name: str) -> str:
+    return "training" if name.lower() in TRAINING else "validation"
+
+
+def _images(home: Path, root: Path, split: str) -> Iterator[Entry]:
+    """The images of the class folders in `home`; what lies between a class folder and an image is its group."""
+    for path in files.below(home):
+        label, *between = path.relative_to(home).parts
+        if between and path.suffix.lower() in SUFFIXES:
+            name = str(path.relative_to(root))
+            yield Entry(path, label, name, split, f"{label}/{between[0]}" if len(between) > 1 else name)
+
+
+def table(path: Path) -> Listed:
+    """A CSV with the columns path and label, and if wanted split and group; paths start at the CSV's folder.
+
+    Raises DataError when it cannot be read, lacks a column, or has rows that cannot be used (the first is quoted).
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file, strict=True)
+            head = [str(name).strip() for name in rows.fieldnames or ()]
+            rows.fieldnames = head
+            if lacking := [name for name in ("path", "label") if name not in head]:
+                raise DataError(
+                    f"CSV {path} lacks the column {lacking[0]!r}; its first line must name path, label, and if wanted "
+                    f"split and group, separated by commas, and names {', '.join(head) or 'nothing'}"
+                )
+            numbered = [(rows.line_num, {key: (row[key] or "").strip() for key in head}) for row in rows]
+    except FileNotFoundError:
+        raise DataError(f"CSV {path} does not exist; it should list images in the columns path and label") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"CSV {path} cannot be read ({error}); save it as UTF-8 with commas") from None
+    return _listed(path, numbered)
+
+
+def _listed(path: Path, numbered: list[tuple[int, dict[str, str]]]) -> Listed:
+    lines: dict[str, int] = {}
+    entries, problems = [], []
+    for line, row in numbered:
+        if why := _problem(row, lines):
+            problems.append(f"line {line}: {why}")
+            continue
+        lines[row["path"]] = line
+        split = _split(row["split"]) if row.get("split") else ""
+        group = row.get("group") or row["path"]
+        entries.append(Entry(path.parent / row["path"], row["label"], row["path"], split, group))
+    if problems:
+        more = f" (and {len(problems) - 1} more lines like it)" if len(problems) > 1 else ""
+        raise DataError(f"CSV {path}, {problems[0]}{more}")
+    if not entries:
+        raise DataError(f"CSV {path} lists no image; each line after the first should hold a path and a label")
+    if any(entry.split for entry in entries) and not all(entry.split for entry in entries):
+        raise DataError(f"CSV {path} gives a split for some images only; give it for all of them, or leave it out")
+    return Listed(tuple(entries), tuple(sorted({entry.label for entry in entries})))
+
+
+def _problem(row: dict[str, str], lines: dict[str, int]) -> str:
+    given, split = row["path"], row.get("split", "")
+    if not given or not row["label"]:
+        return "path and label must not be empty"
+    # Windows' rules know drives and both kinds of slash, so they see every way out of the folder.
+    if PureWindowsPath(given).anchor or PurePath(given).is_absolute() or ".." in PureWindowsPath(given).parts:
+        return f"path {given!r} leads out of the CSV's folder; give it relative to that folder, without '..'"
+    if given in lines:
+        return f"image {given!r} is in line {lines[given]} already; list each image once"
+    if split and split.lower() not in TRAINING | VALIDATION:
+        return f"split {split!r} is unknown; use train or val"
+    return ""

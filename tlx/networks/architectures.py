@@ -1,0 +1,202 @@
+"""Networks by name: ours for small images, torchvision's, timm's where it is installed, or a function of the user's.
+
+`package.module:function` is called with the number of classes and returns a module; the module may be a file beside the
+case file. It is code that the author of the case chose and runs with all rights of this process, so open a case file
+only where you would run a script of its author: a public host shows no others than those it was started with.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from tlx.errors import ModelError, first_line, unknown
+
+# Their second heads only serve training by their authors' recipe, and would make them answer with tuples.
+_ONE_ANSWER = {"aux_logits": False, "init_weights": True}
+_OPTIONS = {"googlenet": _ONE_ANSWER, "inception_v3": _ONE_ANSWER}
+_lock = threading.RLock()  # the import path is the process's
+
+
+def build(name: str, *, classes: int, channels: int = 3, image_size: int = 224, home: str = "") -> nn.Module:
+    """The network with random weights and `classes` outputs, in training mode.
+
+    home: the folder of the case file, where the module of `package.module:function` is looked for first.
+    Raises ModelError when the name is unknown or the network cannot be built for such images.
+    """
+    prefix, _, rest = name.partition(":")
+    if rest and prefix != "timm":
+        return _answering_scores(_own(name, classes, home), classes)
+    if name == "compact_alexnet":
+        if image_size % 8:
+            raise ModelError(f"compact_alexnet needs an image_size that is a multiple of 8, not {image_size}")
+        return compact_alexnet(classes, channels, image_size)
+    with _said_of(name, f"{classes} classes and {channels} x {image_size} x {image_size} images"):
+        if not rest and name in _torchvision_names():
+            return _torchvision(name, classes, channels, image_size)
+        return _answering_scores(_timm(name, classes, channels, image_size), classes)
+
+
+def compact_alexnet(classes: int, channels: int = 3, image_size: int = 32) -> nn.Sequential:
+    """AlexNet's plan, much narrower, for images of about 32 px: five convolutions, two hidden linear layers.
+
+    `image_size` must be a multiple of 8; the last map is image_size / 8 in each direction.
+    """
+    edge = image_size // 8
+    parts: list[tuple[str, nn.Module]] = [
+        ("conv1", nn.Conv2d(channels, 32, 5, stride=2, padding=2)),
+        ("relu1", nn.ReLU()),
+        ("conv2", nn.Conv2d(32, 64, 3, padding=1)),
+        ("relu2", nn.ReLU()),
+        ("pool2", nn.MaxPool2d(2)),
+        ("conv3", nn.Conv2d(64, 64, 3, padding=1)),
+        ("relu3", nn.ReLU()),
+        ("conv4", nn.Conv2d(64, 64, 3, padding=1)),
+        ("relu4", nn.ReLU()),
+        ("conv5", nn.Conv2d(64, 64, 3, padding=1)),
+        ("relu5", nn.ReLU()),
+        ("pool5", nn.MaxPool2d(2)),
+        ("flatten", nn.Flatten()),
+        ("drop6", nn.Dropout(0.3)),
+        ("fc6", nn.Linear(64 * edge * edge, 160)),
+        ("relu6", nn.ReLU()),
+        ("drop7", nn.Dropout(0.3)),
+        ("fc7", nn.Linear(160, 128)),
+        ("relu7", nn.ReLU()),
+        ("fc8", nn.Linear(128, classes)),
+    ]
+    model = nn.Sequential(OrderedDict(parts))
+    for module in model:
+        if isinstance(module, nn.Conv2d | nn.Linear):  # torch's default is too small for seven layers without norms
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+    return model
+
+
+def _torchvision_names() -> list[str]:
+    from tlx.networks.torchvision_import import models
+
+    names: list[str] = models.list_models(module=models)
+    return names
+
+
+def _torchvision(name: str, classes: int, channels: int, image_size: int) -> nn.Module:
+    from tlx.networks.torchvision_import import models
+
+    options: dict[str, Any] = dict(_OPTIONS.get(name, {}))
+    if name.startswith("vit_"):
+        options["image_size"] = image_size
+    if name.startswith("maxvit_"):
+        options["input_size"] = (image_size, image_size)
+    made: nn.Module = models.get_model(name, weights=None, num_classes=classes, **options)
+    _take_channels(made, channels)
+    return made
+
+
+def _take_channels(network: nn.Module, channels: int) -> None:
+    """Exchanges the first convolution for one that takes so many channels, with random weights."""
+    name, first = next((name, part) for name, part in network.named_modules() if isinstance(part, nn.Conv2d))
+    if first.in_channels == channels:
+        return
+    parent, _, own = name.rpartition(".")
+    like = {at: getattr(first, at) for at in ("kernel_size", "stride", "padding", "dilation")}
+    made = nn.Conv2d(channels, first.out_channels, bias=first.bias is not None, **like)
+    setattr(network.get_submodule(parent), own, made)
+
+
+def _timm(name: str, classes: int, channels: int, image_size: int) -> nn.Module:
+    wanted = name.removeprefix("timm:")
+    if importlib.util.find_spec("timm") is None:
+        if wanted == name:
+            raise ModelError(unknown("architecture", name, ["compact_alexnet", *_torchvision_names()]))
+        raise ModelError(f"architecture {name!r} needs timm, which is not installed; run: pip install timm")
+    importlib.import_module("tlx.networks.torchvision_import")  # timm imports torchvision, which may need mending first
+    timm = importlib.import_module("timm")
+    if not timm.is_model(wanted):
+        others = [] if wanted != name else ["compact_alexnet", *_torchvision_names()]
+        raise ModelError(unknown("architecture", wanted, [*others, *timm.list_models()]))
+    options = {"pretrained": False, "num_classes": classes, "in_chans": channels}
+    try:  # transformers are built for one size; convolutional networks do not know the option
+        made: nn.Module = timm.create_model(wanted, img_size=image_size, **options)
+    except TypeError:
+        made = timm.create_model(wanted, **options)
+    return made
+
+
+def _own(name: str, classes: int, home: str) -> nn.Module:
+    module, _, function = name.partition(":")
+    with _import_path(home):
+        try:
+            make: Callable[[int], nn.Module] = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError, ValueError, TypeError) as error:
+            raise ModelError(
+                f"architecture {name!r} cannot be imported ({first_line(error)}); give package.module:function"
+            ) from None
+        except Exception as error:
+            raise ModelError(f"architecture {name!r} cannot be imported ({_named(error)}); mend its module") from None
+        with _said_of(name, f"{classes} classes"):
+            made = make(classes)
+    if not isinstance(made, nn.Module):
+        raise ModelError(f"architecture {name!r} must return a torch module, not {type(made).__name__}")
+    return made
+
+
+@contextmanager
+def _import_path(home: str) -> Iterator[None]:
+    """Within the block modules beside the case file come first; they are forgotten afterwards.
+
+    Another case may have another module of the same name, and an edited one must be read anew.
+    """
+    if not home:
+        yield
+        return
+    with _lock:
+        before, writes = set(sys.modules), sys.dont_write_bytecode
+        sys.path.insert(0, home)
+        sys.dont_write_bytecode = True
+        importlib.invalidate_caches()
+        try:
+            yield
+        finally:
+            sys.dont_write_bytecode = writes
+            sys.path.remove(home)
+            for name in set(sys.modules) - before:
+                if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(Path(home)) + "/"):
+                    del sys.modules[name]
+
+
+@contextmanager
+def _said_of(name: str, asked: str) -> Iterator[None]:
+    """Whatever goes wrong in somebody else's code becomes one sentence."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"architecture {name!r} cannot be built for {asked}: {_named(error)}") from None
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
+def _answering_scores(network: nn.Module, classes: int) -> nn.Module:
+    """Makes a network that answers with a tuple or dict answer with the class scores in it."""
+
+    def scores(_module: nn.Module, _inputs: Any, output: Any) -> Tensor | None:
+        if isinstance(output, Tensor):
+            return None
+        parts = output.values() if isinstance(output, dict) else output if isinstance(output, tuple | list) else ()
+        return next((one for one in parts if isinstance(one, Tensor) and one.shape[1:] == (classes,)), None)
+
+    network.register_forward_hook(scores)
+    return network

@@ -1,0 +1,156 @@
+"""Tensors of a user's files: `.safetensors` or a state dict of torch, alone or in the usual wrapping.
+
+A file is read with torch's tensors-only unpickler: one that holds other objects is refused, and nothing in it is run.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from torch import Tensor, nn
+
+from tlx.errors import ModelError, first_line
+from tlx.networks import models
+from tlx.results import TrainedModel
+
+WRAPPERS = (
+    "state_dict", "model_state_dict", "model", "net", "network", "weights", "state_dict_ema", "model_ema", "ema",
+)  # fmt: skip
+PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "net.", "network.", "encoder.")
+_ONLY_FOR_TRAINING = ("aux1.", "aux2.", "AuxLogits.")  # second heads of GoogLeNet and Inception
+_KINDS = "a .safetensors file or a state dict (.pt, .pth)"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a file holds: tensors by name as they are stored, and remarks."""
+
+    tensors: dict[str, Tensor]
+    remarks: dict[str, str]
+    called: str
+
+    @property
+    def epoch(self) -> int:
+        return int(self.remarks.get("epoch", 0)) if self.remarks.get("epoch", "0").isdigit() else 0
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the outputs mean, in order; empty where the file does not say."""
+        return tuple(self.remarks.get("classes", "").split("\n")) if self.remarks.get("classes") else ()
+
+
+def read(path: Path) -> Checkpoint:
+    """Raises ModelError, one sentence, for whatever is not a file of tensors only."""
+    called = f"checkpoint {path}"
+    if path.is_dir():
+        raise ModelError(f"{called} is a folder; give {_KINDS}")
+    if not path.is_file():
+        raise ModelError(f"{called} does not exist; give {_KINDS}, or train it: python -m tlx train CASE")
+    if path.stat().st_size == 0:
+        raise ModelError(f"{called} is empty; save it again")
+    try:
+        tensors, remarks = _safetensors(path) if path.suffix == ".safetensors" else (_torch(path, called), {})
+    except ModelError:
+        raise
+    except Exception as error:  # whatever a damaged or hostile file makes the readers raise
+        raise ModelError(f"{called} is not a file of tensors only ({_why(error)}); save model.state_dict()") from None
+    if not tensors:
+        raise ModelError(f"{called} holds no tensors; save model.state_dict()")
+    return Checkpoint(tensors, remarks, called)
+
+
+def _why(error: Exception) -> str:
+    wanted = re.search(r"GLOBAL (\S+)", str(error)) or re.search(r"class (\S+) was not an allowed", str(error))
+    if wanted:
+        return f"it would need {wanted[1]}, and only tensors are read"
+    if isinstance(error, SafetensorError | EOFError | zipfile.BadZipFile) or "PytorchStreamReader" in str(error):
+        return f"it is damaged or cut off: {first_line(error)}"
+    return first_line(error).removesuffix(". This file can still be loaded, to do so you have two options")[:200]
+
+
+def _safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+
+
+def _torch(path: Path, called: str) -> dict[str, Tensor]:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            members = archive.namelist()
+        if any(name.endswith(".npy") for name in members):
+            raise ModelError(f"{called} is a NumPy archive; give {_KINDS}")
+        if any(name.endswith("/constants.pkl") for name in members):
+            raise ModelError(f"{called} is a TorchScript archive, a program; save its state_dict() and give that")
+    elif path.read_bytes()[:2] == b"PK":
+        raise ModelError(f"{called} is damaged or cut off: it is an archive without an end; copy or save it again")
+    with warnings.catch_warnings(action="ignore"):  # about old pickle protocols; what matters is refused anyway
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    return _state_dict(found, called)
+
+
+def _state_dict(found: Any, called: str) -> dict[str, Tensor]:
+    """The tensors in a state dict, or in the first known wrapping; epochs, optimisers and the like stay outside."""
+    if not isinstance(found, Mapping):
+        raise ModelError(f"{called} holds {type(found).__name__} and no state dict; save model.state_dict()")
+    for key in WRAPPERS:
+        if isinstance(found.get(key), Mapping):
+            return _state_dict(found[key], called)
+    tensors = {str(name): one for name, one in found.items() if isinstance(one, Tensor)}
+    if not tensors:
+        held = ", ".join(map(str, list(found)[:5]))
+        raise ModelError(f"{called} holds no tensors{f' but {held}' if held else ''}; save model.state_dict()")
+    return tensors
+
+
+def named_for(network: nn.Module, found: Checkpoint) -> dict[str, Tensor]:
+    """The tensors under the names of this network: without the prefixes wrappers put before them, as far as that helps.
+
+    Raises ModelError where a tensor that is asked for holds something that is not a number.
+    """
+    ours = network.state_dict()
+    best = max(_renamed(found.tensors, depth=3), key=lambda one: len(one.keys() & ours.keys()))
+    kept = {name: one for name, one in best.items() if name in ours or not name.startswith(_ONLY_FOR_TRAINING)}
+    for name in ours:
+        # Only of the right shape are they looked at: another may promise more numbers than the file holds.
+        fits = name in kept and kept[name].shape == ours[name].shape
+        if fits and (bad := int((~torch.isfinite(kept[name].float())).sum())):
+            raise ModelError(
+                f"tensor {name!r} of {found.called} holds {bad:,} value(s) that are NaN or infinite; the training it "
+                "comes from went astray, so give an earlier state of it"
+            )
+    return kept
+
+
+def _renamed(tensors: dict[str, Tensor], depth: int) -> Iterator[dict[str, Tensor]]:
+    yield tensors
+    for prefix in PREFIXES if depth else ():
+        if any(name.startswith(prefix) for name in tensors):
+            bare = {name: one for name, one in tensors.items() if not name.startswith(prefix)}
+            bare |= {name[len(prefix) :]: one for name, one in tensors.items() if name.startswith(prefix)}
+            yield from _renamed(bare, depth - 1)
+
+
+def complete(network: nn.Module, path: Path) -> Checkpoint:
+    """Fills the network with a file's tensors. Raises ModelError naming what is missing, left over or misshapen."""
+    found = read(path)
+    models.fill(network, named_for(network, found), found.called)
+    return found
+
+
+def write(found: TrainedModel, path: Path) -> None:
+    """Saves a model's tensors: `.safetensors` with its epoch and classes, or else a state dict of torch."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".safetensors":
+        remarks = {"epoch": str(found.epoch), "classes": "\n".join(found.classes)}
+        save_file(dict(found.tensors), path, metadata=remarks)
+    else:
+        torch.save({name: torch.from_numpy(tensor.copy()) for name, tensor in found.tensors.items()}, path)

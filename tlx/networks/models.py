@@ -1,0 +1,199 @@
+"""Networks of a case: built by name, filled with tensors, fed with normalised images."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tlx.cases import Case
+from tlx.errors import ModelError, UserError, first_line
+from tlx.networks import architectures, structure
+from tlx.results import Network, TrainedModel
+
+if os.environ.get("TLX_THREADS"):  # otherwise torch's own choice: $OMP_NUM_THREADS, or one for each core
+    torch.set_num_threads(int(os.environ["TLX_THREADS"]))
+
+
+def build(case: Case, classes: int, model: str = "source") -> nn.Module:
+    """The network of the case's source or target model with random weights and `classes` outputs, in training mode.
+
+    Raises ModelError when the architecture is unknown or cannot be built for the case's images.
+    """
+    name = case.architecture_of(model)
+    return architectures.build(
+        name, classes=classes, channels=case.channels, image_size=case.image_size, home=case.home
+    )
+
+
+def example(case: Case, count: int = 1) -> Tensor:
+    """(count, channels, H, W) zeros: images of the mean colour, to ask a network what it is like."""
+    return torch.zeros(count, case.channels, case.image_size, case.image_size)
+
+
+def probe(network: nn.Module, case: Case, classes: int, model: str = "source") -> nn.Module:
+    """The network, if it answers images of the case with one score for each class; otherwise ModelError."""
+    name, size = case.architecture_of(model), f"{case.channels} x {case.image_size} x {case.image_size}"
+    with structure.evaluated(network), torch.inference_mode():
+        try:
+            scores = network(example(case, 2).to(device_of(network)))
+        except Exception as error:  # somebody else's forward
+            raise ModelError(
+                f"architecture {name!r} fails on images of {size} ({type(error).__name__}: {first_line(error)}); "
+                "change image_size, channels or the architecture"
+            ) from None
+    if not isinstance(scores, Tensor):
+        raise ModelError(
+            f"architecture {name!r} answers with {type(scores).__name__} that holds no (n, {classes}) scores"
+        )
+    if scores.shape != (2, classes):
+        raise ModelError(
+            f"architecture {name!r} answers 2 images with an array of shape {tuple(scores.shape)}, not with the "
+            f"(2, {classes}) scores of the {model} domain's {classes} classes"
+        )
+    return network
+
+
+def fill(model: nn.Module, tensors: Mapping[str, np.ndarray | Tensor], called: str = "the checkpoint") -> nn.Module:
+    """Copies a full set of tensors into the model. Raises ModelError naming what is missing, left over or misshapen."""
+    ours = model.state_dict()
+    # Stored arrays are read-only maps of files, which torch would warn of: it gets a copy.
+    given = {name: one if isinstance(one, Tensor) else torch.from_numpy(np.array(one)) for name, one in tensors.items()}
+    if wrong := misfits(model, given):
+        raise ModelError(f"in {called} {wrong[0]}")
+    counters = {name for name in ours if name.endswith("num_batches_tracked")}  # older checkpoints have none
+    for said, names in (("lacks", ours.keys() - given.keys() - counters), ("has unknown", given.keys() - ours.keys())):
+        if names:
+            raise ModelError(f"{called} {said} {len(names)} tensor(s) of this network, such as {min(names)!r}")
+    model.load_state_dict(given, strict=False)
+    return model
+
+
+def misfits(model: nn.Module, given: Mapping[str, Tensor]) -> list[str]:
+    """A sentence's end for each tensor whose shape is not the network's: its name and both shapes."""
+    ours = model.state_dict()
+    wrong = [name for name in ours if name in given and ours[name].shape != given[name].shape]
+    return [_misfit(name, ours[name], given[name], model) for name in wrong]
+
+
+def _misfit(name: str, ours: Tensor, given: Tensor, model: nn.Module) -> str:
+    shapes = tuple(given.shape), tuple(ours.shape)
+    last = [name for name, part in model.named_modules() if isinstance(part, structure.WEIGHTED)][-1:]
+    if last == [name.rpartition(".")[0]] and given.shape[1:] == ours.shape[1:]:
+        return (
+            f"the head {name!r} has {len(given)} classes, but the domain has {len(ours)} (shapes {shapes[0]} and "
+            f"{shapes[1]}); as `initial` such a file gives all but its head"
+        )
+    return (
+        f"tensor {name!r} has shape {shapes[0]} and in the network {shapes[1]}; use the checkpoint of this architecture"
+    )
+
+
+def network(case: Case, classes: int, model: str = "source") -> Network:
+    """The analysed layers of the model's architecture (weights do not matter)."""
+    torch.manual_seed(0)
+    built = probe(build(case, classes, model), case, classes, model).eval()
+    name = case.architecture_of(model)
+    try:
+        return structure.network(
+            built, torch.randn(1, case.channels, case.image_size, case.image_size), case.layers, name
+        )
+    except UserError:
+        raise
+    except RuntimeError as error:
+        raise ModelError(f"architecture {name!r} cannot be analysed: {first_line(error)}") from None
+
+
+def meeting(source: Network, target: Network) -> Network:
+    """What two networks share whose analysed layers have the same names, in the same order.
+
+    Layers are described as the source network has them; two are joined where they are in both. Raises ModelError naming
+    the layers that differ.
+    """
+    if source.names != target.names:
+        said = [
+            f"{one.architecture} has {', '.join(only[:5])}"
+            for one, other in ((source, target), (target, source))
+            if (only := [name for name in one.names if name not in other.names])
+        ] or [f"{one.architecture} runs {', '.join(one.names[:8])}" for one in (source, target)]
+        raise ModelError(
+            f"the layers of the two networks do not correspond by name: {', but '.join(said)}; list in `layers` those "
+            "that both have, in their order"
+        )
+    layers = tuple(
+        replace(
+            ours,
+            complete=ours.complete and theirs.complete,
+            target_units=theirs.units if theirs.units != ours.units else 0,
+        )
+        for ours, theirs in zip(source.layers, target.layers, strict=True)
+    )
+    joins = {pair: name for pair, name in source.joins.items() if pair in target.joins}
+    return replace(source, layers=layers, joins=joins, apart=target.apart | source.apart)
+
+
+def loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> nn.Module:
+    """The case's model with its weights, evaluated, its parameters frozen; one per process and model."""
+    return _loaded(case, model, trained)
+
+
+@lru_cache(maxsize=4)
+def _loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> nn.Module:
+    found = trained(case, model)
+    network = fill(build(case, len(found.classes), model), found.tensors)
+    return network.eval().requires_grad_(False).to(default_device())
+
+
+def default_device() -> torch.device:
+    """`$TLX_DEVICE`, or a GPU where there is one."""
+    asked = os.environ.get("TLX_DEVICE")
+    if asked:
+        return torch.device(asked)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model's parameters lie."""
+    return next(model.parameters()).device
+
+
+def in_precision(model: nn.Module, precision: str) -> nn.Module:
+    """The model itself for "float32", a copy of it for "bfloat16"."""
+    return copy.deepcopy(model).bfloat16() if precision == "bfloat16" else model
+
+
+def layout(images: Tensor) -> torch.memory_format:
+    """The fastest layout that images may go through a network in.
+
+    That is channels last, but it rounds otherwise: at the baseline, where whole windows are equal, pooling then passes
+    the gradient to another position. Where numbers are approximate anyway it is worth a quarter.
+    """
+    fast = images.dtype == torch.bfloat16 and images.ndim == 4
+    return torch.channels_last if fast else torch.contiguous_format
+
+
+def inputs(model: nn.Module, pixels: np.ndarray, case: Case) -> Tensor:
+    """(n, H, W, channels) uint8 as the model takes them: normalised, on its device."""
+    return normalised(pixels, case).to(device_of(model))
+
+
+def normalised(pixels: np.ndarray, case: Case) -> Tensor:
+    """(n, H, W, channels) uint8 to the network's input space: (n, channels, H, W) float32."""
+    images = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float().div_(255)
+    mean, std = (torch.tensor(numbers).view(1, -1, 1, 1) for numbers in (case.mean, case.std))
+    return images.sub_(mean).div_(std).contiguous()
+
+
+def baseline(case: Case) -> Tensor:
+    """(1, channels, 1, 1): where the path of layer conductance starts, in the network's input space (method 3)."""
+    if case.baseline == "black":
+        return normalised(np.zeros((1, 1, 1, case.channels), dtype=np.uint8), case)
+    return torch.zeros(1, case.channels, 1, 1)

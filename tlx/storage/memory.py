@@ -1,0 +1,175 @@
+"""Where results are kept: the only joblib store, keyed by names and a case's fingerprint, computed once.
+
+`memoized` makes a function of (case, names…) remember its results on disk. The key is the fingerprint of the part of
+the case the function depends on, and its other arguments; arrays and modules never enter it. A lock for each result
+keeps threads and processes that ask for the same one from computing it twice. What an entry looks like on the disk and
+what happens where the disk fails is `store`'s; this is the folder:
+
+    v3/<fingerprint>/<module>/<function>/<arguments>/output.pkl     one result
+    v3/<fingerprint>/.cases/                                        the names of the cases it belongs to
+    v3/locks/                                                       one empty file for each result ever computed
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints
+
+import joblib
+
+from tlx.cases import Case
+from tlx.errors import EmptyError, SelectionError
+from tlx.storage import bundles, inventory
+from tlx.storage.locks import one_at_a_time
+from tlx.storage.store import UnreadableError
+
+CACHE_VERSION = 4  # raise it when a result's meaning or shape changes: older entries are then never read
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+_reading_only: ContextVar[bool] = ContextVar("tlx_reading_only", default=False)
+
+
+class NotStoredError(Exception):
+    """A result that would have to be computed was asked for within `reading_only`."""
+
+
+@contextmanager
+def reading_only() -> Iterator[None]:
+    """Within the block a result that is not stored raises NotStoredError instead of being computed."""
+    token = _reading_only.set(True)
+    try:
+        yield
+    finally:
+        _reading_only.reset(token)
+
+
+def location() -> Path:
+    """The folder of results: `$TLX_CACHE`, or `cache/` beside the package."""
+    return Path(os.environ.get("TLX_CACHE") or Path(__file__).parent.parent.parent / "cache") / f"v{CACHE_VERSION}"
+
+
+class Memoized(Generic[P, R]):
+    """A function that remembers; called like the plain one, whose first argument is the case."""
+
+    def __init__(self, function: Callable[P, R], part: str) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._part = part
+        self._signature = inspect.signature(function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        key, case, rest = self._key(args, kwargs)
+        if (found := self._exported(case, rest)) is not None:
+            return found[0]
+        stored = self._store(key)
+        try:
+            if stored.check_call_in_cache(key, case, **rest):
+                return self._owned(stored(key, case, **rest), key, case)
+        except UnreadableError:
+            pass  # the store said why and does not find the entry again
+        if _reading_only.get():
+            raise NotStoredError(self._function.__qualname__)
+        with self._lock(key, rest):  # another thread or process may have finished it meanwhile
+            return self._owned(stored(key, case, **rest), key, case)
+
+    def __reduce__(self) -> tuple[Callable[[str, str], object], tuple[str, str]]:
+        """Sent to another process by name, as plain functions are."""
+        return _by_name, (self._function.__module__, self._function.__qualname__)
+
+    def is_stored(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Whether the result is at hand, so that the call returns at once."""
+        key, case, rest = self._key(args, kwargs)
+        if self._is_exported(case, rest):
+            return True
+        return not case.bundle and bool(self._store(key).check_call_in_cache(key, case, **rest))
+
+    def _key(self, args: Any, kwargs: Any) -> tuple[str, Case, dict[str, Any]]:
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        case, *_ = bound.args
+        rest = dict(list(bound.arguments.items())[1:])
+        return case.fingerprint(self._part), case, rest
+
+    def _exported(self, case: Case, rest: dict[str, Any]) -> tuple[R] | None:
+        """The result in a tuple of one, from the case's bundle or from what tlx ships; None where it is neither's."""
+        if case.bundle:
+            return (bundles.exported(case, self._name, rest, self._hint),)
+        shipped = bundles.shipped(case, self._part, CACHE_VERSION)
+        return None if shipped is None else shipped.answer(bundles.key_of(self._name, rest), self._hint)
+
+    def _is_exported(self, case: Case, rest: dict[str, Any]) -> bool:
+        found = bundles.of(case) if case.bundle else bundles.shipped(case, self._part, CACHE_VERSION)
+        return found is not None and found.holds(bundles.key_of(self._name, rest))
+
+    @property
+    def _name(self) -> str:
+        return f"{self._function.__module__}.{self._function.__qualname__}"
+
+    @functools.cached_property
+    def _hint(self) -> Any:
+        return get_type_hints(self._function)["return"]
+
+    def export(self, writer: bundles.Writer, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Adds the result to a bundle, computed if it must be, or the sentence that says why there is none."""
+        _, _, rest = self._key(args, kwargs)
+        try:
+            writer.add(self._name, rest, self(*args, **kwargs), self._hint)
+        except (EmptyError, SelectionError) as error:
+            writer.add_error(self._name, rest, error)
+
+    def _store(self, key: str) -> Any:
+        return _stored(self._function, location() / key)
+
+    @staticmethod
+    def _owned(result: R, key: str, case: Case) -> R:
+        inventory.note(location() / key, case.name)
+        return result
+
+    def _lock(self, key: str, rest: dict[str, Any]) -> AbstractContextManager[None]:
+        name = f"{self._function.__module__}.{self._function.__qualname__}"
+        digest = hashlib.sha256(repr((name, key, sorted(rest.items()))).encode()).hexdigest()[:24]
+        return one_at_a_time(location() / "locks" / f"{digest}.lock")
+
+
+def _by_name(module: str, name: str) -> object:
+    return getattr(importlib.import_module(module), name)
+
+
+@functools.cache
+def _stored(function: Callable[..., Any], where: Path) -> Any:
+    """The joblib-memoized form (fingerprint, case, …) of a function (case, …)."""
+
+    @functools.wraps(function)
+    def keyed(fingerprint: str, case: Case, **rest: Any) -> Any:
+        if _reading_only.get():  # the entry was cleared after it had been found
+            raise NotStoredError(function.__qualname__)
+        return function(case, **rest)
+
+    keyed.__signature__ = _keyed_signature(function)  # type: ignore[attr-defined]
+    stored = joblib.Memory(where, backend="tlx", mmap_mode="r", verbose=0).cache(keyed, ignore=["case"])
+    # joblib would compare the source text of `keyed` and drop everything when this file changes; what code a result
+    # came from is CACHE_VERSION's to say.
+    stored._check_previous_func_code = lambda **_: True
+    return stored
+
+
+def _keyed_signature(function: Callable[..., Any]) -> inspect.Signature:
+    first = inspect.Parameter("fingerprint", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    signature = inspect.signature(function)
+    return signature.replace(parameters=[first, *signature.parameters.values()])
+
+
+def memoized(part: str = "analysis") -> Callable[[Callable[P, R]], Memoized[P, R]]:
+    """Decorates a pipeline function whose results depend on this part of its case (see `Case.fingerprint`)."""
+    return lambda function: Memoized(function, part)

@@ -1,0 +1,1 @@
+"""Training: the loop, what it keeps between epochs, what it starts from and what it holds; its histories."""

@@ -1,0 +1,79 @@
+"""Where a training starts: tensors taken over by name and shape, and one sentence on which were not.
+
+A head whose classes differ is taken over class by class, by name: a class that both have keeps its weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tlx.errors import ModelError
+from tlx.networks import checkpoints
+from tlx.results import TrainedModel
+
+SHOWN = 4  # names of tensors in a sentence
+
+
+def from_checkpoint(network: nn.Module, path: Path) -> str:
+    """Takes over what fits of a checkpoint's tensors; returns the sentence. Raises ModelError if none does."""
+    return take(network, checkpoints.named_for(network, checkpoints.read(path)), f"checkpoint {path.name}")
+
+
+def from_source(network: nn.Module, source: TrainedModel, classes: tuple[str, ...], head: str) -> str:
+    """Takes over what fits of the source model; head: name of the target network's last layer."""
+    tensors = dict(source.tensors)
+    if source.classes != classes:
+        for name, ours in network.state_dict().items():
+            given = tensors.get(name)
+            if name.rpartition(".")[0] == head and given is not None and len(given) == len(source.classes):
+                tensors[name] = _rows(given, ours, source.classes, classes)
+    said = take(network, tensors, "the source model")
+    kept = len(set(source.classes) & set(classes))
+    return said if kept == len(classes) else f"{said}; of the head {kept} of {len(classes)} classes, by name"
+
+
+def _rows(given: np.ndarray, ours: Tensor, theirs: tuple[str, ...], classes: tuple[str, ...]) -> np.ndarray:
+    rows: np.ndarray = ours.detach().cpu().numpy().copy()
+    if given.shape[1:] != rows.shape[1:]:
+        return given
+    for at, name in enumerate(classes):
+        if name in theirs:
+            rows[at] = given[theirs.index(name)]
+    return rows
+
+
+def take(network: nn.Module, tensors: Mapping[str, np.ndarray | Tensor], called: str) -> str:
+    """Copies every tensor that fits by name and shape; says how many, and which of the network's start anew and why."""
+    ours = network.state_dict()
+    given = {name: tuple(one.shape) for name, one in tensors.items() if name in ours}
+    fitting = [name for name, shape in given.items() if shape == tuple(ours[name].shape)]
+    if not fitting:
+        raise ModelError(
+            f"no tensor of {called} fits this network: it has {_some(sorted(tensors))}, the network {_some(list(ours))}"
+        )
+    copies = {
+        name: torch.as_tensor(np.array(one) if isinstance(one, np.ndarray) else one)
+        for name, one in tensors.items()
+        if name in fitting
+    }
+    network.load_state_dict(copies, strict=False)
+    anew = [
+        f"{name} ({_size(given[name])} there, {_size(tuple(ours[name].shape))} here)" if name in given else name
+        for name in ours
+        if name not in copies and not name.endswith("num_batches_tracked")
+    ]
+    return f"{len(copies)} of {len(ours)} tensors taken from {called}" + (f", not {_some(anew)}" if anew else "")
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "1"

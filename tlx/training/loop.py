@@ -1,0 +1,165 @@
+"""Models trained with their history, or read from checkpoints (method 2).
+
+Strategies, seeds and budgets are comparable: every strategy sees the same batches in the same order over the same
+epochs and learning rates; they differ in where the training starts and in what it holds (`initial_weights`, `strategies`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from tlx.cases import DOMAINS, Case, Training
+from tlx.errors import DataError, ModelError
+from tlx.networks import checkpoints, models
+from tlx.progress import track
+from tlx.results import DomainImages, TrainedModel
+from tlx.training import histories, initial_weights, strategies
+from tlx.training.histories import COLUMNS
+from tlx.training.state import Rows, Run, tensors
+
+EVALUATION_BATCH = 256
+
+
+def train(
+    case: Case,
+    model: str,
+    both: Mapping[str, DomainImages],
+    *,
+    start: TrainedModel | None,
+    called: str = "",
+    kept_at: Path | None = None,
+    told: Callable[[Rows], None] | None = None,
+) -> TrainedModel:
+    """Trains one model on its own domain and keeps the epoch that is best on that domain's validation split.
+
+    Args:
+        case: says the architecture and, in its plan of `model`, how to train.
+        model: "source" or "target", the domain whose training split is learned.
+        both: the images of both domains; accuracies are kept on all four splits.
+        start: the model to begin from (the source model, for a transfer).
+        called: the history's name of the model where it is not `model` (the control "scratch").
+        kept_at: file that holds the training after each epoch; one that is there is gone on with, to the same result.
+        told: hears the accuracies of each epoch as rows of the history.
+    """
+    own, training = both[model], case.plan(model).training
+    if called == "scratch":
+        training = strategies.from_scratch(training)
+    if own.validation.all():
+        raise DataError(f"the {model} domain has no image for training; give it more images or another split")
+    torch.manual_seed(training.seed)
+    network, notes = begun(case, model, own.classes, start, training)
+    run = Run(network.to(models.default_device()), training, int((~own.validation).sum()), called or model)
+    run.resume(kept_at)
+    for epoch in track(range(run.epoch + 1, training.epochs + 1), f"training the {run.called} model"):
+        if epoch:
+            run.learn(own, case, epoch)
+        rows = [row | {"model": run.called, "epoch": epoch} for row in accuracies(network, own.classes, both, case)]
+        run.note(epoch, rows, model)
+        run.keep(kept_at)
+        if told is not None:
+            told(rows)
+    return TrainedModel(run.best, own.classes, run.best_epoch, pd.DataFrame(run.history, columns=COLUMNS), notes)
+
+
+def begun(
+    case: Case, model: str, classes: tuple[str, ...], start: TrainedModel | None, training: Training
+) -> tuple[nn.Module, tuple[str, ...]]:
+    """The network as its training finds it, and sentences on what was taken over from where and what is held.
+
+    Raises UserError for whatever would stop the training: an unknown layer to freeze, a checkpoint that does not fit.
+    """
+    network = models.probe(models.build(case, len(classes), model), case, len(classes), model)
+    one, notes = models.example(case), strategies.said(network, training, models.example(case))
+    if training.strategy == "scratch":
+        return network, notes
+    if start is not None:
+        return network, (initial_weights.from_source(network, start, classes, strategies.head(network, one)), *notes)
+    initial = case.plan(model).initial
+    return network, ((initial_weights.from_checkpoint(network, Path(initial)), *notes) if initial else notes)
+
+
+def train_all(
+    case: Case,
+    both: Mapping[str, DomainImages],
+    folder: Path | None,
+    *,
+    kept: Path | None = None,
+    told: Callable[[Rows], None] | None = None,
+) -> list[Path]:
+    """Trains source, target and control anew and writes models and history; returns the files.
+
+    They are written where the case expects them, or to `source`, `target` (.safetensors) and history.csv in a folder.
+    kept: folder for unfinished trainings; they are removed when everything is written.
+    """
+    at = {name: kept / f"{name}.pt" if kept else None for name in ("source", "target", "scratch")}
+    source = train(case, "source", both, start=None, kept_at=at["source"], told=told)
+    target = train(case, "target", both, start=source, kept_at=at["target"], told=told)
+    scratch = train(case, "target", both, start=None, called="scratch", kept_at=at["scratch"], told=told)
+    table = pd.concat([source.history, target.history, scratch.history])
+    written: dict[Path, None] = {}
+    for name, model in (("source", source), ("target", target)):
+        plan = case.plan(name)
+        path = folder / f"{name}.safetensors" if folder else Path(plan.checkpoint)
+        checkpoints.write(model, path)
+        history = Path(plan.history) if plan.history and not folder else path.parent / "history.csv"
+        table.to_csv(history, index=False, float_format="%.6f")
+        written |= dict.fromkeys((path, history))
+    for file in at.values():
+        forget(file)
+    return list(written)
+
+
+def forget(kept_at: Path | None) -> None:
+    """Removes what was kept of a training that is finished."""
+    if kept_at is not None:
+        kept_at.unlink(missing_ok=True)
+
+
+@torch.inference_mode()
+def accuracies(network: nn.Module, classes: tuple[str, ...], both: Mapping[str, DomainImages], case: Case) -> Rows:
+    """Accuracy on the training and validation split of both domains; an instance of a foreign class is never right."""
+    network.eval()
+    rows: Rows = []
+    for domain in DOMAINS:
+        images = both[domain]
+        said = [
+            network(models.inputs(network, images.pixels[at : at + EVALUATION_BATCH], case)).argmax(1).cpu()
+            for at in track(range(0, len(images), EVALUATION_BATCH), f"accuracy on the {domain} domain")
+        ]
+        right = (
+            np.array(classes, dtype=object)[torch.cat(said).numpy()]
+            == np.array(images.classes, dtype=object)[images.labels]
+        )
+        for split, members in (("training", ~images.validation), ("validation", images.validation)):
+            share = float(right[members].mean()) if members.any() else float("nan")
+            rows.append({"domain": domain, "split": split, "accuracy": share, "n": int(members.sum())})
+    return rows
+
+
+def read(case: Case, model: str, classes: tuple[str, ...]) -> TrainedModel:
+    """The model of a case's checkpoint, with the history that belongs to it.
+
+    Raises ModelError when the file is missing, holds anything but tensors, or does not fit the network.
+    """
+    plan = case.plan(model)
+    network = models.build(case, len(classes), model)
+    found = checkpoints.complete(network, Path(plan.checkpoint))
+    if found.classes and set(found.classes) != set(classes):
+        raise ModelError(
+            f"{found.called} was trained on other classes than those of the {model} domain: "
+            f"{_others(found.classes, classes)}"
+        )
+    history = histories.read(Path(plan.history), model) if plan.history else pd.DataFrame(columns=COLUMNS)
+    notes = () if len(history) or not plan.history else (f"history {Path(plan.history).name} has no row of this model",)
+    return TrainedModel(tensors(network), found.classes or classes, found.epoch, history, notes)
+
+
+def _others(theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
+    only = {"only it": sorted(set(theirs) - set(ours)), "only the domain": sorted(set(ours) - set(theirs))}
+    return "; ".join(f"{who} has {', '.join(names[:5])}" for who, names in only.items() if names)
