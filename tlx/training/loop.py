@@ -1,7 +1,8 @@
 """Models trained with their history, or read from checkpoints (method 2).
 
 Strategies, seeds and budgets are comparable: every strategy sees the same batches in the same order over the same
-epochs and learning rates; they differ in where the training starts and in what it holds (`initial_weights`, `strategies`).
+epochs and learning rates; they differ in where the training starts (`initial_weights`)
+and in what it holds (`strategies`).
 """
 
 from __future__ import annotations

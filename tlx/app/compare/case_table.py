@@ -23,7 +23,7 @@ _LAST = ("source_distance", "target_distance", "source", "target", "network", "c
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `summaries.table` a person reads: shares in per cent, scores in points, a note where one is due."""
+    """The columns of `summaries.table` a person reads: shares in per cent, scores in points, a note where due."""
     view = table[[*_FIRST, *_LAST]].copy()
     view[["score", "low", "high", *_SHARES]] *= 100
     return view if view["note"].any() else view.drop(columns="note")
