@@ -1,4 +1,4 @@
-"""Work for the tests of the job board: it counts its runs, remembers its threads and waits until it may go on.
+"""Work for the tests of jobs: it counts its runs, remembers its threads and waits until it may go on.
 
 In a module of its own, so that test and page (which import it by this name) see the same one.
 """

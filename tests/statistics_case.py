@@ -130,7 +130,7 @@ def domain_scores(class_name="cup", accuracy=0.9, low=0.8):
 
 
 def install(monkeypatch):
-    """Puts these results in place of the pipeline's; functions have names, since the job board knows work by them."""
+    """Puts these results in place of the pipeline's; functions have names, since jobs are known by them."""
     replaced = {
         "catalogue": catalogue,
         "images": images,

@@ -1,4 +1,4 @@
-"""What tests of pages need beside Streamlit's AppTest: component events, the figures sent, and a clean job board.
+"""What tests of pages need beside Streamlit's AppTest: component events, the figures sent, and no earlier test's job.
 
 AppTest knows no `components.v2` element, so a few private names of Streamlit are used here, and only here.
 """
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 
 def app(path: str = "streamlit_app.py", **query: str) -> AppTest:
     """A page, not run yet: `app("pages/1_Statistics.py", **{"class": "8"})`. Forgets what other tests computed."""
-    jobs.forget_board()
+    jobs.forget_jobs()
     page = AppTest.from_file(str(ROOT / path), default_timeout=60)
     for name, value in query.items():
         page.query_params[name] = value
@@ -37,7 +37,7 @@ def run_to_end(page: AppTest, runs: int = 40) -> AppTest:
     """Runs the page until it waits for nothing any more (each run waits a moment for its job)."""
     for _ in range(runs):
         page.run()
-        if not jobs.board().busy() and not page.get("progress"):
+        if not jobs.queue().busy() and not page.get("progress"):
             return page
     raise AssertionError("the page's jobs did not come to an end")
 
@@ -93,5 +93,5 @@ def text_of(page: AppTest) -> str:
 
 def script(function: Callable[[], None]) -> AppTest:
     """A page from a function's body, not run yet."""
-    jobs.forget_board()
+    jobs.forget_jobs()
     return AppTest.from_function(function, default_timeout=60)

@@ -1,4 +1,4 @@
-"""The job board: each result is computed once, away from the page, with its progress and its failures told."""
+"""Jobs: each result is computed once, away from the page, with its progress and its failures told."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 import time
 
 import counted_work
-import numpy as np
 import pytest
 import streamlit as st
 from counted_work import CASE, Work, remembered
@@ -14,10 +13,11 @@ from streamlit.testing.v1 import AppTest
 from streamlit_help import run_to_end, script, text_of
 
 from tlx.app import job_queue, jobs
-from tlx.app.job_queue import AbandonedError, Board, Job
+from tlx.app.job_queue import AbandonedError, Job, JobQueue
 from tlx.app.jobs import duration, key_of, progress_text
 from tlx.errors import EmptyError
 from tlx.progress import track
+from tlx.storage.held import HELD
 
 
 @pytest.fixture(autouse=True)
@@ -91,15 +91,15 @@ def test_a_stored_result_needs_no_job(work):
     shown = page("one").run()
     assert shown.session_state["got"] == "result of a"
     assert work.threads == set()
-    assert jobs.board().held(key_of(remembered, (CASE, "a"), {})) == ("result of a",)
+    assert HELD.get(key_of(remembered, (CASE, "a"), {})) == ("result of a",)
 
 
-def test_clearing_streamlits_caches_leaves_the_board():
+def test_clearing_streamlits_caches_leaves_the_jobs():
     """Any browser can ask the server to clear them; running jobs and held results must not be lost by that."""
-    before = jobs.board()
+    before = jobs.queue()
     st.cache_resource.clear()
     st.cache_data.clear()
-    assert jobs.board() is before
+    assert jobs.queue() is before
 
 
 def test_two_results_on_one_page_come_one_after_the_other(work):
@@ -146,14 +146,14 @@ def test_a_failure_holds_no_frames_however_often_it_is_shown(work):
     shown = run_to_end(page("broken"))
     shown.run()
     shown.run()
-    error = jobs.board().job(key_of(counted_work.broken, (CASE, "x"), {})).future.exception()
+    error = jobs.queue().job(key_of(counted_work.broken, (CASE, "x"), {})).future.exception()
     assert error.__traceback__ is None
 
 
 def test_only_the_newest_failures_are_remembered(monkeypatch):
     """Visitors who ask for many impossible things do not fill the memory; abandoned jobs are not remembered at all."""
     monkeypatch.setattr(job_queue, "FAILURES", 2)
-    ours = Board()
+    ours = JobQueue()
     for name in "abc":
         assert ours.start((name,), name, lambda: 1 / 0).future.exception(timeout=20)
     assert [name for name in "abc" if ours.job((name,)) is not None] == ["b", "c"]
@@ -195,7 +195,7 @@ def test_a_failure_is_kept_without_what_the_work_held():
         alive.append(weakref.ref(large))
         raise EmptyError("nothing there")
 
-    ours = Board()
+    ours = JobQueue()
     job = ours.start(("k",), "k", work)
     assert isinstance(job.future.exception(timeout=20), EmptyError)
     gc.collect()
@@ -204,7 +204,7 @@ def test_a_failure_is_kept_without_what_the_work_held():
 
 def test_a_job_ends_at_its_next_report_when_the_process_ends():
     """The process waits for it a moment, and the page that asked is not told of a failure."""
-    ours, began = Board(), threading.Event()
+    ours, began = JobQueue(), threading.Event()
 
     def work():
         for _ in track(range(10_000), "steps"):
@@ -233,7 +233,7 @@ def test_an_offer_waits_for_its_button(work):
 
 def test_an_abandoned_job_is_dropped(monkeypatch):
     """A queued job that no page has looked at for long is not run, and asking again starts it anew."""
-    ours, ran, go = Board(), [], threading.Event()
+    ours, ran, go = JobQueue(), [], threading.Event()
     first = ours.start(("first",), "first", lambda: go.wait(20))
     second = ours.start(("second",), "second", lambda: ran.append("second"))
     second.seen -= job_queue.ABANDONED + 1
@@ -244,31 +244,6 @@ def test_an_abandoned_job_is_dropped(monkeypatch):
     again = ours.start(("second",), "second", lambda: ran.append("again"))
     again.future.result(timeout=20)
     assert ran == ["again"]
-
-
-def test_memory_is_bounded(monkeypatch):
-    """The result that was not used for longest goes first."""
-    monkeypatch.setattr(job_queue, "KEPT", 2)
-    kept = Board()
-    kept.keep(("a",), 1)
-    kept.keep(("b",), 2)
-    assert kept.held(("a",)) == (1,)
-    kept.keep(("c",), 3)
-    assert [kept.held((name,)) for name in "abc"] == [(1,), None, (3,)]
-
-
-def test_memory_is_bounded_by_weight(monkeypatch):
-    """Arrays that no disk took count with their bytes; the newest result stays whatever it weighs."""
-    monkeypatch.setattr(job_queue, "HEAVIEST", 2_000)
-    kept = Board()
-    for name in "abc":
-        kept.keep((name,), np.zeros(100))
-    assert [kept.held((name,)) is not None for name in "abc"] == [False, True, True]
-    kept.keep(("d",), np.zeros(1_000))
-    assert [kept.held((name,)) is not None for name in "bcd"] == [False, False, True]
-    kept.keep(("d",), "light")
-    kept.keep(("e",), np.zeros(100))
-    assert kept.held(("d",)) == ("light",)
 
 
 def test_the_key_knows_case_and_arguments():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from contextvars import ContextVar
 from pathlib import Path
 
 import joblib
@@ -33,7 +32,6 @@ from tlx.results import (
     Network,
     OnClass,
     Pair,
-    Responses,
     Reuse,
     Silenced,
     Strongest,
@@ -163,16 +161,18 @@ def predictions(case: Case, model: str, domain: str) -> pd.DataFrame:
     """What a model says about every instance: columns instance, split, label, prediction (class names), confidence."""
     from tlx.analysis import activations
 
-    ours = images(case, domain)
-    passed = _passed.get()
-    answers = passed.probabilities if passed else activations.predict(load_model(case, model), ours, case)
+    return _answers(case, model, domain, activations.predict(load_model(case, model), images(case, domain), case))
+
+
+def _answers(case: Case, model: str, domain: str, probabilities: np.ndarray) -> pd.DataFrame:
+    listed = catalogue(case, domain)
     return pd.DataFrame(
         {
-            "instance": np.arange(len(ours)),
-            "split": np.where(ours.validation, "validation", "training"),
-            "label": np.array(ours.classes, dtype=object)[ours.labels],
-            "prediction": np.array(trained(case, model).classes, dtype=object)[answers.argmax(axis=1)],
-            "confidence": answers.max(axis=1),
+            "instance": np.arange(len(listed)),
+            "split": np.where(listed.validation, "validation", "training"),
+            "label": np.array(listed.classes, dtype=object)[listed.labels],
+            "prediction": np.array(trained(case, model).classes, dtype=object)[probabilities.argmax(axis=1)],
+            "confidence": probabilities.max(axis=1),
         }
     )
 
@@ -267,13 +267,7 @@ def activations(case: Case, model: str, domain: str) -> Activations:
     """Largest activation and its place, of every neuron on every instance of a domain."""
     from tlx.analysis import activations as stage
 
-    if passed := _passed.get():
-        return passed.activations
     return stage.of_domain(load_model(case, model), network_of(case, model), images(case, domain), case)
-
-
-# What one pass told, for the three results that are stored apart from each other.
-_passed: ContextVar[Responses | None] = ContextVar("tlx_passed", default=None)
 
 
 def responses(case: Case, model: str, domain: str) -> None:
@@ -283,16 +277,12 @@ def responses(case: Case, model: str, domain: str) -> None:
     """
     from tlx.analysis import activations as stage
 
-    parts = (predictions, activations, vectors)
-    if all(part.is_stored(case, model, domain) for part in parts):
+    if all(part.is_stored(case, model, domain) for part in (predictions, activations, vectors)):
         return
     passed = stage.respond(load_model(case, model), network_of(case, model), images(case, domain), case)
-    token = _passed.set(passed)
-    try:
-        for part in parts:
-            part(case, model, domain)
-    finally:
-        _passed.reset(token)
+    predictions.put(_answers(case, model, domain, passed.probabilities), case, model, domain)
+    activations.put(passed.activations, case, model, domain)
+    vectors.put(passed.vectors, case, model, domain)
 
 
 @memoized()
@@ -478,8 +468,6 @@ def vectors(case: Case, model: str, domain: str, layer: str | None = None) -> np
     """(N, D) activations of all instances of a domain, before the first fully connected layer by default (5.2)."""
     from tlx.analysis import activations as stage
 
-    if (passed := _passed.get()) and layer is None:
-        return passed.vectors
     return stage.vectors(load_model(case, model), images(case, domain), case, layer)
 
 
@@ -545,36 +533,25 @@ def silenced(case: Case, model: str, neurons: tuple[tuple[str, int], ...]) -> Si
     )
 
 
-# Feature images are stored one by one but drawn together: who asks for several says so here, for its own thread.
-_together: ContextVar[dict[int, np.ndarray | None] | None] = ContextVar("tlx_drawn_together", default=None)
-
-
 @memoized()
 def feature_image(case: Case, model: str, layer: str, neuron: int) -> np.ndarray:
     """(H, W, 3) uint8: an input that activates the neuron strongly (activation maximisation, method 7)."""
-    from tlx.analysis import feature_visualisation
-
-    drawn = _together.get() or {neuron: None}
-    if drawn.get(neuron) is None:
-        drawn |= feature_visualisation.feature_images(
-            load_model(case, model), network_of(case, model), layer, [*drawn], case=case
-        )
-    image = drawn[neuron]
-    assert image is not None  # every neuron asked for was drawn
-    return image
+    return _drawn(case, model, layer, [neuron])[neuron]
 
 
 def feature_images(case: Case, model: str, layer: str, neurons: Sequence[int]) -> dict[int, np.ndarray]:
     """The same for several neurons of a layer: those not stored yet are drawn in batches."""
     missing = [neuron for neuron in neurons if not feature_image.is_stored(case, model, layer, neuron)]
     for at in range(0, len(missing), DRAWN):
-        token = _together.set(dict.fromkeys(missing[at : at + DRAWN]))
-        try:
-            for neuron in missing[at : at + DRAWN]:
-                feature_image(case, model, layer, neuron)
-        finally:
-            _together.reset(token)
+        for neuron, image in _drawn(case, model, layer, missing[at : at + DRAWN]).items():
+            feature_image.put(image, case, model, layer, neuron)
     return {neuron: feature_image(case, model, layer, neuron) for neuron in neurons}
+
+
+def _drawn(case: Case, model: str, layer: str, neurons: list[int]) -> dict[int, np.ndarray]:
+    from tlx.analysis import feature_visualisation as stage
+
+    return stage.feature_images(load_model(case, model), network_of(case, model), layer, neurons, case=case)
 
 
 def neuron_images(case: Case, model: str, neurons: Sequence[tuple[str, int]]) -> dict[tuple[str, int], np.ndarray]:

@@ -1,6 +1,6 @@
 """How far long work has come, told to whoever listens.
 
-Stages call `track`; the command line and the app's job board listen with `listening`. The listener is a context
+Stages call `track`; the command line and the app's jobs listen with `listening`. The listener is a context
 variable, so two jobs in two threads do not hear each other, and a stage needs no extra argument.
 """
 

@@ -1,4 +1,4 @@
-"""The job board: long work runs once, in one background thread, and its results stay in memory for a while.
+"""The queue of jobs: long work runs once, in one background thread, and its results stay in memory for a while.
 
 One job for each (function, case, arguments): a double click, a second tab or another person waits for the same one.
 One worker thread, because models carry hooks while they are analysed and a demo host has memory for one analysis only.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -23,13 +22,11 @@ from typing import Any
 
 from tlx.errors import UserError
 from tlx.progress import listening
-from tlx.storage.store import weight
+from tlx.storage.held import HELD
 
 Key = tuple[Any, ...]
 
-KEPT = 256  # results held in memory; arrays of stored results are memory-mapped, so most of them cost little
 FAILURES = 64  # failed jobs that are remembered, so that a page says why and offers to try again
-HEAVIEST = 256 * 2**20  # bytes that they take together, the newest excepted: more where nothing can be stored
 ABANDONED = 6.0  # seconds after which a queued job nobody looked at is dropped
 FAREWELL = 5.0  # seconds that the process waits at its end for a running job to notice it
 
@@ -93,37 +90,18 @@ class Job:
         return (time.monotonic() - outer.began) / (fraction - outer.start) * (1 - fraction)
 
 
-class Board:
-    """The jobs of this process and the results it holds in memory."""
+class JobQueue:
+    """The jobs of this process."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._jobs: dict[Key, Job] = {}
-        self._results: OrderedDict[Key, Any] = OrderedDict()
-        self._weights: dict[Key, int] = {}
         self.running: Job | None = None
         self._waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
         # A daemon, unlike an executor's threads: stopping the server does not wait for an hour's work to end.
         self._thread = Thread(target=self._work, name="tlx-job", daemon=True)
         self._thread.start()
         atexit.register(self._leave)
-
-    def held(self, key: Key) -> tuple[Any] | None:
-        """The result in a tuple of one, if it is in memory."""
-        with self._lock:
-            if key not in self._results:
-                return None
-            self._results.move_to_end(key)
-            return (self._results[key],)
-
-    def keep(self, key: Key, result: Any) -> None:
-        """Holds a result in memory, and lets the longest unused one go."""
-        with self._lock:
-            self._results[key] = result
-            self._results.move_to_end(key)
-            self._weights[key] = weight(result)
-            while len(self._results) > KEPT or (sum(self._weights.values()) > HEAVIEST and len(self._results) > 1):
-                self._weights.pop(self._results.popitem(last=False)[0])
 
     def job(self, key: Key) -> Job | None:
         """The job of this key, waiting, running or failed; None if there is none."""
@@ -187,6 +165,6 @@ class Board:
             job.future.set_exception(error.with_traceback(None))
         else:
             self.running = None
-            self.keep(key, result)
+            HELD.put(key, result)
             job.future.set_result(result)
             self.forget(key)

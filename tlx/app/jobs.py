@@ -15,10 +15,11 @@ from typing import Any, ParamSpec, TypeVar
 import streamlit as st
 from streamlit.errors import StreamlitDuplicateElementKey
 
-from tlx.app.job_queue import AbandonedError, Board, Job, Key
+from tlx.app.job_queue import AbandonedError, Job, JobQueue, Key
 from tlx.app.text import escape, sentence
 from tlx.cases import Case
 from tlx.errors import EmptyError, UserError
+from tlx.storage.held import HELD
 from tlx.storage.memory import NotStoredError, reading_only
 
 P = ParamSpec("P")
@@ -29,25 +30,26 @@ PATIENCE = 0.4  # seconds a page waits before it shows a progress bar, so that q
 TICK = 0.5  # seconds between two looks at a running job
 
 
-_boards: list[Board] = []
+_queues: list[JobQueue] = []
 _making = Lock()
 
 
-def board() -> Board:
-    """The one board of this process.
+def queue() -> JobQueue:
+    """The one queue of this process.
 
-    Not kept by `st.cache_resource`: any browser may ask the server to clear that, and a board left behind would live on
+    Not kept by `st.cache_resource`: any browser may ask the server to clear that, and a queue left behind would live on
     with its thread and all it holds.
     """
     with _making:
-        if not _boards:
-            _boards.append(Board())
-        return _boards[0]
+        if not _queues:
+            _queues.append(JobQueue())
+        return _queues[0]
 
 
-def forget_board() -> None:
-    """The next call makes a new board, without jobs and results; for tests."""
-    _boards.clear()
+def forget_jobs() -> None:
+    """The next call makes a new queue, without jobs and results; for tests."""
+    _queues.clear()
+    HELD.clear()
 
 
 def key_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Key:
@@ -68,7 +70,7 @@ def stored(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | N
     Raises UserError where the stored inputs already show that there is no result.
     """
     key = key_of(function, args, kwargs)
-    held = board().held(key)
+    held = HELD.get(key)
     if held is not None:
         result: R = held[0]
         return result
@@ -77,7 +79,7 @@ def stored(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | N
             result = function(*args, **kwargs)
     except NotStoredError:
         return None
-    board().keep(key, result)
+    HELD.put(key, result)
     return result
 
 
@@ -95,7 +97,7 @@ def result(label: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwar
         return found
     key = key_of(function, args, kwargs)
     _forgive(key)
-    job = board().start(key, label, lambda: function(*args, **kwargs))
+    job = queue().start(key, label, lambda: function(*args, **kwargs))
     try:
         failure = job.future.exception(timeout=PATIENCE)
     except TimeoutError:
@@ -128,7 +130,7 @@ def offered(label: str, cost: str, function: Callable[P, R], *args: P.args, **kw
         at_hand = stored(function, *args, **kwargs) is not None
     except UserError:
         at_hand = True  # `result` says why there is none
-    if at_hand or key in wanted or board().job(key) is not None:
+    if at_hand or key in wanted or queue().job(key) is not None:
         return result(label, function, *args, **kwargs)
     _button(f"{escape(label)} ({escape(cost)})", f"offer {key}", wanted.add, key)
     return None
@@ -141,10 +143,10 @@ def _say(error: UserError) -> None:
 
 def _forgive(key: Key) -> None:
     """Forgets a failure of a while ago that this session has not seen: what was in the way may be gone."""
-    job = board().job(key)
+    job = queue().job(key)
     ended = None if job is None else job.ended
     if ended is not None and _failures().get(key) != ended and time.monotonic() - ended > FORGIVEN:
-        board().forget(key)
+        queue().forget(key)
 
 
 def _failures() -> dict[Key, float | None]:
@@ -154,7 +156,7 @@ def _failures() -> dict[Key, float | None]:
 
 
 def _say_failure(key: Key, label: str, error: BaseException) -> None:
-    job = board().job(key)
+    job = queue().job(key)
     _failures()[key] = job.ended if job is not None else None
     if isinstance(error, UserError):
         _say(error)
@@ -162,7 +164,7 @@ def _say_failure(key: Key, label: str, error: BaseException) -> None:
             return
     else:
         st.error(f"{escape(label)} failed ({type(error).__name__}): a defect of tlx. The server's log says more.")
-    _button("Try again", f"retry {key}", board().forget, key)
+    _button("Try again", f"retry {key}", queue().forget, key)
 
 
 def _button(label: str, name: str, action: Callable[[Key], None], key: Key) -> None:
@@ -174,11 +176,11 @@ def _button(label: str, name: str, action: Callable[[Key], None], key: Key) -> N
 @st.fragment(run_every=TICK)
 def _watch(key: Key) -> None:
     """Draws how far a job has come, twice a second; when it is finished the whole page runs again."""
-    job = board().job(key)
+    job = queue().job(key)
     if job is None or job.future.done():
         st.rerun()
     job.seen = time.monotonic()
-    st.progress(min(job.fraction, 1.0), text=progress_text(job, board().running))
+    st.progress(min(job.fraction, 1.0), text=progress_text(job, queue().running))
 
 
 def progress_text(job: Job, running: Job | None = None) -> str:

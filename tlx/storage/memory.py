@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints
 
 import joblib
+from joblib.func_inspect import get_func_code
 
 from tlx.cases import Case
 from tlx.errors import EmptyError, SelectionError
@@ -72,16 +73,32 @@ class Memoized(Generic[P, R]):
         key, case, rest = self._key(args, kwargs)
         if (found := self._exported(case, rest)) is not None:
             return found[0]
-        stored = self._store(key)
+        found = self._read(key, rest)
+        if found is None:
+            if _reading_only.get():
+                raise NotStoredError(self._function.__qualname__)
+            found = self._settled(key, rest, lambda: self._function(*args, **kwargs))
+        inventory.note(location() / key, case.name)
+        return found[0]
+
+    def put(self, result: R, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Stores what was computed elsewhere as the result of this call, unless it has one already."""
+        key, case, rest = self._key(args, kwargs)
+        if not self._is_exported(case, rest):
+            self._settled(key, rest, lambda: result)
+            inventory.note(location() / key, case.name)
+
+    def _read(self, key: str, rest: dict[str, Any]) -> tuple[R] | None:
+        """The stored result in a tuple of one; None where there is none that can be read."""
         try:
-            if stored.check_call_in_cache(key, case, **rest):
-                return self._owned(stored(key, case, **rest), key, case)
-        except UnreadableError:
-            pass  # the store said why and does not find the entry again
-        if _reading_only.get():
-            raise NotStoredError(self._function.__qualname__)
-        with self._lock(key, rest):  # another thread or process may have finished it meanwhile
-            return self._owned(stored(key, case, **rest), key, case)
+            return (self._store(key).call_and_shelve(key, _absent, **rest).get(),)
+        except (_AbsentError, UnreadableError):
+            return None
+
+    def _settled(self, key: str, rest: dict[str, Any], compute: Callable[[], R]) -> tuple[R]:
+        """The same after computing and storing it, unless another thread or process has meanwhile."""
+        with self._lock(key, rest):
+            return self._read(key, rest) or (self._store(key).call(key, compute, **rest)[0],)
 
     def __reduce__(self) -> tuple[Callable[[str, str], object], tuple[str, str]]:
         """Sent to another process by name, as plain functions are."""
@@ -92,7 +109,7 @@ class Memoized(Generic[P, R]):
         key, case, rest = self._key(args, kwargs)
         if self._is_exported(case, rest):
             return True
-        return not case.bundle and bool(self._store(key).check_call_in_cache(key, case, **rest))
+        return not case.bundle and bool(self._store(key).check_call_in_cache(key, _absent, **rest))
 
     def _key(self, args: Any, kwargs: Any) -> tuple[str, Case, dict[str, Any]]:
         bound = self._signature.bind(*args, **kwargs)
@@ -131,11 +148,6 @@ class Memoized(Generic[P, R]):
     def _store(self, key: str) -> Any:
         return _stored(self._function, location() / key)
 
-    @staticmethod
-    def _owned(result: R, key: str, case: Case) -> R:
-        inventory.note(location() / key, case.name)
-        return result
-
     def _lock(self, key: str, rest: dict[str, Any]) -> AbstractContextManager[None]:
         name = f"{self._function.__module__}.{self._function.__qualname__}"
         digest = hashlib.sha256(repr((name, key, sorted(rest.items()))).encode()).hexdigest()[:24]
@@ -146,28 +158,32 @@ def _by_name(module: str, name: str) -> object:
     return getattr(importlib.import_module(module), name)
 
 
+class _AbsentError(Exception):
+    """An entry was to be read and is not there."""
+
+
+def _absent() -> Any:
+    raise _AbsentError
+
+
 @functools.cache
 def _stored(function: Callable[..., Any], where: Path) -> Any:
-    """The joblib-memoized form (fingerprint, case, …) of a function (case, …)."""
+    """The joblib-memoized form (fingerprint, compute, …) of a function (case, …): a key, and who knows the result."""
 
     @functools.wraps(function)
-    def keyed(fingerprint: str, case: Case, **rest: Any) -> Any:
-        if _reading_only.get():  # the entry was cleared after it had been found
-            raise NotStoredError(function.__qualname__)
-        return function(case, **rest)
+    def keyed(fingerprint: str, compute: Callable[[], Any], **rest: Any) -> Any:
+        return compute()
 
     keyed.__signature__ = _keyed_signature(function)  # type: ignore[attr-defined]
-    stored = joblib.Memory(where, backend="tlx", mmap_mode="r", verbose=0).cache(keyed, ignore=["case"])
-    # joblib would compare the source text of `keyed` and drop everything when this file changes; what code a result
-    # came from is CACHE_VERSION's to say.
-    stored._check_previous_func_code = lambda **_: True
-    return stored
+    options = {"code": get_func_code(keyed)[0]}
+    memory = joblib.Memory(where, backend="tlx", mmap_mode="r", verbose=0, backend_options=options)
+    return memory.cache(keyed, ignore=["compute"])
 
 
 def _keyed_signature(function: Callable[..., Any]) -> inspect.Signature:
-    first = inspect.Parameter("fingerprint", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    signature = inspect.signature(function)
-    return signature.replace(parameters=[first, *signature.parameters.values()])
+    _, *rest = inspect.signature(function).parameters.values()
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([*(inspect.Parameter(name, kind) for name in ("fingerprint", "compute")), *rest])
 
 
 def memoized(part: str = "analysis") -> Callable[[Callable[P, R]], Memoized[P, R]]:

@@ -1,0 +1,76 @@
+"""Results in memory: what was read or computed a while ago, and what no disk takes; bounded, the newest stay."""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from dataclasses import fields, is_dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+MOST = 256  # results; arrays of stored results are memory-mapped, so most of them cost little
+HEAVIEST = 256 * 2**20  # bytes that they take together
+
+
+class Held:
+    """The results that memory has, by key; the longest unused go first, the very newest stays whatever its weight."""
+
+    def __init__(self) -> None:
+        self._lock, self._results = Lock(), OrderedDict[Hashable, tuple[Any, int]]()
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._results
+
+    def get(self, key: Hashable) -> tuple[Any] | None:
+        """The result in a tuple of one, if it is here."""
+        with self._lock:
+            if key not in self._results:
+                return None
+            self._results.move_to_end(key)
+            return (self._results[key][0],)
+
+    def put(self, key: Hashable, result: Any) -> None:
+        """Holds a result in place of what the key held, and lets others go for it."""
+        with self._lock:
+            self._results.pop(key, None)
+            self._results[key] = (result, weight(result))
+            while len(self._results) > 1 and self._is_over():
+                self._results.popitem(last=False)
+
+    def drop(self, key: Hashable) -> None:
+        with self._lock:
+            self._results.pop(key, None)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._results.clear()
+
+    def _is_over(self) -> bool:
+        return len(self._results) > MOST or sum(size for _, size in self._results.values()) > HEAVIEST
+
+
+HELD = Held()
+"""The one of this process: pages' results by job, and by path what could not be written."""
+
+
+def weight(result: Any) -> int:
+    """About how many bytes of memory a result takes; arrays that are read from the disk when needed take none."""
+    if isinstance(result, np.memmap):
+        return 0
+    if isinstance(result, np.ndarray):
+        return 0 if isinstance(result.base, np.memmap) else result.nbytes
+    if hasattr(result, "memory_usage"):  # a table of pandas, which need not be imported for it
+        return int(result.memory_usage().sum())
+    return sys.getsizeof(result) + sum(map(weight, _parts(result)))
+
+
+def _parts(result: Any) -> Iterator[Any]:
+    if is_dataclass(result) and not isinstance(result, type):
+        yield from (getattr(result, part.name) for part in fields(result))
+    elif isinstance(result, dict):
+        yield from result.values()
+    elif isinstance(result, list | tuple | set | frozenset):
+        yield from result
