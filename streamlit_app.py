@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from tlx import findings, pipeline
-from tlx.app import frame, jobs
+from tlx import findings, needs
+from tlx.app import frame
+from tlx.app.case_facts import case_facts
 from tlx.app.costs import ask
 from tlx.app.layout import beside
 from tlx.app.score_card import score_card
@@ -18,32 +19,30 @@ selection = frame.page(
 case, class_name = selection.case, selection.class_name
 
 cards.cases(case)
-cards.facts(case)
+case_facts(case)
 
 left, right = beside([1, 2.4], name="start", least=270)
 with left:
     st.subheader("Transferability", anchor=False)
-    score = ask("score", "Compute the score", pipeline.transferability, case)
+    score = ask("Compute the score", needs.score, case)
     if score is not None:
         score_card(score)
 with right:
     st.subheader("Worth a look", anchor=False)
-    table = ask("score", "Find the classes that change most", pipeline.class_table, case)
+    table = ask("Find the classes that change most", needs.class_table, case)
     if table is not None:
         cards.finding(findings.most_changed(table), selection, "No class has validation images.")
         cards.finding(findings.most_confused(table), selection, "The target model makes no mistake on validation.")
 
-    network = jobs.require("Reading the network", pipeline.network, case)
-    label = f"Find where re-wiring begins for class {class_name}"
-    compared = ask("comparison", label, pipeline.comparison, case, class_name)
-    if compared is not None:
-        found = findings.rewiring(network, compared.inherited, class_name)
-        cards.finding(found, selection, f"Class {class_name} has no important edges to compare.")
+    rewired = ask(f"Find where re-wiring begins for class {class_name}", needs.rewiring, case, class_name)
+    if rewired is not None:
+        network, comparison = rewired
+        finding = findings.rewiring(network, comparison.inherited, class_name)
+        cards.finding(finding, selection, f"Class {class_name} has no important edges to compare.")
 
     worst = findings.worst_class(table) if table is not None else None
     if worst is not None:
-        label = f"Find the most domain-specific neuron of class {worst}"
-        told = ask("discriminability", label, pipeline.discriminability, case, worst)
-        if told is not None:
-            found = findings.most_domain_specific(told, network)
-            cards.finding(found, selection, f"Class {worst} has no important neurons.")
+        specific = ask(f"Find the most domain-specific neuron of class {worst}", needs.worst_class, case)
+        if specific is not None:
+            finding = findings.most_domain_specific(*specific)
+            cards.finding(finding, selection, f"Class {worst} has no important neurons.")

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from tlx import pipeline
+from tlx import needs
 from tlx.app import frame, jobs
 from tlx.app.bokeh_view import bokeh_view
+from tlx.app.case_facts import case_facts
 from tlx.app.layout import beside
 from tlx.app.score_card import score_card
-from tlx.app.start import cards
 from tlx.app.statistics.class_table import class_table
 from tlx.app.statistics.confusion_matrices import confusion_matrices
 from tlx.cases import MODELS
@@ -22,9 +22,9 @@ selection = frame.page(
 )
 case = selection.case
 
-cards.facts(case)
+case_facts(case)
 
-history = jobs.require("Reading the accuracy histories", pipeline.history, case)
+history = jobs.require(needs.history, case)
 
 left, right = beside([1, 2.4], name="statistics", least=270)
 with right:
@@ -40,12 +40,12 @@ with right:
         if without := [model for model in MODELS if model not in set(history["model"])]:
             st.caption(f"The {without[0]} model has no accuracy history, so its lines are missing.")
 with left:  # after the chart, which is at hand at once: the score has to look at every target image
-    score = jobs.result("Scoring the transfer", pipeline.transferability, case)
+    score = jobs.result(needs.score, case)
     if score is not None:
         score_card(score)
 
 st.subheader("Classes", anchor=False)
-table = jobs.require("Comparing the models class by class", pipeline.class_table, case)
+table = jobs.require(needs.class_table, case)
 class_table(table, selection.class_name)
 
 if st.toggle("Confusion matrices of both models", key="statistics confusion"):

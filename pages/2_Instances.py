@@ -4,12 +4,11 @@ from functools import partial
 
 import streamlit as st
 
-from tlx import pipeline
-from tlx.app import costs, frame, jobs, pictures
+from tlx import needs, pipeline
+from tlx.app import costs, frame, gathered_instances, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.instances import domain_scores, gather_controls, one_instance, scatter_controls
 from tlx.app.layout import beside
-from tlx.cases import DOMAINS
 from tlx.figures import theme
 from tlx.figures.scatter import points, scatter
 
@@ -22,24 +21,23 @@ selection = frame.page(
 )
 case, picked = selection.case, selection.instance
 
-table = jobs.require("Comparing the models class by class", pipeline.class_table, case)
-instances = jobs.require("Predicting every instance", pipeline.instances, case)
-sheets = {domain: jobs.require("Making thumbnails", pipeline.thumbnails, case, domain) for domain in DOMAINS}
+table = jobs.require(needs.class_table, case)
+instances, sheets = jobs.require(needs.instances, case)
 served = pictures.serve(sheets)
 
 left, right = beside([1, 1], name="instance choices", least=400, align="bottom")
 with left:
     chosen = scatter_controls.class_selector(case.name, table, instances, selection.class_name)
 with right:
-    layer, models = scatter_controls.view_options(jobs.require("Reading the network", pipeline.network, case))
+    network, _ = jobs.require(needs.frame, case)
+    layer, models = scatter_controls.view_options(network)
 
 colours = theme.class_colours(chosen)
 scatter_controls.class_list(instances, colours)
-ordered = tuple(name for name in table["class_name"] if name in colours)
+names = ", ".join(chosen)
 for model, column in zip(models, beside(len(models), name="scatters"), strict=True):
     with column:
-        label = f"Embedding {len(ordered)} classes under the {model} model"
-        embedding = jobs.result(label, pipeline.embedding, case, ordered, model, layer, case.seed)
+        embedding = jobs.result(needs.embedding, case, selection.class_name, chosen, model, layer)
         if embedding is None:
             continue
         marks = points(embedding, instances, colours)
@@ -49,11 +47,11 @@ for model, column in zip(models, beside(len(models), name="scatters"), strict=Tr
                 embedding, instances, colours, pictures=served, picked=mark, legend=False, width=760 // len(models)
             ),
             key=f"scatter {model}",
-            label=f"Projection of the instances of classes {', '.join(ordered)} under the {model} model",
+            label=f"Projection of the instances of classes {names} under the {model} model",
             select=("points",),
-            selected={"points": scatter_controls.indices_of(marks, scatter_controls.lasso())},
-            on_select=scatter_controls.take_points(marks),
-            layout=f"{case.fingerprint()} {ordered} {layer} {served.all_urls}",
+            selected={"points": gathered_instances.indices_of(marks, gathered_instances.lasso())},
+            on_select=gathered_instances.take_points(marks),
+            layout=f"{case.fingerprint()} {sorted(chosen)} {layer} {served.all_urls}",
         )
         if embedding.sampled:
             st.caption(embedding.sampled)
@@ -65,19 +63,17 @@ with detail:
     one_instance.picker(instances, picked)
     if picked:
         one_instance.detail(served, one_instance.row_of(instances, picked), chosen)
-        asked = (case, picked.domain, picked.index, models[0], layer)
-        near = jobs.result("Finding the nearest instances", pipeline.neighbours, *asked)
+        near = jobs.result(pipeline.neighbours, case, picked.domain, picked.index, models[0], layer)
         if near is not None:
             one_instance.nearest(served, near, instances, picked)
 with gathered:
     st.subheader("Gathered instances", anchor=False)
     gather_controls.by_description(instances, chosen)
-    scatter_controls.gallery(served, instances)
+    gathered_instances.gallery(served, instances)
 
 st.subheader("Source-like or target-like", anchor=False)
 for name, column in domain_scores.panels(chosen):
     with column:
-        label = f"Score the domains of class {name}"
-        told = costs.ask("discriminability", label, pipeline.discriminability, case, name)
-        if told is not None:
-            domain_scores.draw(told, picked)
+        result = costs.ask(f"Score the domains of class {name}", needs.domain_score, case, name)
+        if result is not None:
+            domain_scores.draw(result, picked)

@@ -4,17 +4,17 @@ from functools import partial
 
 import streamlit as st
 
-from tlx import pipeline
+from tlx import defaults, needs, pipeline
 from tlx.app import costs, frame, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.network import controls, neuron_panel, reuse_words, weight_panel
 from tlx.app.text import escape
-from tlx.cases import DOMAINS, MODELS
+from tlx.cases import DOMAINS
 from tlx.figures import reuse
 from tlx.figures.conductance import conductance
 from tlx.figures.zigzag import legend
 from tlx.figures.zigzag.figure import zigzag
-from tlx.figures.zigzag.subject import Subject, layout_of
+from tlx.figures.zigzag.subject import layout_of
 
 selection = frame.page(
     "Network",
@@ -25,12 +25,8 @@ selection = frame.page(
 )
 case, name, layers = selection.case, selection.class_name, selection.layers
 
-network = jobs.require("Reading the network", pipeline.network, case)
-label = f"Comparing the neurons of class {name}"
-models = {model: jobs.require(label, pipeline.abstraction, case, model, name) for model in MODELS}
-subject = Subject(network, jobs.require(label, pipeline.comparison, case, name), **models)
-reused = jobs.require(label, pipeline.reuse, case, name)
-
+subject, reused = jobs.require(needs.compared, case, name)
+network = subject.network
 words = reuse_words.summary(reused, network)
 st.markdown(f"Class **{escape(name)}**, {subject.target.n:,} target instances.  \n{words}")
 options = controls.options(subject, layers)
@@ -48,14 +44,11 @@ left, right = controls.halves()
 with left:
     st.subheader("Neuron", anchor=False)
     neuron = neuron_panel.picker(subject, layers, selection.neuron)
-    like = neuron_panel.similar(subject, neuron)
+    like = defaults.similar(subject, neuron)
     st.markdown(neuron_panel.facts(subject, neuron))
-    wanted = neuron_panel.wanted(neuron, like)
-    images = [jobs.result("Drawing what neurons look for", pipeline.feature_images, case, *one) for one in wanted]
-    neuron_panel.images(neuron, like, images)
-    values = {
-        model: jobs.require("Reading the conductance", pipeline.conductance_on, case, model, name) for model in MODELS
-    }
+    looks = jobs.result(needs.looks, case, defaults.with_similar(subject, neuron))
+    neuron_panel.images(neuron, like, looks or {})
+    values = jobs.require(needs.conductances, case, name)
     parts = neuron_panel.conductances(neuron, like, values)
     bokeh_view(conductance(parts), key="neuron conductance", label=neuron_panel.label(neuron))
     neuron_panel.features_link(selection, neuron)
@@ -64,33 +57,30 @@ with right:
     edge = weight_panel.picker(subject, layers)
     if edge is not None:
         st.markdown(weight_panel.facts(subject, edge))
-        ends = weight_panel.ends(subject, edge)
-        asked_for = [(model, layer, (index,)) for model, layer, index in ends]
-        seen = [jobs.result("Drawing what neurons look for", pipeline.feature_images, case, *one) for one in asked_for]
-        weight_panel.images(subject, ends, seen)
-        active = jobs.result("Measuring activations", pipeline.activation_on, case, edge.model, name)
+        ends = defaults.ends(subject, edge)
+        weight_panel.images(subject, ends, jobs.result(needs.looks, case, ends) or {})
+        active = jobs.result(needs.activations, case, name, edge)
         if active is not None:
-            instance = weight_panel.instance_picker(active, edge, selection.instance)
-            asked = (case, edge.model, edge.pair, (edge.first, edge.second), instance)
-            response = jobs.result("Measuring the kernel's response", pipeline.kernel_response, *asked)
-            weight_panel.draw(response, edge, instance)
+            weight_panel.instance_picker(active, edge, selection.instance)
+            response = jobs.result(needs.kernel_response, case, name, edge, selection.instance)
+            if response is not None:
+                weight_panel.draw(*response, edge)
 
 st.subheader("Instances that activate the neuron most", anchor=False)
-table = jobs.require("Predicting every instance", pipeline.instances, case)
-sheets = {domain: jobs.require("Making thumbnails", pipeline.thumbnails, case, domain) for domain in DOMAINS}
+table, sheets = jobs.require(needs.instances, case)
 served = pictures.serve(sheets)
-crops = jobs.result("Finding what the neuron sees", pipeline.crops, case, neuron.model, neuron.layer, neuron.index)
+crops = jobs.result(needs.seen_by, case, neuron)
 for domain, column in zip(DOMAINS, st.columns(2, gap="large"), strict=True):
     with column:
-        strongest = jobs.result("Measuring activations", pipeline.strongest, case, neuron.model, domain)
+        strongest = jobs.result(needs.strongest, case, neuron.model, domain)
         neuron_panel.gallery(served, strongest, table, neuron, domain)
         neuron_panel.parts_seen(crops, network.layer(neuron.layer), domain)
 
 st.subheader("Reuse over depth", anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     second = controls.second_class(case, name)
-    jobs.offered("Compare all classes", costs.words(costs.of_reuse(case)), pipeline.reuse_by_class, case)
-beside = second and jobs.result(f"Comparing the neurons of class {second}", pipeline.reuse, case, second)
+    costs.offer("Compare all classes", pipeline.reuse_by_class, case)
+beside = second and jobs.result(pipeline.reuse, case, second)
 known = controls.known_reuse(case, reused, beside)
 charts = {measure: reuse.reuse(network, known, name, measure, second=second) for measure in reuse.MEASURES}
 for (measure, chart), column in zip(charts.items(), st.columns(len(charts)), strict=True):

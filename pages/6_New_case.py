@@ -55,7 +55,7 @@ with right:
         link("Start", Choice(path.stem), label="Open the case")
     if st.session_state.get("new case checked") == (text, str(path)):
         attempt = st.session_state["new case checks"]
-        found = jobs.require("Checking the case", saving.check, text, str(path), attempt)
+        found = jobs.require(saving.check, text, str(path), attempt)
         for said in found.fatal:
             st.error(sentence(ValueError(said)))
         for said in found.warnings:

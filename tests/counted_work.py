@@ -27,7 +27,7 @@ class Work:
 work = Work()
 
 
-@memoized()
+@memoized("Remembering {name}")
 def remembered(case, name):
     work.runs.append(name)
     work.threads.add(threading.current_thread().name)
@@ -36,13 +36,13 @@ def remembered(case, name):
     return f"result of {name}"
 
 
-@memoized()
+@memoized("Asking")
 def refused(case, name):
     work.runs.append(name)
     raise DataError(f"class {name!r} has no <b>image</b>")
 
 
-@memoized()
+@memoized("Breaking *it*")
 def broken(case, name):
     work.runs.append(name)
     raise ZeroDivisionError("secret detail")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import fakes
 import numpy as np
 import pandas as pd
 
-from tlx import pipeline
 from tlx.analysis import embedding, statistics
 from tlx.casefiles import loading
 from tlx.images import thumbnails
@@ -130,7 +130,7 @@ def domain_scores(class_name="cup", accuracy=0.9, low=0.8):
 
 
 def install(monkeypatch):
-    """Puts these results in place of the pipeline's; functions have names, since jobs are known by them."""
+    """Puts these results in place of the pipeline's."""
     replaced = {
         "catalogue": catalogue,
         "images": images,
@@ -144,6 +144,5 @@ def install(monkeypatch):
         "discriminability": discriminability,
         "thumbnails": sheets,
     }
-    for name, function in replaced.items():
-        monkeypatch.setattr(pipeline, name, function)
+    fakes.install(monkeypatch, replaced)
     return loading.load_case("digits")

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import small_case
-from streamlit_help import ROOT, app, run_to_end, text_of
+from streamlit_help import app, run_to_end, text_of
 from test_codec import same
+from without_torch import seen
 
-from tlx import load_case, pipeline
+from tlx import load_case, needs, pipeline
 from tlx.__main__ import main
-from tlx.app import shown
 from tlx.cases import Case
 from tlx.errors import BundleError, EmptyError, NotExportedError, UserError
+from tlx.needs import Need, answered
 from tlx.storage import bundles, memory
 
 
@@ -43,9 +42,21 @@ def opened(made: tuple[Case, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: P
     return load_case(made[1])
 
 
-def requests(case: Case) -> list[shown.Request]:
-    parts = [shown.of_case(case), *(shown.of_class(case, name) for name in ("lying", "upright")), shown.on_click(case)]
-    return [request for part in parts for request in part]
+def asked(case: Case) -> list[Need]:
+    """Everything stored that pages show of the case, or ever could."""
+    names, found = ("lying", "upright"), list[Need]()
+
+    def answer(wanted: Need) -> Any:
+        if not wanted.stored:
+            raise EmptyError("not stored")
+        found.extend(wanted.kept())
+        return wanted()
+
+    of_classes = (panel for name in names for panel in needs.of_class(case, name))
+    for panel in (*needs.of_case(case), *of_classes, *needs.on_click(case, names)):
+        with suppress(EmptyError):
+            answered(panel, answer)
+    return found
 
 
 def test_every_exported_result_is_the_original_one(
@@ -53,8 +64,8 @@ def test_every_exported_result_is_the_original_one(
 ) -> None:
     """By the same call; with the store gone nothing can come from anywhere else."""
     case, copied = made[0], load_case(made[1])
-    stored = [one for one in requests(case) if one.stored]
-    originals = [one.function(*one.arguments) for one in stored]
+    stored = asked(case)
+    originals = [wanted() for wanted in stored]
     monkeypatch.setenv("TLX_CACHE", str(tmp_path / "empty"))
     assert len({one.name for one in stored}) >= 17
     for one, original in zip(stored, originals, strict=True):
@@ -99,18 +110,6 @@ def test_an_error_is_exported_as_the_sentence_it_is(tmp_path: Path) -> None:
         writer.add_error("f", {"a": 1}, EmptyError("class 'x' has no instance"))
     with pytest.raises(EmptyError, match="class 'x' has no instance"):
         bundles.exported(load_case(tmp_path / "one.tlx"), "f", {"a": 1}, int)
-
-
-def seen(case: str, *classes: str, **environment: str) -> dict[str, Any]:
-    """What every page says, in a process that cannot import torch and its like."""
-    command = [sys.executable, "-W", "ignore", str(ROOT / "tests" / "bundled_pages.py"), case, *classes]
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment | {"PYTHONPATH": paths}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def test_all_pages_show_a_bundle_without_torch(made: tuple[Case, Path], tmp_path: Path) -> None:

@@ -127,12 +127,12 @@ def test_a_name_does_not_become_a_link(name):
 def facts() -> None:
     from dataclasses import replace
 
-    from tlx.app.start import cards
+    from tlx.app.case_facts import case_facts
     from tlx.casefiles.loading import load_case
 
     case = load_case("digits")
     hostile = replace(case.source, title="![x](https://evil.example/x.png)")
-    cards.facts(replace(case, source=hostile, architecture="m:<b>*f*</b>"))
+    case_facts(replace(case, source=hostile, architecture="m:<b>*f*</b>"))
 
 
 def test_titles_of_a_case_are_words(hostile):

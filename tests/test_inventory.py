@@ -16,7 +16,7 @@ from tlx.storage.memory import memoized
 OTHER = replace(CASE, name="other", n_steps=8)  # other results, but the same images
 
 
-@memoized("data")
+@memoized(part="data")
 def pixels(case, name):
     remembering.write(name)
     return b"x" * 100_000

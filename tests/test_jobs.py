@@ -16,6 +16,7 @@ from tlx.app import job_queue, jobs
 from tlx.app.job_queue import AbandonedError, Job, JobQueue
 from tlx.app.jobs import duration, key_of, progress_text
 from tlx.errors import EmptyError
+from tlx.needs import need
 from tlx.progress import track
 from tlx.storage.held import HELD
 
@@ -37,16 +38,16 @@ def asking_page():
 
     which = st.query_params["ask"]
     if which == "one":
-        st.session_state.got = jobs.result("Remembering a", remembered, CASE, "a")
+        st.session_state.got = jobs.result(remembered, CASE, "a")
     elif which == "two":
-        st.session_state.got = [jobs.result(f"Remembering {name}", remembered, CASE, name) for name in "ab"]
+        st.session_state.got = [jobs.result(remembered, CASE, name) for name in "ab"]
     elif which == "offered":
         st.session_state.got = jobs.offered("Compute it", "about 5 s", remembered, CASE, "a")
     elif which == "refused":
-        jobs.require("Asking", refused, CASE, "x")
+        jobs.require(refused, CASE, "x")
     elif which == "broken":
-        jobs.result("Breaking *it*", broken, CASE, "x")
-        jobs.require("Breaking *it*", broken, CASE, "x")
+        jobs.result(broken, CASE, "x")
+        jobs.require(broken, CASE, "x")
     st.markdown("the rest of the page")
 
 
@@ -91,7 +92,7 @@ def test_a_stored_result_needs_no_job(work):
     shown = page("one").run()
     assert shown.session_state["got"] == "result of a"
     assert work.threads == set()
-    assert HELD.get(key_of(remembered, (CASE, "a"), {})) == ("result of a",)
+    assert HELD.get(key_of(need(remembered, CASE, "a"))) == ("result of a",)
 
 
 def test_clearing_streamlits_caches_leaves_the_jobs():
@@ -146,7 +147,7 @@ def test_a_failure_holds_no_frames_however_often_it_is_shown(work):
     shown = run_to_end(page("broken"))
     shown.run()
     shown.run()
-    error = jobs.queue().job(key_of(counted_work.broken, (CASE, "x"), {})).future.exception()
+    error = jobs.queue().job(key_of(need(counted_work.broken, CASE, "x"))).future.exception()
     assert error.__traceback__ is None
 
 
@@ -250,11 +251,11 @@ def test_the_key_knows_case_and_arguments():
     """Lists and tuples mean the same, other arguments or other cases do not."""
     from dataclasses import replace
 
-    def key(case, *args, **kwargs):
-        return key_of(remembered, (case, *args), kwargs)
+    def key(case, *args):
+        return key_of(need(remembered, case, *args))
 
     assert key(CASE, ["a", "b"]) == key(CASE, ("a", "b"))
-    assert len({key(CASE, "a"), key(CASE, "b"), key(CASE, "a", seed=1), key(replace(CASE, n_steps=8), "a")}) == 4
+    assert len({key(CASE, "a"), key(CASE, "b"), key(CASE, "a", 1), key(replace(CASE, n_steps=8), "a")}) == 4
     assert key(CASE, "a") == key(replace(CASE, title="another title"), "a")
 
 

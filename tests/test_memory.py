@@ -12,7 +12,8 @@ import pytest
 
 from tlx.casefiles.loading import load_case
 from tlx.cases import Case
-from tlx.storage.memory import memoized
+from tlx.errors import EmptyError
+from tlx.storage.memory import memoized, reading_only
 
 
 @memoized()
@@ -66,3 +67,22 @@ def test_an_error_is_not_stored(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(FileNotFoundError):
             slow_square(case, 1, str(tmp_path / "missing" / "log"))
+
+
+@memoized()
+def nothing(case: Case, log: str) -> str:
+    with Path(log).open("a") as file:
+        file.write("computed\n")
+    raise EmptyError("class 'ink' has no instance")
+
+
+def test_that_there_is_no_result_is_found_out_once(tmp_path: Path) -> None:
+    """It is stored like a result, and raised again with its sentence."""
+    case, log = load_case("digits"), tmp_path / "log"
+    for _ in range(3):
+        with pytest.raises(EmptyError, match="class 'ink' has no instance"):
+            nothing(case, str(log))
+        assert nothing.is_stored(case, str(log))
+    assert computed(log) == 1
+    with reading_only(), pytest.raises(EmptyError):
+        nothing(case, str(log))

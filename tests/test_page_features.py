@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import fakes
 import numpy as np
 import pytest
 import statistics_case as toy
 from streamlit_help import app, fire, run_to_end, source_of, text_of
 
-from tlx import pipeline
 from tlx.analysis import statistics
 from tlx.analysis.crops import Crop
 from tlx.app import pictures
@@ -114,8 +114,7 @@ def serve(sheets):
 def install(monkeypatch):
     toy.install(monkeypatch)
     ours = (discriminability, abstraction, neuron_images, feature_image, crops, instances, silenced, domain_gap)
-    for function in ours:
-        monkeypatch.setattr(pipeline, function.__name__, function)
+    fakes.install(monkeypatch, {function.__name__: function for function in ours})
     monkeypatch.setattr(pictures, "serve", serve)
 
 

@@ -1,12 +1,13 @@
+import fakes
 import pandas as pd
 import pytest
 import statistics_case as toy
 from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
 
-from tlx import pipeline
+from tlx import defaults
 from tlx.analysis import statistics
 from tlx.app import pictures
-from tlx.app.instances import gather_controls, scatter_controls
+from tlx.app.instances import gather_controls
 from tlx.errors import EmptyError
 from tlx.figures.pictures import Pictures
 
@@ -144,7 +145,7 @@ def test_both_models_stand_side_by_side_with_one_selection(page):
 def test_another_layer_is_asked_of_the_pipeline(page, monkeypatch):
     """The layer chosen is the one whose activations are embedded."""
     asked = []
-    monkeypatch.setattr(pipeline, "embedding", lambda *args: asked.append(args) or toy.embedded(*args))
+    fakes.install(monkeypatch, {"embedding": lambda *args: asked.append(args) or toy.embedded(*args)})
     page.selectbox(key="instances layer").set_value("fc2")
     run_to_end(page)
     assert {args[3] for args in asked} == {"fc2"}
@@ -157,7 +158,7 @@ def test_an_embedding_that_fails_is_a_sentence(monkeypatch):
     def nothing(*args):
         raise EmptyError("no instance of the chosen classes")
 
-    monkeypatch.setattr(pipeline, "embedding", nothing)
+    fakes.install(monkeypatch, {"embedding": nothing})
     page = run_to_end(app(PAGE))
     assert any("No instance of the chosen classes" in element.value for element in page.info)
     assert page.number_input(key="instances widget number")
@@ -173,7 +174,7 @@ def test_domain_scores_are_shown_when_at_hand(page):
 def test_every_chosen_class_has_its_histogram(page, monkeypatch):
     """The first two of the chosen classes are drawn, each from a classifier of its own."""
     asked = []
-    monkeypatch.setattr(pipeline, "discriminability", lambda *args: asked.append(args[1]) or toy.domain_scores(args[1]))
+    fakes.install(monkeypatch, {"discriminability": lambda *args: asked.append(args[1]) or toy.domain_scores(args[1])})
     page.multiselect(key="instances widget classes").set_value(["cup", "book", "<b>pen</b>"])
     run_to_end(page)
     assert set(asked) == {"cup", "book"}
@@ -184,7 +185,7 @@ def test_every_chosen_class_has_its_histogram(page, monkeypatch):
 def test_noise_is_called_noise(monkeypatch):
     """Where the domains cannot be told apart the scores are called noise."""
     toy.install(monkeypatch)
-    monkeypatch.setattr(pipeline, "discriminability", lambda *_: toy.domain_scores("cup", 0.52, 0.45))
+    fakes.install(monkeypatch, {"discriminability": lambda *_: toy.domain_scores("cup", 0.52, 0.45)})
     page = run_to_end(app(PAGE, **{"class": "cup"}))
     assert any("the scores are noise" in element.value for element in page.warning)
 
@@ -195,9 +196,9 @@ def test_classes_start_with_the_most_confused_pair():
     labels, said = list("aabcd"), list("abaca")
     rows = pd.DataFrame({"split": "validation", "label": labels, "prediction": said})
     table = statistics.class_table(rows, rows, {"source": classes, "target": classes})
-    assert scatter_controls.default_classes(table, "a") == ["a", "b"]
-    assert scatter_controls.default_classes(table, "b") == ["b", "a"]
-    assert scatter_controls.default_classes(table, "c") == ["c"]
+    assert defaults.classes_drawn(table, "a") == ["a", "b"]
+    assert defaults.classes_drawn(table, "b") == ["b", "a"]
+    assert defaults.classes_drawn(table, "c") == ["c"]
 
 
 def test_the_gallery_is_cut_and_says_so():

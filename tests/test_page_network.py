@@ -1,16 +1,16 @@
+import fakes
 import numpy as np
 import pytest
 import zigzag_case as toy
 from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
 
-from tlx import pipeline
+from tlx import defaults, pipeline
 from tlx.app import frame
 from tlx.app.network import controls, neuron_panel, weight_panel
-from tlx.app.selection import NeuronRef
 from tlx.errors import EmptyError
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Options, layout_of
-from tlx.results import Strongest
+from tlx.results import NeuronRef, Strongest
 
 PAGE = "pages/3_Network.py"
 LAYERS = tuple(toy.UNITS)
@@ -82,8 +82,9 @@ def test_the_weight_panel_draws_what_all_four_neurons_look_for(page, layout, mon
     monkeypatch.setattr(weight_panel, "images", lambda _, neurons, drawn: shown.append((neurons, drawn)))
     tap(page, layout.columns[0].centre(0), layout.rows[1].centre(0))
     neurons, drawn = shown[-1]
-    assert neurons == [("target", "conv1", 2), ("target", "conv2", 1), ("source", "conv1", 3), ("source", "conv2", 1)]
-    assert [list(found) for found in drawn] == [[2], [1], [3], [1]]
+    wanted = [("target", "conv1", 2), ("target", "conv2", 1), ("source", "conv1", 3), ("source", "conv2", 1)]
+    assert neurons == [NeuronRef(*place) for place in wanted]
+    assert {neuron: int(image[0, 0, 0]) for neuron, image in drawn.items()} == {one: 10 * one.index for one in neurons}
 
 
 def test_the_kernel_answers_to_the_instance_that_is_chosen(page):
@@ -172,7 +173,7 @@ def test_a_class_without_target_instances_is_one_sentence(monkeypatch):
     def refuse(case, model, class_name):
         raise EmptyError("class 'ink' has no instance in the target domain")
 
-    monkeypatch.setattr(pipeline, "abstraction", refuse)
+    fakes.install(monkeypatch, {"abstraction": refuse})
     page = run_to_end(app(PAGE, **{"class": "ink"}))
     assert not page.exception
     assert any("no instance in the target domain" in info.value for info in page.info)
@@ -199,10 +200,10 @@ def test_layers_without_edges_leave_the_weight_panel_with_a_sentence(monkeypatch
 
 def test_the_most_similar_neurons_come_best_first_without_the_undefined():
     """Target neuron 0 of conv1: source 0 (0.9), 3 (0.5), 2 (0.0); source 1 is inactive. Rows for a source neuron."""
-    found = neuron_panel.similar(toy.subject(), NeuronRef("target", "conv1", 0))
+    found = defaults.similar(toy.subject(), NeuronRef("target", "conv1", 0))
     assert [(index, round(similarity, 3)) for index, similarity in found] == [(0, 0.9), (3, 0.5), (2, 0.0)]
-    assert neuron_panel.similar(toy.subject(), NeuronRef("source", "conv1", 3))[0][0] == 2
-    assert neuron_panel.similar(toy.subject(), NeuronRef("source", "conv1", 1)) == []
+    assert defaults.similar(toy.subject(), NeuronRef("source", "conv1", 3))[0][0] == 2
+    assert defaults.similar(toy.subject(), NeuronRef("source", "conv1", 1)) == []
 
 
 def test_an_inactive_neuron_is_called_inactive():
@@ -235,7 +236,7 @@ def test_an_edge_without_a_counterpart_says_why():
     subject = toy.subject()
     subject.comparison.match["conv1"] = np.array([-1, 3, 3, 3])
     try:
-        assert weight_panel.counterpart(subject, EdgeHit("target", toy.FIRST, 0, 4)) is None
+        assert defaults.counterpart(subject, EdgeHit("target", toy.FIRST, 0, 4)) is None
         assert "its match is undefined" in weight_panel.facts(subject, EdgeHit("target", toy.FIRST, 0, 4))
     finally:
         subject.comparison.match["conv1"] = np.array([0, 3, 3, 3])

@@ -1,10 +1,10 @@
+import fakes
 import numpy as np
 import pandas as pd
 import pytest
 import statistics_case as toy
 from streamlit_help import app, figure_of, fire, run_to_end, source_of, text_of
 
-from tlx import pipeline
 from tlx.app import score_card
 from tlx.app.statistics import class_table, confusion_matrices
 from tlx.results import Transferability
@@ -35,7 +35,7 @@ def test_the_chart_holds_the_history(page):
 def test_without_a_history_the_page_says_so(monkeypatch):
     """A case without a history has no chart, a sentence, and still its table."""
     toy.install(monkeypatch)
-    monkeypatch.setattr(pipeline, "history", lambda case: toy.history(case).iloc[:0])
+    fakes.install(monkeypatch, {"history": lambda case: toy.history(case).iloc[:0]})
     page = run_to_end(app(PAGE))
     assert "without an accuracy history" in text_of(page)
     assert len(page.dataframe) == 1

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from streamlit_help import script
 
 from tlx.app import selection
-from tlx.app.selection import Choice, Facts, InstanceRef, NeuronRef, parse, settle, write
-from tlx.results import Layer, Network
+from tlx.app.selection import Choice, Facts, parse, settle, write
+from tlx.results import InstanceRef, Layer, Network, NeuronRef
 
 LAYERS = tuple(Layer(f"conv{i}", i, "conv", 10 * i, (4, 4)) for i in range(1, 6))
 NETWORK = Network("toy", LAYERS, {}, {}, 8, 100)

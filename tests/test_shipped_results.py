@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_bundles import seen
+from without_torch import seen
 
-from tlx import load_case, pipeline
+from tlx import load_case, pipeline, running
 from tlx.storage import bundles, memory
 from tlx.storage.memory import NotStoredError, reading_only
 
@@ -47,9 +47,7 @@ def test_the_first_visit_needs_no_torch(tmp_path: Path) -> None:
 
 
 def _two_classes() -> list[str]:
-    from tlx.app import shown
-
-    return shown.by_interest(load_case("digits"))[:2]
+    return running.by_interest(load_case("digits"))[:2]
 
 
 def test_what_is_not_shipped_is_computed(tmp_path: Path) -> None:

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from types import SimpleNamespace
-
+import fakes
 import pytest
 import toy_results
 from streamlit_help import app, run_to_end, text_of
 
-from tlx import pipeline
+from tlx import needs
 from tlx.app import costs
 from tlx.casefiles import builtin
-from tlx.cases import ModelPlan, Training
 from tlx.errors import DataError
-from tlx.storage.memory import NotStoredError
 
 
 @pytest.fixture(autouse=True)
 def toy(monkeypatch, tmp_path):
     monkeypatch.setenv("TLX_CACHE", str(tmp_path))
     monkeypatch.delenv("TLX_CASES", raising=False)
-    for function in toy_results.FACE:
-        monkeypatch.setattr(pipeline, function.__name__, function)
-    unstored = SimpleNamespace(is_stored=lambda *_: False)
-    for name in ("predictions", "conductance"):
-        monkeypatch.setattr(pipeline, name, unstored)
-    trained.is_stored = unstored.is_stored
-    monkeypatch.setattr(pipeline, "trained", trained)
-
-
-def trained(case, model):
-    raise NotStoredError("trained")
+    fakes.install(monkeypatch, {function.__name__: function for function in toy_results.FACE})
 
 
 def links(page):
@@ -61,7 +47,7 @@ def test_the_class_that_changes_most_is_selected_first():
 
 def test_what_is_not_computed_is_offered_with_its_cost(monkeypatch):
     """Work of minutes waits for its button, which says what it costs; then the finding is there."""
-    monkeypatch.setattr(costs, "seconds", lambda _, what: 0 if what == "score" else 130)
+    monkeypatch.setattr(costs, "seconds", lambda asked, *_: 130 if asked in (needs.rewiring, needs.worst_class) else 0)
     page = app().run()
     offers = [button for button in page.button if "about 2 min" in button.label]
     assert len(offers) == 2
@@ -80,19 +66,6 @@ def test_work_of_a_moment_is_not_asked_for(monkeypatch):
     page = run_to_end(app())
     said = text_of(page).replace("\\", "")
     assert "Neuron 3 of Layer 1: conv (4) is the most domain-specific of class <b>dog</b>" in said
-
-
-def test_the_cost_counts_passes_through_the_network():
-    """20 epochs over 10 and over 6 images, and the 6 target images once through both models."""
-    case = builtin.cases()["digits"]
-    plan = ModelPlan(training=Training(epochs=20))
-    untrained = replace(case, source_model=plan, target_model=plan, image_size=32, n_steps=16)
-    epochs = 20 * (10 + 6) * costs.BACKWARD
-    assert costs.seconds(untrained, "score") == pytest.approx(2 + epochs + 2 * 6 * costs.FORWARD)
-    passes = 2 * 6 * 16 * costs.BACKWARD
-    assert costs.seconds(untrained, "comparison") == pytest.approx(2 + epochs + passes)
-    larger = costs.seconds(replace(untrained, image_size=64), "comparison")
-    assert larger == pytest.approx(2 + 4 * (epochs + passes))
 
 
 def test_an_unknown_case_is_named():
@@ -143,7 +116,7 @@ def test_a_case_without_data_ends_in_one_sentence(monkeypatch):
     def catalogue(case, domain):
         raise DataError("folder 'amazon' does not exist")
 
-    monkeypatch.setattr(pipeline, "catalogue", catalogue)
+    fakes.install(monkeypatch, {"catalogue": catalogue})
     page = run_to_end(app())
     assert not page.exception
     assert [error.value.replace("\\", "") for error in page.error] == ["Folder 'amazon' does not exist."]

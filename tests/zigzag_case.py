@@ -7,6 +7,7 @@ Source neuron 1 of conv1 is inactive. Of the important target edges from conv1 t
 
 from __future__ import annotations
 
+import fakes
 import numpy as np
 import pandas as pd
 
@@ -117,8 +118,8 @@ def activations(case, model, domain):
     return Activations(values, np.zeros(values.shape, np.int32), values.mean(0), tuple(UNITS), tuple(UNITS.values()))
 
 
-def feature_images(case, model, layer, neurons):
-    return {neuron: np.full((8, 8, 3), 10 * neuron, dtype=np.uint8) for neuron in neurons}
+def neuron_images(case, model, neurons):
+    return {(layer, neuron): np.full((8, 8, 3), 10 * neuron, dtype=np.uint8) for layer, neuron in neurons}
 
 
 def crops(case, model, layer, neuron, count=6):
@@ -188,12 +189,10 @@ def install(monkeypatch):
         "strongest": STRONGEST,
         "conductance_on": CONDUCTANCE_ON,
         "activation_on": ACTIVATION_ON,
-        "feature_images": feature_images,
+        "neuron_images": neuron_images,
         "crops": crops,
         "kernel_response": kernel_response,
         "thumbnails": sheets,
     }
-    for name, function in replaced.items():
-        monkeypatch.setattr(function, "is_stored", lambda *_: True, raising=False)
-        monkeypatch.setattr(pipeline, name, function)
+    fakes.install(monkeypatch, replaced)
     return loading.load_case("digits")

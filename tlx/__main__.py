@@ -13,27 +13,22 @@ CASE is a built-in name or the path of a case file.
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import joblib
 from tqdm import tqdm
 
-from tlx import pipeline, progress
+from tlx import pipeline, progress, running
 from tlx.casefiles import builtin, loading
 from tlx.cases import DOMAINS, MODELS, Case
-from tlx.errors import EmptyError, UserError
+from tlx.errors import SelectionError, UserError, unknown
 from tlx.storage import bundles, inventory, memory
-
-FEATURES = 8  # feature images computed ahead for each class and model
-Step = tuple[str, Callable[[], object]]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,15 +100,24 @@ def _state(case: Case) -> Iterator[tuple[str, bool]]:
 
 def _run(given: argparse.Namespace) -> None:
     case, began = _computable(given.case), time.perf_counter()
-    spent: dict[str, float] = {}
     with _backend(given):
-        for stage, step in _steps(case, given.classes, features=not given.no_features):
-            at = time.perf_counter()
-            step()
-            spent[stage] = spent.get(stage, 0.0) + time.perf_counter() - at
-    for stage, seconds in spent.items():
-        print(f"{stage:24} {seconds:8.1f} s")
+        spent = running.run(case, _classes(case, given), features=not given.no_features, told=_say)
+    for what, seconds in spent.items():
+        print(f"{what.replace('_', ' '):24} {seconds:8.1f} s")
     print(f"{'everything':24} {time.perf_counter() - began:8.1f} s")
+
+
+def _classes(case: Case, given: argparse.Namespace) -> tuple[str, ...]:
+    """The classes asked for. Raises SelectionError that names the valid ones before anything is computed."""
+    known = pipeline.classes(case)
+    for name in given.classes or ():
+        if name not in known:
+            raise SelectionError(unknown("class", name, known))
+    return tuple(given.classes or known)
+
+
+def _say(sentence: str) -> None:
+    tqdm.write(f"tlx: {sentence}", file=sys.stderr)
 
 
 @contextmanager
@@ -139,60 +143,6 @@ def _backend(given: argparse.Namespace) -> Iterator[None]:
         yield
 
 
-def _steps(case: Case, class_names: list[str] | None, *, features: bool) -> Iterator[Step]:
-    """Every stage in the order in which pages would ask for it."""
-    for domain in DOMAINS:
-        yield "images", partial(pipeline.images, case, domain)
-    for model in MODELS:
-        yield "models", partial(pipeline.trained, case, model)
-    yield "network", partial(pipeline.network, case)
-    for model in MODELS:
-        for domain in DOMAINS:
-            yield "responses", partial(pipeline.responses, case, model, domain)
-    for model in MODELS:
-        for domain in reversed(DOMAINS):
-            yield "conductance", partial(pipeline.conductance, case, model, domain)
-    for domain in DOMAINS:
-        yield "thumbnails", partial(pipeline.thumbnails, case, domain)
-    names = class_names or pipeline.classes(case)
-    for name in progress.track(names, "classes"):
-        for stage, step in _class_steps(case, name):
-            yield stage, partial(_unless_empty, step)
-    if features:
-        for model in MODELS:
-            yield "feature images", partial(_ranked_first, case, names, model)
-
-
-def _class_steps(case: Case, name: str) -> Iterator[Step]:
-    for model in MODELS:
-        yield "abstraction", partial(pipeline.abstraction, case, model, name)
-    yield "comparison", partial(pipeline.comparison, case, name)
-    yield "reuse", partial(pipeline.reuse, case, name)
-    for model in MODELS:
-        yield "discriminability", partial(pipeline.discriminability, case, name, model)
-
-
-def _ranked_first(case: Case, names: Sequence[str], model: str) -> None:
-    """The feature images of the neurons at the top of the classes' ranking lists; others are drawn when looked at.
-
-    Of all classes together: many neurons of a layer in one batch take half the time.
-    """
-    wanted: list[tuple[str, int]] = []
-    for name in names:
-        with suppress(EmptyError):  # said already
-            found = pipeline.discriminability(case, name, model)
-            wanted += [found.neurons[at] for at in found.ranking[:FEATURES]]
-    pipeline.neuron_images(case, model, list(dict.fromkeys(wanted)))
-
-
-def _unless_empty(step: Callable[[], object]) -> None:
-    """Runs a step; that one domain lacks its class is said, and no reason to stop."""
-    try:
-        step()
-    except EmptyError as error:
-        tqdm.write(f"tlx: {error}", file=sys.stderr)
-
-
 def _train(given: argparse.Namespace) -> None:
     from tlx.training import loop
 
@@ -209,32 +159,12 @@ def _export(given: argparse.Namespace) -> None:
         raise UserError(f"a bundle's name ends in {bundles.SUFFIX}, and {given.file.name!r} does not")
     try:
         with bundles.Writer(given.file, case, memory.CACHE_VERSION) as writer:
-            for request in _requests(case, given):
-                if (request.at_once and not given.stored_only) or (request.stored and given.whole is None):
-                    request.export(writer)
+            names, compute = _classes(case, given), not given.stored_only
+            running.export(case, writer, names, whole=given.whole, compute=compute, told=_say)
             count = len(writer)
     except OSError as error:
         raise UserError(f"{given.file} cannot be written ({error.strerror or error})") from None
     print(f"{given.file}: {count:,} results, {given.file.stat().st_size / 1e6:.1f} MB")
-
-
-def _requests(case: Case, given: argparse.Namespace) -> Iterator[Any]:
-    """What to export, each result once, in an order in which every one finds what it is made of."""
-    from tlx.app import shown
-
-    seen: set[Any] = set()
-    names = given.classes or pipeline.classes(case)
-    for name in names:
-        pipeline.instances_of(case, "target", name)  # names the valid classes where this one is unknown
-    parts = [shown.of_case(case), *(shown.of_class(case, name) for name in names), shown.on_click(case)]
-    if given.whole is not None:
-        names = [name for name in shown.by_interest(case) if name in names]
-        parts[1:] = [shown.of_class(case, name) for name in names[: given.whole]]
-        parts += [shown.of_class_in_brief(case, name) for name in names[given.whole :]]
-    for request in progress.track(itertools.chain.from_iterable(parts), "exporting"):
-        if (key := (request.name, *request.arguments[1:])) not in seen:
-            seen.add(key)
-            yield request
 
 
 def _computable(name: str) -> Case:

@@ -37,10 +37,10 @@ def most_changed(table: pd.DataFrame) -> Finding | None:
 
     table: `class_table` (5.1). None where no class has validation images.
     """
-    known = table[(table["n"] > 0) & table["difference"].notna()]
-    if known.empty:
+    name = most_changed_class(table)
+    if name is None:
         return None
-    row = known.iloc[int(known["difference"].abs().to_numpy().argmax())]
+    row = table[table["class_name"] == name].iloc[0]
     change = float(row["difference"])
     title = (
         "No class gains or loses"
@@ -51,7 +51,19 @@ def most_changed(table: pd.DataFrame) -> Finding | None:
         f"{percent(row['source_accuracy'])} under the source model, {percent(row['target_accuracy'])} under the target "
         f"model, on {int(row['n']):,} target validation images: {points(change)}."
     )
-    return Finding(title, text, "Statistics", class_name=str(row["class_name"]))
+    return Finding(title, text, "Statistics", class_name=name)
+
+
+def most_changed_class(table: pd.DataFrame) -> str | None:
+    """The class whose accuracy differs most between the models; the first of several; None where none is known."""
+    known = by_change(table)
+    return known[0] if known and table["difference"].notna().any() else None
+
+
+def by_change(table: pd.DataFrame) -> list[str]:
+    """The classes by how much their accuracy differs between the models, largest first; unknown ones last."""
+    order = (-table["difference"].abs()).fillna(1).to_numpy().argsort(kind="stable")
+    return [str(name) for name in table["class_name"].iloc[order]]
 
 
 def worst_class(table: pd.DataFrame) -> str | None:

@@ -6,7 +6,7 @@ called: a page that shows stored results starts without torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,7 +38,9 @@ from tlx.results import (
     Thumbnails,
     TrainedModel,
     Transferability,
+    present_in_either,
 )
+from tlx.storage.derived import Call, derived
 from tlx.storage.memory import location, memoized
 
 STRONGEST = 6  # instances kept for each neuron
@@ -46,7 +48,7 @@ SHARD = 64  # instances whose conductance is computed and stored together; what 
 DRAWN = 32  # neurons whose feature images are; more saves little time and costs memory
 
 
-@memoized("data")
+@memoized("Reading the images of the {domain} domain", part="data")
 def images(case: Case, domain: str) -> DomainImages:
     """The labelled images of one domain, read or rendered, resized to the case's size (method 2)."""
     from tlx.images import domains
@@ -56,7 +58,7 @@ def images(case: Case, domain: str) -> DomainImages:
     return found
 
 
-@memoized("data")
+@memoized("Reading who is in the {domain} domain", part="data")
 def catalogue(case: Case, domain: str) -> DomainImages:
     """Who is in a domain (labels, classes, split, names) without its pixels, at hand long before `images`."""
     from tlx.images import domains
@@ -68,7 +70,15 @@ def catalogue(case: Case, domain: str) -> DomainImages:
     return found
 
 
-@memoized("models")
+def _needed_to_train(case: Case, model: str) -> Iterator[Call]:
+    """Nothing where there is a checkpoint; a target model starts from the source model."""
+    if not case.plan(model).checkpoint:
+        yield from ((images, (case, domain)) for domain in DOMAINS)
+        if model == "target":
+            yield trained, (case, "source")
+
+
+@memoized("Preparing the {model} model", part="models", of=_needed_to_train)
 def trained(case: Case, model: str) -> TrainedModel:
     """The source or target model: read from its checkpoint, or trained with its history (method 2)."""
     from tlx.training import loop
@@ -83,19 +93,19 @@ def trained(case: Case, model: str) -> TrainedModel:
     return _source_trained(case) if model == "source" else _trained_here(case, model, trained(case, "source"), model)
 
 
-@memoized("source")
+@memoized("Training the source model", part="source", of="images *domain")
 def _source_trained(case: Case) -> TrainedModel:
     """Once for all cases that differ in the target model alone, in its strategy for instance."""
     return _trained_here(case, "source", None, "source")
 
 
-@memoized("models")
+@memoized("Reading how the {model} model came to be", part="models", of="trained model")
 def notes(case: Case, model: str) -> tuple[str, ...]:
     """Sentences on how a model came to be, apart from its tensors, which pages do not read."""
     return trained(case, model).notes
 
 
-@memoized("models")
+@memoized("Training the control", part="models", of="images *domain")
 def scratch(case: Case) -> TrainedModel:
     """The control: the target model's training from random weights on the same target images."""
     return _trained_here(case, "target", None, "scratch")
@@ -116,7 +126,7 @@ def _trained_here(case: Case, model: str, start: TrainedModel | None, called: st
     return found
 
 
-@memoized()
+@memoized("Reading the network")
 def network(case: Case) -> Network:
     """The analysed layers and what joins them, as both models have them (method 1 and 4).
 
@@ -134,7 +144,7 @@ def network_of(case: Case, model: str) -> Network:
     return _own_network(case, model) if _two_networks(case) else network(case)
 
 
-@memoized()
+@memoized("Reading the {model} model's network")
 def _own_network(case: Case, model: str) -> Network:
     from tlx.networks import models
 
@@ -145,7 +155,7 @@ def _two_networks(case: Case) -> bool:
     return case.architecture_of("source") != case.architecture_of("target")
 
 
-@memoized("models")
+@memoized("Reading the accuracy histories", part="models", of="trained *model")
 def history(case: Case) -> pd.DataFrame:
     """Accuracy by model ("source", "target", and "scratch" where the control was run), domain, split and epoch.
 
@@ -156,7 +166,7 @@ def history(case: Case) -> pd.DataFrame:
     return pd.concat(parts).drop_duplicates(["model", "domain", "split", "epoch"]).reset_index(drop=True)
 
 
-@memoized("models")
+@memoized("Predicting the {domain} domain with the {model} model", part="models", of="trained model | images domain")
 def predictions(case: Case, model: str, domain: str) -> pd.DataFrame:
     """What a model says about every instance: columns instance, split, label, prediction (class names), confidence."""
     from tlx.analysis import activations
@@ -177,7 +187,7 @@ def _answers(case: Case, model: str, domain: str, probabilities: np.ndarray) -> 
     )
 
 
-@memoized("models")
+@memoized("Scoring the transfer", part="models", of="predictions *model target | history")
 def transferability(case: Case) -> Transferability:
     """Best target-model minus best source-model accuracy on target validation, with a paired interval (5.1)."""
     from tlx.analysis import statistics
@@ -190,6 +200,7 @@ def transferability(case: Case) -> Transferability:
     )
 
 
+@derived("Comparing the models class by class", of="predictions *model target")
 def class_table(case: Case) -> pd.DataFrame:
     """Per class on target validation: n, source_accuracy, target_accuracy, difference, misclassified_as (5.1).
 
@@ -204,6 +215,7 @@ def class_table(case: Case) -> pd.DataFrame:
     return table[table["class_name"].isin(classes(case))].reset_index(drop=True)
 
 
+@derived("Counting the {model} model's confusions", of="predictions model domain")
 def confusion(case: Case, model: str, domain: str = "target") -> pd.DataFrame:
     """(C, C) counts on a domain's validation split: rows true classes, columns what the model said."""
     from tlx.analysis import statistics
@@ -212,6 +224,7 @@ def confusion(case: Case, model: str, domain: str = "target") -> pd.DataFrame:
     return statistics.confusion(said, tuple(dict.fromkeys([*classes(case), *sorted(said["prediction"].unique())])))
 
 
+@derived("Predicting every instance", of="predictions *model *domain")
 def instances(case: Case) -> pd.DataFrame:
     """Every instance of both domains: domain, instance, name, split, label, the two models' predictions (5.2)."""
     from tlx.analysis import statistics
@@ -220,7 +233,7 @@ def instances(case: Case) -> pd.DataFrame:
     return statistics.instance_table(told, {domain: catalogue(case, domain).names for domain in DOMAINS})
 
 
-@memoized("data")
+@memoized("Making thumbnails of the {domain} domain", part="data", of="images domain")
 def thumbnails(case: Case, domain: str) -> Thumbnails:
     """Small pictures of all instances of a domain, for tooltips and galleries."""
     from tlx.images import thumbnails as stage
@@ -235,7 +248,7 @@ def load_model(case: Case, model: str):  # type: ignore[no-untyped-def]  # a tor
     return models.loaded(case, model, trained)
 
 
-@memoized()
+@memoized("Measuring conductance", of="trained model | images domain | network")
 def _conductance_shard(case: Case, model: str, domain: str, first: int, end: int) -> Conductance:
     from tlx.analysis import attribution
 
@@ -246,7 +259,9 @@ def _conductance_shard(case: Case, model: str, domain: str, first: int, end: int
     )
 
 
-@memoized()
+@memoized(
+    "Measuring the {model} model's conductance on the {domain} domain", of="trained model | images domain | network"
+)
 def conductance(case: Case, model: str, domain: str) -> Conductance:
     """Layer conductance of all analysed layers on all instances of a domain, in one pass (method 3)."""
     from tlx.analysis import attribution
@@ -262,7 +277,9 @@ def conductance(case: Case, model: str, domain: str) -> Conductance:
     return attribution.join(list(track(shards, label, total=len(bounds))))
 
 
-@memoized()
+@memoized(
+    "Measuring the {model} model's activations on the {domain} domain", of="trained model | images domain | network"
+)
 def activations(case: Case, model: str, domain: str) -> Activations:
     """Largest activation and its place, of every neuron on every instance of a domain."""
     from tlx.analysis import activations as stage
@@ -285,7 +302,7 @@ def responses(case: Case, model: str, domain: str) -> None:
     vectors.put(passed.vectors, case, model, domain)
 
 
-@memoized()
+@memoized("Finding what activates each neuron of the {model} model most", of="activations model domain")
 def strongest(case: Case, model: str, domain: str) -> Strongest:
     """The few instances of a domain that activate each neuron most (method 7)."""
     found = activations(case, model, domain)
@@ -293,13 +310,13 @@ def strongest(case: Case, model: str, domain: str) -> Strongest:
     return Strongest(best, np.take_along_axis(found.values, best, axis=0), found.layers, found.units)
 
 
-@memoized()
+@memoized("Reading the conductance of class {class_name}", of="conductance model target")
 def conductance_on(case: Case, model: str, class_name: str) -> OnClass:
     """Conductance on the target instances of one class: what pages show of it, a small part of the whole."""
     return _on_class(case, conductance(case, model, "target"), class_name)
 
 
-@memoized()
+@memoized("Reading the activations of class {class_name}", of="activations model target")
 def activation_on(case: Case, model: str, class_name: str) -> OnClass:
     """Largest activations on the target instances of one class."""
     return _on_class(case, activations(case, model, "target"), class_name)
@@ -312,7 +329,7 @@ def _on_class(case: Case, found: Conductance | Activations, class_name: str) -> 
 
 def classes(case: Case) -> tuple[str, ...]:
     """The classes that have instances in either domain, the target's first, matched by name (method 2)."""
-    return tuple(dict.fromkeys([*catalogue(case, "target").present, *catalogue(case, "source").present]))
+    return present_in_either({domain: catalogue(case, domain) for domain in DOMAINS})
 
 
 def instances_of(case: Case, domain: str, class_name: str) -> np.ndarray:
@@ -332,7 +349,9 @@ def _edges(case: Case, model: str, class_name: str, first: str, second: str) -> 
     )
 
 
-@memoized()
+@memoized(
+    "Finding the important neurons and edges of class {class_name}", of="conductance model target | images target"
+)
 def abstraction(case: Case, model: str, class_name: str) -> Abstraction:
     """Important neurons and edges of a model for a class, on the target instances of the class (5.3.1).
 
@@ -363,7 +382,7 @@ def _chosen(case: Case, class_name: str) -> np.ndarray:
     return chosen
 
 
-@memoized()
+@memoized("Comparing the neurons of class {class_name}", of="conductance *model target | abstraction *model class_name")
 def comparison(case: Case, class_name: str) -> Comparison:
     """Similarity, match and inherited edges of the two models for a class (5.3.2)."""
     from tlx.analysis import comparison as stage
@@ -378,7 +397,7 @@ def comparison(case: Case, class_name: str) -> Comparison:
     )
 
 
-@memoized()
+@memoized("Measuring the reuse of class {class_name}", of="abstraction *model class_name | comparison class_name")
 def reuse(case: Case, class_name: str) -> Reuse:
     """Same-index matches, rank agreement and inherited edges by depth, each beside chance (5.3.2)."""
     from tlx.analysis import reuse as stage
@@ -387,16 +406,20 @@ def reuse(case: Case, class_name: str) -> Reuse:
     return stage.reuse(network(case), comparison(case, class_name), both["source"], both["target"])
 
 
+def _each_reuse(case: Case) -> list[Call]:
+    return [(reuse, (case, name)) for name in catalogue(case, "target").present]
+
+
+@derived("Comparing all classes", of=_each_reuse)
 def reuse_by_class(case: Case) -> dict[str, Reuse]:
     """The same for every class that the target domain has instances of."""
     from tlx.progress import track
 
-    ours = catalogue(case, "target")
-    names = [name for name in ours.classes if len(ours.of_class(name))]
+    names = catalogue(case, "target").present
     return {name: reuse(case, name) for name in track(names, "reuse, class by class")}
 
 
-@memoized()
+@memoized("Measuring the kernel's response", of="trained model | images target | network")
 def kernel_response(case: Case, model: str, pair: Pair, edge: tuple[int, int], instance: int) -> KernelResponse:
     """An edge's kernel and what it alone answers to a target instance (5.3.3). Raises SelectionError without edges."""
     from tlx.analysis import kernels
@@ -417,7 +440,9 @@ def kernel_response(case: Case, model: str, pair: Pair, edge: tuple[int, int], i
     return kernels.response(load_model(case, model), structure.joins[pair], edge, units, ours, instance, case=case)
 
 
-@memoized()
+@memoized(
+    "Telling the domains of class {class_name} apart", of="abstraction model class_name | conductance model *domain"
+)
 def discriminability(case: Case, class_name: str, model: str = "target") -> Discriminability:
     """How well the class's important neurons tell the two domains apart (5.4.1, Algorithm 1)."""
     from tlx.analysis import discriminability as stage
@@ -437,6 +462,11 @@ def in_both_domains(case: Case, least: int = 2) -> tuple[str, ...]:
     return tuple(name for name in classes(case) if all(len(one.of_class(name)) >= least for one in found))
 
 
+def _each_discriminability(case: Case) -> list[Call]:
+    return [(discriminability, (case, name, model)) for name in in_both_domains(case) for model in MODELS]
+
+
+@derived("Measuring the domain gap of all classes", of=_each_discriminability)
 def discriminability_by_class(case: Case) -> dict[str, dict[str, Discriminability]]:
     """Class name -> model -> discriminability, for every class that can have one."""
     from tlx.progress import track
@@ -448,7 +478,7 @@ def discriminability_by_class(case: Case) -> dict[str, dict[str, Discriminabilit
     return found
 
 
-@memoized()
+@memoized("Embedding the instances under the {model} model", of="vectors model *domain layer")
 def embedding(
     case: Case, class_names: Sequence[str], model: str = "target", layer: str | None = None, seed: int = 0
 ) -> Embedding:
@@ -463,7 +493,11 @@ def embedding(
     return stage.embedding(ours, chosen, found, model=model, layer=layer, seed=seed)
 
 
-@memoized("models")
+@memoized(
+    "Measuring the {model} model's activations on the {domain} domain",
+    part="models",
+    of="trained model | images domain",
+)
 def vectors(case: Case, model: str, domain: str, layer: str | None = None) -> np.ndarray:
     """(N, D) activations of all instances of a domain, before the first fully connected layer by default (5.2)."""
     from tlx.analysis import activations as stage
@@ -471,7 +505,7 @@ def vectors(case: Case, model: str, domain: str, layer: str | None = None) -> np
     return stage.vectors(load_model(case, model), images(case, domain), case, layer)
 
 
-@memoized("models")
+@memoized("Finding the nearest instances", part="models", of="vectors model *domain layer")
 def neighbours(
     case: Case, domain: str, instance: int, model: str = "target", layer: str | None = None, count: int = 8
 ) -> pd.DataFrame:
@@ -490,7 +524,7 @@ def neighbours(
     return pd.DataFrame({"domain": there, "instance": nearest, "label": labels, "distance": distances})
 
 
-@memoized()
+@memoized("Measuring every layer on class {class_name}", of="conductance *model *domain")
 def domain_gap(case: Case, class_name: str) -> tuple[LayerGap, ...]:
     """How well each layer alone tells the domains apart, before transfer (source model) and after (target model)."""
     from tlx.analysis import discriminability as stage
@@ -509,6 +543,11 @@ def domain_gap(case: Case, class_name: str) -> tuple[LayerGap, ...]:
     )
 
 
+def _each_domain_gap(case: Case) -> list[Call]:
+    return [(domain_gap, (case, name)) for name in in_both_domains(case)]
+
+
+@derived("Measuring every layer on all classes", of=_each_domain_gap)
 def domain_gap_by_class(case: Case) -> dict[str, tuple[LayerGap, ...]]:
     """The same for every class with at least two instances in either domain."""
     from tlx.progress import track
@@ -516,7 +555,7 @@ def domain_gap_by_class(case: Case) -> dict[str, tuple[LayerGap, ...]]:
     return {name: domain_gap(case, name) for name in track(in_both_domains(case), "domain gap, class by class")}
 
 
-@memoized()
+@memoized("Silencing neurons", of="trained model | images *domain | activations model target")
 def silenced(case: Case, model: str, neurons: tuple[tuple[str, int], ...]) -> Silenced:
     """What silencing these neurons, (layer, index) each, does to the model's accuracy on validation instances."""
     from tlx.analysis import silencing
@@ -533,12 +572,17 @@ def silenced(case: Case, model: str, neurons: tuple[tuple[str, int], ...]) -> Si
     )
 
 
-@memoized()
+@memoized("Drawing what a neuron looks for", of="trained model | network")
 def feature_image(case: Case, model: str, layer: str, neuron: int) -> np.ndarray:
     """(H, W, 3) uint8: an input that activates the neuron strongly (activation maximisation, method 7)."""
     return _drawn(case, model, layer, [neuron])[neuron]
 
 
+def _each_image_of_a_layer(case: Case, model: str, layer: str, neurons: Sequence[int]) -> list[Call]:
+    return [(feature_image, (case, model, layer, neuron)) for neuron in neurons]
+
+
+@derived("Drawing what neurons look for", of=_each_image_of_a_layer)
 def feature_images(case: Case, model: str, layer: str, neurons: Sequence[int]) -> dict[int, np.ndarray]:
     """The same for several neurons of a layer: those not stored yet are drawn in batches."""
     missing = [neuron for neuron in neurons if not feature_image.is_stored(case, model, layer, neuron)]
@@ -554,14 +598,19 @@ def _drawn(case: Case, model: str, layer: str, neurons: list[int]) -> dict[int, 
     return stage.feature_images(load_model(case, model), network_of(case, model), layer, neurons, case=case)
 
 
+def _each_layer(case: Case, model: str, neurons: Sequence[tuple[str, int]]) -> list[Call]:
+    layers = dict.fromkeys(layer for layer, _ in neurons)
+    return [(feature_images, (case, model, layer, [n for at, n in neurons if at == layer])) for layer in layers]
+
+
+@derived("Drawing what neurons look for", of=_each_layer)
 def neuron_images(case: Case, model: str, neurons: Sequence[tuple[str, int]]) -> dict[tuple[str, int], np.ndarray]:
     """The same for neurons of several layers, (layer, index) each."""
-    layers = dict.fromkeys(layer for layer, _ in neurons)
-    found = {layer: feature_images(case, model, layer, [n for at, n in neurons if at == layer]) for layer in layers}
-    return {(layer, index): found[layer][index] for layer, index in neurons}
+    drawn = {layer: function(*rest, layer, few) for function, (*rest, layer, few) in _each_layer(case, model, neurons)}
+    return {(layer, index): drawn[layer][index] for layer, index in neurons}
 
 
-@memoized()
+@memoized("Finding what the neuron sees", of="activations model *domain | images *domain")
 def crops(case: Case, model: str, layer: str, neuron: int, count: int = 6) -> dict[str, list[Crop]]:
     """What activates a neuron most in each domain, cropped to the receptive field, strongest first (method 7)."""
     from tlx.analysis import crops as stage

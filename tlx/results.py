@@ -7,6 +7,7 @@ strings "source" and "target". A layer is named as `Network` lists it. Nothing h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,6 +48,41 @@ class DomainImages:
         if class_name not in self.classes:
             return np.empty(0, dtype=np.int64)
         return np.flatnonzero(self.labels == self.classes.index(class_name))
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """In a result's place: that there is none, and why (one sentence, see `EmptyError`)."""
+
+    why: str
+
+
+def present_in_either(domains: Mapping[str, DomainImages]) -> tuple[str, ...]:
+    """The classes that have instances in either domain, the target's first, matched by name (method 2)."""
+    return tuple(dict.fromkeys([*domains["target"].present, *domains["source"].present]))
+
+
+@dataclass(frozen=True)
+class NeuronRef:
+    """A neuron of one model: written `target:conv3:17`."""
+
+    model: str
+    layer: str
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.model}:{self.layer}:{self.index}"
+
+
+@dataclass(frozen=True)
+class InstanceRef:
+    """An instance of one domain: written `target:120`."""
+
+    domain: str
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.domain}:{self.index}"
 
 
 @dataclass(frozen=True)

@@ -1,41 +1,48 @@
 """What a result is expected to cost, in words, before anybody asks for it.
 
-A rough model, good to a factor of two or three: passes through the network times a measured time for one pass of one
-image, which grows with the image's area. Measured with the `compact_alexnet` at 32 px on two processor cores; AlexNet
-at 224 px takes 17 ms forward and back where this says 37.
+A rough model, good to a factor of two or three: what is missing of a result and of those it is made of, times measured
+seconds of each, which grow with the image's area. Measured with the `compact_alexnet` at 32 px on two processor cores;
+AlexNet at 224 px takes 17 ms forward and back where this says 37.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from tlx import pipeline
+from tlx import needs
 from tlx.app import jobs
-from tlx.cases import DOMAINS, MODELS, Case
-from tlx.results import DomainImages
+from tlx.app.job_queue import Key
+from tlx.cases import MODELS, Case
+from tlx.errors import UserError
+from tlx.needs import Need, answered, panel_of
+from tlx.results import DomainImages, Network
 
-FORWARD = 0.25e-3  # seconds for one image of 32 x 32 through the network
+BEGIN = 2.0  # seconds before anything is computed: torch is imported, a model is loaded
+FORWARD = 0.25e-3  # for one image of 32 x 32 through the network
 BACKWARD = 0.75e-3  # and forward and back again
 EDGES = 20e-3  # and to value all edges of one model on it
 FIT = 10e-6  # and to tell two domains apart, for one neuron and instance
+CLASSIFIER = 1.0  # and by the important neurons of a class
 RUNS = 12  # of a network to silence neurons: before, after, and ten times others
 REFERENCE = 32 * 32
 MOMENT = 15  # seconds a person may be made to wait without having asked
 
-R = TypeVar("R")
 
-
-def ask(what: str, label: str, function: Callable[..., R], case: Case, *args: Any) -> R | None:
+def ask(label: str, asked: Callable[..., Any], *args: Any) -> Any:
     """Computes at once what takes a moment; anything longer is offered as a button that says what it costs.
 
-    what: "score", "comparison" or "discriminability"; label: of the button and the progress bar.
+    label: of that button; asked, args: a panel of `needs` or a function of the pipeline, the case first.
     """
-    expected = seconds(case, what)
-    if expected <= MOMENT:
-        return jobs.result(label, function, case, *args)
-    return jobs.offered(label, words(expected), function, case, *args)
+    expected = seconds(asked, *args)
+    return jobs.result(asked, *args) if expected <= MOMENT else jobs.offered(label, words(expected), asked, *args)
+
+
+def offer(label: str, asked: Callable[..., Any], *args: Any) -> Any:
+    """Offers it as a button that says what it costs, however little that is."""
+    return jobs.offered(label, words(seconds(asked, *args)), asked, *args)
 
 
 def words(expected: float) -> str:
@@ -43,81 +50,60 @@ def words(expected: float) -> str:
     return f"about {jobs.duration(_rounded(expected))}"
 
 
-def of_reuse(case: Case) -> float:
-    """The expected seconds to compare the two models for every class; counts only what is missing."""
-    target = _domains(case)["target"]
-    images = sum(
-        len(target.of_class(name))
-        for name in target.classes
-        for model in MODELS
-        if not pipeline.abstraction.is_stored(case, model, name)
-    )
-    return seconds(case, "comparison") + images * EDGES * case.image_size**2 / REFERENCE
+def seconds(asked: Callable[..., Any], *args: Any) -> float:
+    """The expected time; counts only what is missing, each result once."""
+    missing: dict[Key, Need] = {}
+    with suppress(_MissingError, UserError):  # what a panel needs next may depend on what is not known yet
+        answered(panel_of(asked, *args), lambda wanted: _at_hand(wanted, missing))
+    network, domains = jobs.require(needs.frame, args[0])
+    return BEGIN + sum(_own(wanted, network, domains) for wanted in missing.values())
 
 
-def of_silencing(case: Case) -> float:
-    """The expected seconds to silence neurons: validation instances with them, without them, and without others."""
-    held_out = sum(int(found.validation.sum()) for found in _domains(case).values())
-    return 1.0 + RUNS * held_out * FORWARD * case.image_size**2 / REFERENCE
+class _MissingError(Exception):
+    """A panel needs what is not there."""
 
 
-def of_domain_gap(case: Case, class_name: str) -> float:
-    """The expected seconds to tell a class's domains apart by each layer of both models; counts what is missing."""
-    layers = jobs.require("Reading the network", pipeline.network, case).layers
-    rows = sum(len(found.of_class(class_name)) for found in _domains(case).values())
-    return seconds(case, "domain gap") + len(MODELS) * sum(min(layer.units, rows) * rows * FIT for layer in layers)
+def _at_hand(wanted: Need, missing: dict[Key, Need]) -> Any:
+    if not wanted.stored:
+        _add(wanted, missing)
+        raise _MissingError
+    return jobs.stored(wanted.function, *wanted.arguments)
 
 
-def of_domain_gaps(case: Case) -> float:
-    """The same for every class, of which the conductance is computed once."""
-    names = [name for name in pipeline.in_both_domains(case) if not pipeline.domain_gap.is_stored(case, name)]
-    passes = seconds(case, "domain gap")
-    return passes + sum(of_domain_gap(case, name) - passes for name in names)
+def _add(wanted: Need, missing: dict[Key, Need]) -> None:
+    key = jobs.key_of(wanted)
+    if key not in missing and not wanted.stored:
+        missing[key] = wanted
+        for part in wanted.made_of():
+            _add(part, missing)
 
 
-def of_discriminability(case: Case) -> float:
-    """The expected seconds to tell the domains apart by every class's important neurons, under both models."""
-    target, names = _domains(case)["target"], pipeline.in_both_domains(case)
-    images = sum(
-        len(target.of_class(name))
-        for name in names
-        for model in MODELS
-        if not pipeline.abstraction.is_stored(case, model, name)
-    )
-    return seconds(case, "domain gap") + images * EDGES * case.image_size**2 / REFERENCE + len(names)
-
-
-def seconds(case: Case, what: str) -> float:
-    """The expected time; counts only what is missing."""
-    counts = {domain: len(found) for domain, found in _domains(case).items()}
+def _own(wanted: Need, network: Network, domains: dict[str, DomainImages]) -> float:
+    """The seconds of a result alone, once everything it is made of is there; 0 for what takes no time to speak of."""
+    case: Case = wanted.arguments[0]
     area = case.image_size**2 / REFERENCE
-    total = 2.0 + _training(case, counts) * area
-    if what == "score":
-        missing = [model for model in MODELS if not pipeline.predictions.is_stored(case, model, "target")]
-        return total + len(missing) * counts["target"] * FORWARD * area
-    domains = ["target"] if what == "comparison" else list(DOMAINS)
-    models = ("target",) if what == "discriminability" else MODELS
-    passes = sum(
-        counts[domain] * case.n_steps
-        for model in models
-        for domain in domains
-        if not pipeline.conductance.is_stored(case, model, domain)
-    )
-    return total + passes * BACKWARD * area
+    match wanted.name, list(wanted.arguments[1:]):
+        case "trained", [model]:
+            return _epochs(case, model) * len(domains[model]) * BACKWARD * area
+        case (("predictions" | "activations" | "vectors"), [_, domain, *_]):
+            return len(domains[domain]) * FORWARD * area
+        case "conductance", [_, domain]:
+            return len(domains[domain]) * case.n_steps * BACKWARD * area
+        case "abstraction", [_, class_name]:
+            return len(domains["target"].of_class(class_name)) * EDGES * area
+        case "discriminability", _:
+            return CLASSIFIER
+        case "domain_gap", [class_name]:
+            rows = sum(len(listed.of_class(class_name)) for listed in domains.values())
+            return len(MODELS) * sum(min(layer.units, rows) * rows * FIT for layer in network.layers)
+        case "silenced", _:
+            return RUNS * sum(int(listed.validation.sum()) for listed in domains.values()) * FORWARD * area
+    return 0.0
 
 
-def _domains(case: Case) -> dict[str, DomainImages]:
-    return {domain: jobs.require("Reading the domains", pipeline.catalogue, case, domain) for domain in DOMAINS}
-
-
-def _training(case: Case, counts: dict[str, int]) -> float:
-    missing = [model for model in MODELS if not pipeline.trained.is_stored(case, model)]
-    epochs = {
-        model: case.plan(model).training.epochs
-        for model in missing
-        if not (case.plan(model).checkpoint and Path(case.plan(model).checkpoint).exists())
-    }
-    return sum(number * counts[model] * BACKWARD for model, number in epochs.items())
+def _epochs(case: Case, model: str) -> int:
+    plan = case.plan(model)
+    return 0 if plan.checkpoint and Path(plan.checkpoint).exists() else plan.training.epochs
 
 
 def _rounded(time: float) -> float:

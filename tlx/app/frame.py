@@ -18,7 +18,7 @@ from bokeh.models import LayoutDOM
 from bokeh.resources import INLINE
 
 import tlx
-from tlx import cases, pipeline
+from tlx import cases, findings, needs
 from tlx.app import jobs, navigation, selection
 from tlx.app.known_cases import known_cases
 from tlx.app.navigation import link as link  # a part of the frame that pages and panels use
@@ -27,6 +27,7 @@ from tlx.app.text import csv, escape, file_name, sentence
 from tlx.cases import Case
 from tlx.errors import UserError
 from tlx.figures.plain_text import plain
+from tlx.results import present_in_either
 from tlx.storage.incidents import recent
 
 ICON = "🔀"  # an emoji: a Material icon would be fetched from a font server
@@ -124,10 +125,8 @@ def _case(choice: Choice, first_run: bool) -> tuple[Case, Choice]:
 
 def _facts(case: Case) -> Facts:
     """What the case has to choose from; ends the page where that cannot be found out."""
-    label = f"Preparing the case {case.name}"
-    network = jobs.require(label, pipeline.network, case)
-    domains = {domain: jobs.require(label, pipeline.catalogue, case, domain) for domain in cases.DOMAINS}
-    classes = tuple(dict.fromkeys([*domains["target"].present, *domains["source"].present]))
+    network, domains = jobs.require(needs.frame, case)
+    classes = present_in_either(domains)
     if not classes or not network.layers:
         st.error(f"The case {escape(case.name)} has no {'class' if not classes else 'layer'} to look at.")
         st.stop()
@@ -140,12 +139,10 @@ def _facts(case: Case) -> Facts:
 def _most_changed(case: Case) -> str | None:
     """The class whose accuracy differs most between the models, if that is known already."""
     try:
-        table = jobs.stored(pipeline.class_table, case)
+        table = jobs.stored(needs.class_table, case)
     except UserError:
         return None
-    if table is None or table["difference"].isna().all():
-        return None
-    return str(table["class_name"].iloc[int(table["difference"].abs().fillna(-1).to_numpy().argmax())])
+    return None if table is None else findings.most_changed_class(table)
 
 
 def _sidebar(choice: Choice, facts: Facts, first_run: bool) -> None:

@@ -1,7 +1,8 @@
 """Long work for pages: a stored result is read at once, anything else becomes a job whose progress the page draws.
 
 A page asks with `require` (ends here until the result is there), `result` (None until then), `offered` (a button that
-says what it costs) or `stored` (only if it is at hand). All of them turn errors into sentences, `stored` excepted.
+says what it costs) or `stored` (only if it is at hand), each of a panel of `needs` or of one function of the pipeline.
+All of them turn errors into sentences, `stored` excepted.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import streamlit as st
 from streamlit.errors import StreamlitDuplicateElementKey
@@ -19,11 +20,9 @@ from tlx.app.job_queue import AbandonedError, Job, JobQueue, Key
 from tlx.app.text import escape, sentence
 from tlx.cases import Case
 from tlx.errors import EmptyError, UserError
+from tlx.needs import Need, answered, need, panel_of
 from tlx.storage.held import HELD
 from tlx.storage.memory import NotStoredError, reading_only
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 FORGIVEN = 60.0  # seconds after which who has not seen a failure finds the work begun anew
 PATIENCE = 0.4  # seconds a page waits before it shows a progress bar, so that quick work does not flicker
@@ -52,7 +51,7 @@ def forget_jobs() -> None:
     HELD.clear()
 
 
-def key_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Key:
+def key_of(wanted: Need) -> Key:
     """What makes two requests the same: the function's name, cases by fingerprint, and the other arguments."""
 
     def plain(value: Any) -> Any:
@@ -60,80 +59,92 @@ def key_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
             return value.fingerprint()
         return tuple(plain(part) for part in value) if isinstance(value, list | tuple) else value
 
-    named = tuple(sorted((name, plain(value)) for name, value in kwargs.items()))
-    return (f"{function.__module__}.{function.__qualname__}", *map(plain, args), named)
+    return (f"{wanted.function.__module__}.{wanted.function.__qualname__}", *map(plain, wanted.arguments))
 
 
-def stored(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
-    """The result if it is at hand (in memory or on disk), else None; computes nothing that takes long.
+def stored(asked: Callable[..., Any], *args: Any) -> Any:
+    """The result if all of it is at hand (in memory or on disk), else None; computes nothing that takes long.
 
     Raises UserError where the stored inputs already show that there is no result.
     """
-    key = key_of(function, args, kwargs)
-    held = HELD.get(key)
-    if held is not None:
-        result: R = held[0]
-        return result
     try:
-        with reading_only():
-            result = function(*args, **kwargs)
+        return answered(panel_of(asked, *args), _at_hand)
     except NotStoredError:
         return None
-    HELD.put(key, result)
-    return result
 
 
-def result(label: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
-    """The result, or None while it is computed (its progress is drawn here) or after it failed (why is said here).
-
-    label: what is being done, as a page says it: "Comparing the neurons of class 8" (plain text, escaped here).
-    """
+def result(asked: Callable[..., Any], *args: Any) -> Any:
+    """The result, or None while it is computed (its progress is drawn here) or after it failed (why is said here)."""
     try:
-        found = stored(function, *args, **kwargs)
+        return answered(panel_of(asked, *args), _asked_for)
+    except _WaitingError:
+        return None
     except UserError as error:
         _say(error)
         return None
-    if found is not None:
-        return found
-    key = key_of(function, args, kwargs)
-    _forgive(key)
-    job = queue().start(key, label, lambda: function(*args, **kwargs))
-    try:
-        failure = job.future.exception(timeout=PATIENCE)
-    except TimeoutError:
-        _watch(key)
-        return None
-    if failure is None:
-        return job.future.result()  # type: ignore[no-any-return]
-    if isinstance(failure, AbandonedError):
-        st.rerun()
-    _say_failure(key, label, failure)
-    return None
 
 
-def require(label: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def require(asked: Callable[..., Any], *args: Any) -> Any:
     """Like `result`, but the page ends here until the result is there."""
-    found = result(label, function, *args, **kwargs)
+    found = result(asked, *args)
     if found is None:
         st.stop()
     return found
 
 
-def offered(label: str, cost: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+def offered(label: str, cost: str, asked: Callable[..., Any], *args: Any) -> Any:
     """The result if it is at hand or being computed; else a button that computes it and says what it costs.
 
-    cost: the expected time in words, "about 20 s".
+    label: what the button promises (plain text, escaped here); cost: the expected time in words, "about 20 s".
     """
-    key = key_of(function, args, kwargs)
+    key = key_of(need(asked, *args))
     wanted = st.session_state.setdefault("tlx wanted", set())
     try:
-        at_hand = stored(function, *args, **kwargs) is not None
+        at_hand = stored(asked, *args) is not None
     except UserError:
         at_hand = True  # `result` says why there is none
     if at_hand or key in wanted or queue().job(key) is not None:
-        return result(label, function, *args, **kwargs)
+        return result(asked, *args)
     _button(f"{escape(label)} ({escape(cost)})", f"offer {key}", wanted.add, key)
     return None
+
+
+class _WaitingError(Exception):
+    """A need is being computed, or failed and was said."""
+
+
+def _at_hand(wanted: Need) -> Any:
+    key = key_of(wanted)
+    held = HELD.get(key)
+    if held is None:
+        with reading_only():
+            held = (wanted(),)
+        HELD.put(key, held[0])
+    return held[0]
+
+
+def _asked_for(wanted: Need) -> Any:
+    try:
+        return _at_hand(wanted)
+    except NotStoredError:
+        pass
+    key = key_of(wanted)
+    _forgive(key)
+    job = queue().start(key, wanted.label, wanted)
+    try:
+        failure = job.future.exception(timeout=PATIENCE)
+    except TimeoutError:
+        _watch(key)
+        raise _WaitingError from None
+    if failure is None:
+        return job.future.result()
+    if isinstance(failure, AbandonedError):
+        st.rerun()
+    _failures()[key] = job.ended
+    if isinstance(failure, EmptyError):
+        raise failure  # nothing to mend: the panel may have a use for it, and else it is said
+    _say_failure(key, wanted.label, failure)
+    raise _WaitingError
 
 
 def _say(error: UserError) -> None:
@@ -156,12 +167,8 @@ def _failures() -> dict[Key, float | None]:
 
 
 def _say_failure(key: Key, label: str, error: BaseException) -> None:
-    job = queue().job(key)
-    _failures()[key] = job.ended if job is not None else None
     if isinstance(error, UserError):
         _say(error)
-        if isinstance(error, EmptyError):
-            return
     else:
         st.error(f"{escape(label)} failed ({type(error).__name__}): a defect of tlx. The server's log says more.")
     _button("Try again", f"retry {key}", queue().forget, key)

@@ -20,12 +20,12 @@ from urllib.parse import quote, unquote
 
 import streamlit as st
 
+from tlx import defaults
 from tlx.app.text import escape
 from tlx.cases import DOMAINS, MODELS, Case
-from tlx.results import Network
+from tlx.results import InstanceRef, Network, NeuronRef
 
 PARAMETERS = ("case", "class", "layers", "neuron", "instance")
-DEFAULT_LAYERS = 3  # few enough to read the network view at a glance
 LONGEST = 4_000  # characters of one parameter; longer ones are no link of ours
 LAG = 1.0  # seconds in which the browser may still report the address it had before we changed it
 _CHOICE, _CHANGED, _MIRRORED, _NOTICES = "tlx choice", "tlx changed", "tlx mirrored", "tlx notices"
@@ -38,29 +38,6 @@ class _Mirrored:
     wanted: dict[str, str]
     before: dict[str, str]
     at: float
-
-
-@dataclass(frozen=True)
-class NeuronRef:
-    """A neuron of one model: written `target:conv3:17`."""
-
-    model: str
-    layer: str
-    index: int
-
-    def __str__(self) -> str:
-        return f"{self.model}:{self.layer}:{self.index}"
-
-
-@dataclass(frozen=True)
-class InstanceRef:
-    """An instance of one domain: written `target:120`."""
-
-    domain: str
-    index: int
-
-    def __str__(self) -> str:
-        return f"{self.domain}:{self.index}"
 
 
 @dataclass(frozen=True)
@@ -148,7 +125,7 @@ def settle(choice: Choice, facts: Facts) -> tuple[Choice, list[str]]:
         class_name = facts.first_class if facts.first_class in facts.classes else facts.classes[0]
     names = facts.network.names
     notices += [_dropped("layer", name, names) for name in choice.layers if name not in names][:3]
-    layers = tuple(name for name in names if name in choice.layers) or names[:DEFAULT_LAYERS]
+    layers = tuple(name for name in names if name in choice.layers) or names[: defaults.LAYERS]
     neuron, instance = choice.neuron, choice.instance
     if neuron is not None and not _has_neuron(neuron, facts.network):
         notices.append(f"This case has no neuron {escape(neuron, 80)}; it was left out.")

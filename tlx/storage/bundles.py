@@ -71,6 +71,9 @@ class Writer:
         """Adds that a result does not exist, and the sentence that says why."""
         self._results[key_of(function, arguments)] = [type(error).__name__, str(error)]
 
+    def holds(self, function: str, arguments: Mapping[str, Any]) -> bool:
+        return key_of(function, arguments) in self._results
+
     def __len__(self) -> int:
         return len(self._results)
 

@@ -14,21 +14,22 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib
 import inspect
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints
+from typing import Any, ParamSpec, TypeVar, get_type_hints
 
 import joblib
 from joblib.func_inspect import get_func_code
 
 from tlx.cases import Case
 from tlx.errors import EmptyError, SelectionError
+from tlx.results import Nothing
 from tlx.storage import bundles, inventory
+from tlx.storage.derived import Derived, Ingredients
 from tlx.storage.locks import one_at_a_time
 from tlx.storage.store import UnreadableError
 
@@ -60,26 +61,33 @@ def location() -> Path:
     return Path(os.environ.get("TLX_CACHE") or Path(__file__).parent.parent.parent / "cache") / f"v{CACHE_VERSION}"
 
 
-class Memoized(Generic[P, R]):
-    """A function that remembers; called like the plain one, whose first argument is the case."""
+class Memoized(Derived[P, R]):
+    """A function that remembers on the disk."""
 
-    def __init__(self, function: Callable[P, R], part: str) -> None:
-        functools.update_wrapper(self, function)
-        self._function = function
+    def __init__(self, function: Callable[P, R], part: str, doing: str, of: Ingredients) -> None:
+        super().__init__(function, doing, of)
         self._part = part
-        self._signature = inspect.signature(function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         key, case, rest = self._key(args, kwargs)
-        if (found := self._exported(case, rest)) is not None:
-            return found[0]
-        found = self._read(key, rest)
-        if found is None:
+        if (exported := self._exported(case, rest)) is not None:
+            return exported[0]
+        stored = self._read(key, rest)
+        if stored is None:
             if _reading_only.get():
                 raise NotStoredError(self._function.__qualname__)
-            found = self._settled(key, rest, lambda: self._function(*args, **kwargs))
+            stored = self._settled(key, rest, lambda: self._result(*args, **kwargs))
         inventory.note(location() / key, case.name)
-        return found[0]
+        if isinstance(stored[0], Nothing):
+            raise EmptyError(stored[0].why)
+        return stored[0]
+
+    def _result(self, *args: P.args, **kwargs: P.kwargs) -> R | Nothing:
+        """The function's; that there is nothing to answer with is an answer, too, and found out once."""
+        try:
+            return self._function(*args, **kwargs)
+        except EmptyError as error:
+            return Nothing(str(error))
 
     def put(self, result: R, *args: P.args, **kwargs: P.kwargs) -> None:
         """Stores what was computed elsewhere as the result of this call, unless it has one already."""
@@ -88,21 +96,17 @@ class Memoized(Generic[P, R]):
             self._settled(key, rest, lambda: result)
             inventory.note(location() / key, case.name)
 
-    def _read(self, key: str, rest: dict[str, Any]) -> tuple[R] | None:
+    def _read(self, key: str, rest: dict[str, Any]) -> tuple[R | Nothing] | None:
         """The stored result in a tuple of one; None where there is none that can be read."""
         try:
             return (self._store(key).call_and_shelve(key, _absent, **rest).get(),)
         except (_AbsentError, UnreadableError):
             return None
 
-    def _settled(self, key: str, rest: dict[str, Any], compute: Callable[[], R]) -> tuple[R]:
+    def _settled(self, key: str, rest: dict[str, Any], compute: Callable[[], R | Nothing]) -> tuple[R | Nothing]:
         """The same after computing and storing it, unless another thread or process has meanwhile."""
         with self._lock(key, rest):
             return self._read(key, rest) or (self._store(key).call(key, compute, **rest)[0],)
-
-    def __reduce__(self) -> tuple[Callable[[str, str], object], tuple[str, str]]:
-        """Sent to another process by name, as plain functions are."""
-        return _by_name, (self._function.__module__, self._function.__qualname__)
 
     def is_stored(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether the result is at hand, so that the call returns at once."""
@@ -112,10 +116,8 @@ class Memoized(Generic[P, R]):
         return not case.bundle and bool(self._store(key).check_call_in_cache(key, _absent, **rest))
 
     def _key(self, args: Any, kwargs: Any) -> tuple[str, Case, dict[str, Any]]:
-        bound = self._signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        case, *_ = bound.args
-        rest = dict(list(bound.arguments.items())[1:])
+        rest = dict(self._bound(args, kwargs))
+        case = rest.pop(next(iter(rest)))
         return case.fingerprint(self._part), case, rest
 
     def _exported(self, case: Case, rest: dict[str, Any]) -> tuple[R] | None:
@@ -138,8 +140,10 @@ class Memoized(Generic[P, R]):
         return get_type_hints(self._function)["return"]
 
     def export(self, writer: bundles.Writer, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Adds the result to a bundle, computed if it must be, or the sentence that says why there is none."""
+        """Adds the result to a bundle, once, computed if it must be, or the sentence that says why there is none."""
         _, _, rest = self._key(args, kwargs)
+        if writer.holds(self._name, rest):
+            return
         try:
             writer.add(self._name, rest, self(*args, **kwargs), self._hint)
         except (EmptyError, SelectionError) as error:
@@ -152,10 +156,6 @@ class Memoized(Generic[P, R]):
         name = f"{self._function.__module__}.{self._function.__qualname__}"
         digest = hashlib.sha256(repr((name, key, sorted(rest.items()))).encode()).hexdigest()[:24]
         return one_at_a_time(location() / "locks" / f"{digest}.lock")
-
-
-def _by_name(module: str, name: str) -> object:
-    return getattr(importlib.import_module(module), name)
 
 
 class _AbsentError(Exception):
@@ -186,6 +186,11 @@ def _keyed_signature(function: Callable[..., Any]) -> inspect.Signature:
     return inspect.Signature([*(inspect.Parameter(name, kind) for name in ("fingerprint", "compute")), *rest])
 
 
-def memoized(part: str = "analysis") -> Callable[[Callable[P, R]], Memoized[P, R]]:
-    """Decorates a pipeline function whose results depend on this part of its case (see `Case.fingerprint`)."""
-    return lambda function: Memoized(function, part)
+def memoized(
+    doing: str = "Computing", *, part: str = "analysis", of: Ingredients = ""
+) -> Callable[[Callable[P, R]], Memoized[P, R]]:
+    """Decorates a pipeline function whose results depend on this part of its case (see `Case.fingerprint`).
+
+    doing, of: see `Derived`.
+    """
+    return lambda function: Memoized(function, part, doing, of)

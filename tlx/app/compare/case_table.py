@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from tlx import pipeline
-from tlx.app import costs, jobs
+from tlx import needs, pipeline
+from tlx.app import costs
 from tlx.app.bokeh_view import Event
 from tlx.app.compare.summaries import Standing
 from tlx.app.navigation import link
@@ -79,18 +79,17 @@ def offers(one: Standing) -> None:
     """A button with its cost for each kind of result that the chosen case lacks."""
     case = one.case
     if one.score is None:
-        jobs.offered("Score the transfer", costs.words(costs.seconds(case, "score")), pipeline.transferability, case)
+        costs.offer("Score the transfer", needs.score, case)
     wanted = (
-        ("reuse", "Compare the neurons", pipeline.reuse_by_class, costs.of_reuse),
-        ("distance", "Measure the domain gap", pipeline.discriminability_by_class, costs.of_discriminability),
-        ("gap", "Measure the domain gap layer by layer", pipeline.domain_gap_by_class, costs.of_domain_gaps),
+        ("reuse", "Compare the neurons", pipeline.reuse_by_class),
+        ("distance", "Measure the domain gap", pipeline.discriminability_by_class),
+        ("gap", "Measure the domain gap layer by layer", pipeline.domain_gap_by_class),
     )
-    for name, label, function, expected in wanted:
+    for name, label, function in wanted:
         there, possible = one.stored.get(name, (0, 0))
-        if there < possible:
-            words = costs.words(expected(case))
-            if jobs.offered(f"{label}, {possible - there} more classes", words, function, case) is not None:
-                st.caption(f"{label}: {possible - there} classes have no such result.")
+        lacking = possible - there
+        if lacking and costs.offer(f"{label}, {lacking} more classes", function, case) is not None:
+            st.caption(f"{label}: {lacking} classes have no such result.")
     if one.score is not None and all(there == possible for there, possible in one.stored.values()):
         st.caption("Everything this page shows is computed for this case.")
 

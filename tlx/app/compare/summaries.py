@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from tlx import pipeline
+from tlx import needs, pipeline
 from tlx.app import jobs
-from tlx.cases import DOMAINS, MODELS, Case, Training
+from tlx.cases import MODELS, Case, Training
 from tlx.errors import UserError
 from tlx.results import LayerGap, Network, Reuse, Transferability
 
@@ -57,14 +57,14 @@ def standing(case: Case) -> Standing:
     """What is stored of a case class by class, without its score."""
     nothing = Standing(case, None, pd.DataFrame(columns=DEPTH), {}, {})
     try:
-        source, target = (jobs.stored(pipeline.catalogue, case, domain) for domain in DOMAINS)
-        network = jobs.stored(pipeline.network, case)
+        known = jobs.stored(needs.frame, case)
     except UserError:
         return nothing
-    if network is None or source is None or target is None:
+    if known is None:
         return nothing
-    ours, both = [name for name in target.classes if len(target.of_class(name))], pipeline.in_both_domains(case)
-    reused = _stored(pipeline.reuse, case, ours)
+    network, domains = known
+    of_target, both = domains["target"].present, pipeline.in_both_domains(case)
+    reused = _stored(pipeline.reuse, case, of_target)
     gaps = _stored(pipeline.domain_gap, case, both)
     told = {model: _stored(pipeline.discriminability, case, both, model) for model in MODELS}
     return Standing(
@@ -73,7 +73,7 @@ def standing(case: Case) -> Standing:
         pd.concat([reuse_by_depth(network, reused), gap_by_depth(network, gaps)], ignore_index=True),
         {model: float(np.mean([of.a_distance for of in found.values()])) for model, found in told.items() if found},
         {
-            "reuse": (len(reused), len(ours)),
+            "reuse": (len(reused), len(of_target)),
             "distance": (min(map(len, told.values())), len(both)),
             "gap": (len(gaps), len(both)),
         },
@@ -128,10 +128,10 @@ def strategy(case: Case) -> str:
 
 def _score(case: Case) -> tuple[Transferability | None, str]:
     try:
-        found = jobs.stored(pipeline.transferability, case)
+        score = jobs.stored(needs.score, case)
     except UserError as error:
         return None, str(error)
-    return found, "" if found else "not computed yet"
+    return score, "" if score else "not computed yet"
 
 
 def _stored(function: Any, case: Case, names: Sequence[str], *rest: str) -> dict[str, Any]:

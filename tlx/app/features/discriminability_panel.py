@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from tlx.app import gathered_instances
 from tlx.app.bokeh_view import bokeh_view
-from tlx.app.instances import scatter_controls
 from tlx.app.text import escape
 from tlx.cases import DOMAINS
 from tlx.figures.discriminability import biplot
@@ -90,8 +90,8 @@ def discriminability_plot(
         key="biplot",
         label=f"Instances of class {result.class_name} along the direction that tells the domains apart",
         select=("points",),
-        selected={"points": scatter_controls.indices_of(marks, scatter_controls.lasso())},
-        on_select=scatter_controls.take_points(marks),
+        selected={"points": gathered_instances.indices_of(marks, gathered_instances.lasso())},
+        on_select=gathered_instances.take_points(marks),
     )
     st.caption(_explained(result, active, agreement(result, coordinates)) if only else _WHOLE_SAID)
 

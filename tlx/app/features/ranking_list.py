@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from tlx import defaults
 from tlx.app.bokeh_view import Event, bokeh_view
-from tlx.app.selection import NeuronRef, choose
+from tlx.app.selection import choose
 from tlx.figures.ranking import ranking
 from tlx.figures.ranking_layout import hit
-from tlx.results import Discriminability
+from tlx.results import Discriminability, NeuronRef
 
-ROWS = 8  # on a page of the list
-TICKED = 5  # at first, as in the paper
 _ORDERS = {"most domain-specific first": False, "most domain-invariant first": True}
 
 
@@ -50,7 +49,7 @@ def ticks(rows: pd.DataFrame, about: str) -> list[int]:
     """The ticked columns: the first five rows until somebody changes them; the multiselect is the keyboard's way."""
     key = f"features ticks {about}"
     kept = st.session_state.setdefault("features ticked", {})
-    kept.setdefault(about, [int(column) for column in rows["column"].head(TICKED)])
+    kept.setdefault(about, [int(column) for column in rows["column"].head(defaults.TICKED)])
     names = {
         int(column): f"#{place} {title.partition(':')[0]} · {neuron}"
         for column, place, title, neuron in zip(
@@ -75,29 +74,30 @@ def ticks(rows: pd.DataFrame, about: str) -> list[int]:
 
 def page_of(rows: pd.DataFrame, about: str) -> pd.DataFrame:
     """One page of the rows, and the control that turns the pages."""
-    pages = -(-len(rows) // ROWS)
+    pages = -(-len(rows) // defaults.ROWS)
     at = 1
     if pages > 1:
         at = st.pagination(pages, key=f"features page {about}", persist_state="session")
-    return rows.iloc[(at - 1) * ROWS : at * ROWS]
+    return rows.iloc[(at - 1) * defaults.ROWS : at * defaults.ROWS]
 
 
 def ranking_list(
     rows: pd.DataFrame,
     result: Discriminability,
-    images: Mapping[tuple[str, int], np.ndarray],
+    looks: Mapping[NeuronRef, np.ndarray],
     *,
     active: list[int],
     about: str,
     chosen: tuple[str, int] | None,
 ) -> None:
     """Draws one page of rows; a tap on a box ticks or unticks it, a tap elsewhere in a row chooses the neuron."""
+    images = {(neuron.layer, neuron.index): image for neuron, image in looks.items()}
     bokeh_view(
         ranking(rows, result, images, active=active, chosen=chosen),
         key="ranking",
         label=f"Feature ranking list, {len(rows)} neurons; the multiselect above and the selectbox below do the same",
         on_tap=taker(rows, result.model, about),
-        layout=f"{about} {len(rows)} {len(images)}",
+        layout=f"{about} {len(rows)} {len(looks)}",
     )
 
 
@@ -140,9 +140,11 @@ def neuron_picker(table: pd.DataFrame, model: str, chosen: NeuronRef | None) -> 
     return NeuronRef(model, layer, index)
 
 
-def neurons_of(rows: pd.DataFrame) -> tuple[tuple[str, int], ...]:
-    """(layer, index) of the rows' neurons."""
-    return tuple((str(layer), int(index)) for layer, index in zip(rows["layer"], rows["neuron"], strict=True))
+def neurons_of(rows: pd.DataFrame, model: str) -> list[NeuronRef]:
+    """The rows' neurons."""
+    return [
+        NeuronRef(model, str(layer), int(index)) for layer, index in zip(rows["layer"], rows["neuron"], strict=True)
+    ]
 
 
 def chosen_in(neuron: NeuronRef | None, model: str) -> tuple[str, int] | None:

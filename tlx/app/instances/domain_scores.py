@@ -8,15 +8,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from tlx import defaults
 from tlx.app import frame
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
-from tlx.app.selection import InstanceRef
 from tlx.app.text import escape
 from tlx.figures.domain_score import domain_score
-from tlx.results import Discriminability
+from tlx.results import Discriminability, InstanceRef
 
-_ROW = 2  # histograms beside each other
+_ROW = defaults.HISTOGRAMS  # beside each other
 
 
 def panels(chosen: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from tlx.app.instances.scatter_controls import Pair, gather
+from tlx.app.gathered_instances import Pair, gather
 from tlx.app.layout import beside
 from tlx.cases import DOMAINS
 

@@ -12,17 +12,17 @@ from bokeh.models import Div, LayoutDOM
 from bokeh.plotting import figure
 from streamlit.delta_generator import DeltaGenerator
 
-from tlx import pipeline
+from tlx import needs, pipeline
 from tlx.app import jobs
 from tlx.app.bokeh_view import Event
 from tlx.app.network.weight_panel import choose_edge
-from tlx.app.selection import NeuronRef, choose
+from tlx.app.selection import choose
 from tlx.cases import Case
 from tlx.figures.zigzag import legend
 from tlx.figures.zigzag.layout import CellHit, EdgeHit, Layout, NeuronHit, locate
 from tlx.figures.zigzag.subject import ORDERS, USUAL, Options, Subject
 from tlx.figures.zigzag.weights import woven
-from tlx.results import Reuse
+from tlx.results import NeuronRef, Reuse
 
 _SECOND = "network second class"
 SIZES = (4, 8, USUAL, 48, 96)
@@ -117,8 +117,8 @@ def known_reuse(case: Case, ours: Reuse, second: Reuse | None) -> dict[str, Reus
 
 def _others(case: Case, class_name: str) -> list[str]:
     """The other classes that the target domain has instances of."""
-    names = [name for name in pipeline.classes(case) if name != class_name]
-    return [name for name in names if len(pipeline.instances_of(case, "target", name))]
+    _, domains = jobs.require(needs.frame, case)
+    return [name for name in domains["target"].present if name != class_name]
 
 
 def halves() -> tuple[DeltaGenerator, DeltaGenerator]:

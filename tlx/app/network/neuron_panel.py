@@ -8,23 +8,23 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from tlx import defaults
 from tlx.app import frame, pictures
 from tlx.app.feature_strip import crop_row
-from tlx.app.selection import Choice, NeuronRef, Selection, choose
+from tlx.app.selection import Choice, Selection, choose
 from tlx.figures.conductance import Distribution
 from tlx.figures.pictures import Pictures
 from tlx.figures.zigzag.layout import OTHER_MODEL
 from tlx.figures.zigzag.subject import Subject
-from tlx.results import Crop, Layer, OnClass, Strongest
+from tlx.results import Crop, Layer, NeuronRef, OnClass, Strongest
 
-SIMILAR = 5
 _TILE = 64  # of their pictures, in CSS pixels: one row of them in half a page
 _KEY = "network neuron"
 
 
 def picker(subject: Subject, layers: tuple[str, ...], chosen: NeuronRef | None) -> NeuronRef:
     """The keyboard's way to a neuron, and the one chosen: by default the most important of the first layer shown."""
-    neuron = chosen or default(subject, layers)
+    neuron = chosen or defaults.neuron(subject, layers)
     names = subject.network.names
     keys = [f"{_KEY} {name}" for name in ("model", "layer", "index")]
     for key, value in zip(keys, (neuron.model, neuron.layer, neuron.index), strict=True):
@@ -40,12 +40,6 @@ def picker(subject: Subject, layers: tuple[str, ...], chosen: NeuronRef | None) 
     units = subject.network.layer(neuron.layer).count(neuron.model)
     index.number_input("Neuron", 0, units - 1, step=1, key=keys[2], on_change=take)
     return neuron
-
-
-def default(subject: Subject, layers: tuple[str, ...]) -> NeuronRef:
-    """The most important target neuron of the first layer shown."""
-    important = subject.target.important[layers[0]]
-    return NeuronRef("target", layers[0], int(important[0]) if len(important) else 0)
 
 
 def facts(subject: Subject, neuron: NeuronRef) -> str:
@@ -68,36 +62,24 @@ def ordinal(number: int) -> str:
     return f"{number:,}{ending}"
 
 
-def similar(subject: Subject, neuron: NeuronRef) -> list[tuple[int, float]]:
-    """The most similar neurons of the other model with their similarities, best first; none for an inactive one."""
-    matrix = subject.comparison.similarity[neuron.layer]
-    values = np.asarray(matrix[neuron.index] if neuron.model == "source" else matrix[:, neuron.index])
-    order = np.argsort(-np.where(np.isnan(values), -np.inf, values), kind="stable")[:SIMILAR]
-    return [(int(at), float(values[at])) for at in order if not np.isnan(values[at])]
+def images(neuron: NeuronRef, like: list[tuple[int, float]], looks: Mapping[NeuronRef, np.ndarray]) -> None:
+    """Its feature image, larger, beside those of the most similar neurons of the other model, each a button to it.
 
-
-def wanted(neuron: NeuronRef, like: list[tuple[int, float]]) -> list[tuple[str, str, tuple[int, ...]]]:
-    """What to draw: (model, layer, neurons) of the neuron itself and of the similar ones in the other model."""
-    there = OTHER_MODEL[neuron.model]
-    return [(neuron.model, neuron.layer, (neuron.index,)), (there, neuron.layer, tuple(index for index, _ in like))]
-
-
-def images(neuron: NeuronRef, like: list[tuple[int, float]], drawn: Sequence[Mapping[int, np.ndarray] | None]) -> None:
-    """Its feature image, larger, beside those of the most similar neurons of the other model, each a button to it."""
-    own, theirs = drawn
-    large, *small = st.columns([2, *[1] * SIMILAR], vertical_alignment="bottom", gap="small")
-    if own is not None:
-        large.image(own[neuron.index], caption=f"#{neuron.index}, {neuron.model}", width="stretch")
+    looks: the feature images that are drawn already.
+    """
+    large, *small = st.columns([2, *[1] * defaults.SIMILAR], vertical_alignment="bottom", gap="small")
+    if neuron in looks:
+        large.image(looks[neuron], caption=f"#{neuron.index}, {neuron.model}", width="stretch")
     there = OTHER_MODEL[neuron.model]
     for column, (index, similarity) in zip(small, like, strict=False):
-        if theirs is not None:
-            column.image(theirs[index], width="stretch")
+        if (other := NeuronRef(there, neuron.layer, index)) in looks:
+            column.image(looks[other], width="stretch")
         column.button(
             f"#{index}",
             key=f"{_KEY} like {index}",
             help=f"Similarity {similarity:.3f}. Look at this neuron of the {there} model.",
             on_click=choose,
-            kwargs={"neuron": NeuronRef(there, neuron.layer, index)},
+            kwargs={"neuron": other},
             type="tertiary",
             width="stretch",
         )

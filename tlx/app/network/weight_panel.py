@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
 import streamlit as st
 
+from tlx import defaults
 from tlx.app.bokeh_view import bokeh_view
-from tlx.app.selection import InstanceRef, choose
+from tlx.app.selection import choose
 from tlx.figures.maps import signed_map
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Subject
-from tlx.results import KernelResponse, OnClass, Pair
+from tlx.results import InstanceRef, KernelResponse, NeuronRef, OnClass, Pair
 
 _KEY = "network edge"
 
@@ -34,7 +35,7 @@ def framed(subject: Subject) -> tuple[EdgeHit, ...]:
     edge = chosen(subject)
     if edge is None:
         return ()
-    twin = counterpart(subject, edge) if edge.model == "target" else None
+    twin = defaults.counterpart(subject, edge) if edge.model == "target" else None
     return (edge,) if twin is None else (edge, twin)
 
 
@@ -46,7 +47,7 @@ def picker(subject: Subject, layers: tuple[str, ...]) -> EdgeHit | None:
         return None
     edge = chosen(subject)
     if edge is None or edge.pair not in pairs:
-        edge = strongest(subject, pairs[0])
+        edge = defaults.strongest_edge(subject, pairs[0])
     model, pair, first, second = st.columns([3, 4, 3, 3])
     keys = [f"{_KEY} {name}" for name in ("model", "pair", "first", "second")]
     for key, value in zip(keys, (edge.model, edge.pair, edge.first, edge.second), strict=True):
@@ -75,28 +76,11 @@ def _exists(subject: Subject, edge: EdgeHit) -> bool:
     return bool(edge.first < units[0] and edge.second < units[1])
 
 
-def strongest(subject: Subject, pair: Pair) -> EdgeHit:
-    """The most important target edge between important neurons, or the most important of all."""
-    important = subject.target.edges[pair].important
-    ends = (subject.target.important[layer] for layer in pair)
-    inside = np.logical_and(*(np.isin(important[:, at], neurons) for at, neurons in enumerate(ends)))
-    rows = important[inside] if inside.any() else important
-    first, second = rows[0] if len(rows) else (0, 0)
-    return EdgeHit("target", pair, int(first), int(second))
-
-
-def counterpart(subject: Subject, edge: EdgeHit) -> EdgeHit | None:
-    """The source edge between the neurons most similar to a target edge's ends; None where a match is undefined."""
-    match = subject.comparison.match
-    first, second = int(match[edge.pair[0]][edge.first]), int(match[edge.pair[1]][edge.second])
-    return None if min(first, second) < 0 else EdgeHit("source", edge.pair, first, second)
-
-
 def facts(subject: Subject, edge: EdgeHit) -> str:
     """The edge's numbers in both models, and what became of it, as Markdown."""
     lines = [_numbers(subject, edge)]
     if edge.model == "target":
-        twin = counterpart(subject, edge)
+        twin = defaults.counterpart(subject, edge)
         if twin is None:
             lines.append("No source counterpart: one of its neurons is inactive, so its match is undefined.")
         else:
@@ -126,30 +110,21 @@ def _verdict(here: bool, there: bool) -> str:
     return "So it is **inherited**." if there else "That one is not important, so this edge is **not inherited**."
 
 
-def ends(subject: Subject, edge: EdgeHit) -> list[tuple[str, str, int]]:
-    """The neurons (model, layer, index) to look at: the edge's two, and those of a target edge's source counterpart."""
-    twin = counterpart(subject, edge) if edge.model == "target" else None
-    both = [edge] if twin is None else [edge, twin]
-    return [(one.model, *end) for one in both for end in zip(one.pair, (one.first, one.second), strict=True)]
-
-
-def images(
-    subject: Subject, neurons: list[tuple[str, str, int]], drawn: Sequence[Mapping[int, np.ndarray] | None]
-) -> None:
+def images(subject: Subject, neurons: list[NeuronRef], looks: Mapping[NeuronRef, np.ndarray]) -> None:
     """What these neurons look for, side by side, as far as it is drawn already."""
-    for column, (model, layer, index), found in zip(st.columns(4, gap="small"), neurons, drawn, strict=False):
-        if found is not None:
-            caption = f"#{index}, {model}, layer {subject.network.layer(layer).index}"
-            column.image(found[index], caption=caption, width="stretch")
+    for column, neuron in zip(st.columns(4, gap="small"), neurons, strict=False):
+        if neuron in looks:
+            layer = subject.network.layer(neuron.layer).index
+            column.image(looks[neuron], caption=f"#{neuron.index}, {neuron.model}, layer {layer}", width="stretch")
 
 
-def instance_picker(activations: OnClass, edge: EdgeHit, chosen_one: InstanceRef | None) -> int:
-    """The target instance the kernel answers to: of the class, most active first neuron first."""
+def instance_picker(activations: OnClass, edge: EdgeHit, chosen_one: InstanceRef | None) -> None:
+    """Asks for the target instance the kernel answers to: of the class, most active first neuron first."""
     active = activations.of(edge.pair[0], edge.first)
     order = np.argsort(-active, kind="stable")
-    told = dict(zip(activations.instances[order].tolist(), active[order].tolist(), strict=True))
-    choices = list(told)
-    instance = instance_for(activations, edge, chosen_one)
+    activity = dict(zip(activations.instances[order].tolist(), active[order].tolist(), strict=True))
+    choices = list(activity)
+    instance = defaults.instance(activations, edge, chosen_one)
     if instance not in choices:
         choices.insert(0, instance)
     key = f"{_KEY} instance"
@@ -158,32 +133,22 @@ def instance_picker(activations: OnClass, edge: EdgeHit, chosen_one: InstanceRef
         "Its kernel's response on target instance",
         choices,
         key=key,
-        format_func=lambda at: f"{at} ({_activity(edge, told.get(at))})",
+        format_func=lambda at: f"{at} ({_activity(edge, activity.get(at))})",
         on_change=lambda: choose(instance=InstanceRef("target", int(st.session_state[key]))),
     )
-    return instance
 
 
 def _activity(edge: EdgeHit, value: float | None) -> str:
     return "of another class" if value is None else f"#{edge.first} is active with {value:.3g}"
 
 
-def instance_for(activations: OnClass, edge: EdgeHit, chosen: InstanceRef | None) -> int:
-    """The chosen target instance, or of these the one on which the edge's first neuron is most active."""
-    if chosen is not None and chosen.domain == "target":
-        return chosen.index
-    return int(activations.instances[activations.of(edge.pair[0], edge.first).argmax()])
-
-
-def draw(found: KernelResponse | None, edge: EdgeHit, instance: int) -> None:
-    """Kernel, entering map and response, side by side, as soon as they are measured."""
-    if found is None:
-        return
-    maps = ((found.kernel, "kernel"), (found.entering, f"map of #{edge.first}"), (found.response, "response"))
+def draw(instance: int, response: KernelResponse, edge: EdgeHit) -> None:
+    """Kernel, entering map and response, side by side."""
+    maps = (response.kernel, "kernel"), (response.entering, f"map of #{edge.first}"), (response.response, "response")
     for column, (values, title) in zip(st.columns(3), maps, strict=True):
         with column:
             bokeh_view(signed_map(values, title), key=f"{_KEY} {title.split()[0]}", label=f"{title} as an image")
     st.caption(
         f"Left: the weights. Middle: what enters from #{edge.first} on target instance {instance}. Right: what this "
-        f"kernel alone answers; its value there is {found.value:.3g}."
+        f"kernel alone answers; its value there is {response.value:.3g}."
     )

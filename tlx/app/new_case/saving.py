@@ -14,6 +14,7 @@ import streamlit as st
 
 from tlx.app.known_cases import add, case_files, known_cases
 from tlx.errors import CaseError
+from tlx.storage.derived import derived
 
 
 def refused() -> str:
@@ -65,6 +66,7 @@ class Checked:
     fatal: tuple[str, ...]
 
 
+@derived("Checking the case")
 def check(text: str, path: str, attempt: int) -> Checked:
     """What `python -m tlx check` would say of this text, were it the file at `path`; the text is not kept there.
 

@@ -1,18 +1,17 @@
-"""The parts of the start page: cases as cards, the facts of one, and findings that lead to their views."""
+"""Cards of the start page: cases to choose, and findings that lead to their views."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from tlx import pipeline
-from tlx.app import jobs
 from tlx.app.known_cases import known_cases, waiting_cases
 from tlx.app.layout import beside
 from tlx.app.navigation import link
-from tlx.app.selection import Choice, NeuronRef, Selection, choose
+from tlx.app.selection import Choice, Selection, choose
 from tlx.app.text import escape
-from tlx.cases import DOMAINS, MODELS, Case
+from tlx.cases import Case
 from tlx.findings import Finding
+from tlx.results import NeuronRef
 
 CARDS = 6  # of cases at most; the sidebar's list has the others
 
@@ -49,47 +48,6 @@ def _cards(known: dict[str, Case], chosen: Case) -> None:
                 on_click=choose,
                 kwargs={"case": case.name},
             )
-
-
-def facts(case: Case) -> None:
-    """Images and classes per domain, the architecture with its parameters, the analysed layers."""
-    network = jobs.require("Reading the network", pipeline.network, case)
-    *places, of_network, of_layers = beside([3, 3, 3.6, 2.4], name="facts", least=170)
-    for domain, place in zip(DOMAINS, places, strict=True):
-        listed = jobs.require("Reading the domains", pipeline.catalogue, case, domain)
-        held_out = int(listed.validation.sum())
-        place.metric(
-            f"{domain.capitalize()} images: {escape(case.domain(domain).title)}",
-            f"{len(listed):,}",
-            f"{len(listed.classes)} classes, {held_out:,} for validation",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-        )
-        for said in listed.skipped:
-            st.caption(escape(said))
-    names = dict.fromkeys(case.architecture_of(model).rpartition(":")[2].replace("_", " ") for model in MODELS)
-    of_network.metric(
-        f"Network: {escape(' → '.join(names))}",
-        f"{network.parameters:,}",
-        "parameters",
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-    )
-    of_layers.metric(
-        "Analysed layers",
-        len(network.layers),
-        f"{sum(layer.units for layer in network.layers):,} neurons",
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-    )
-    for model in MODELS:  # a model that is not yet here is no reason to train it now
-        here = pipeline.notes.is_stored(case, model) or pipeline.trained.is_stored(case, model)
-        notes = jobs.result("Reading the models", pipeline.notes, case, model) if here else None
-        for said in notes or ():
-            st.caption(f"{model.capitalize()} model: {escape(said, 600)}.")
 
 
 def finding(found: Finding | None, selection: Selection, nothing: str) -> None:

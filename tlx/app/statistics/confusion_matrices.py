@@ -21,7 +21,7 @@ def confusion_matrices(case: Case, class_name: str) -> None:
     st.caption("Darkness is the share of a row, from 0 to 1 in both matrices. Tap a row to choose its class.")
     for model, column in zip(MODELS, beside(2, name="confusion"), strict=True):
         with column:
-            counts = jobs.result(f"Counting the {model} model's confusions", pipeline.confusion, case, model)
+            counts = jobs.result(pipeline.confusion, case, model)
             if counts is None:
                 continue
             drawn = confusion(counts, model=model, chosen=class_name)

@@ -1,14 +1,33 @@
-"""Run by itself: opens every page on the cases of $TLX_CASES (or on digits) while heavy packages cannot be imported.
+"""Every page in a process that cannot import torch and its like: what it says, and whether it asked for them.
 
-Prints, as JSON, what each page said and which of the packages were asked for all the same.
+Run by itself it opens the pages on a case of $TLX_CASES (or on digits) for the classes named, and prints JSON.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 HEAVY = {"torch", "torchvision", "sklearn", "scipy", "matplotlib", "captum"}
+
+
+TESTS = Path(__file__).parent
+
+
+def seen(case: str, *classes: str, **environment: str) -> dict[str, Any]:
+    """What every page says of these classes, with these environment variables."""
+    command = [sys.executable, "-W", "ignore", __file__, case, *classes]
+    paths = {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+    done = subprocess.run(
+        command, cwd=TESTS.parent, env=os.environ | environment | paths, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
 
 
 class Refusing:

@@ -1,0 +1,71 @@
+"""What a result is said to cost: what is missing of it, each part once, at measured seconds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import fakes
+import pytest
+import toy_results
+
+from tlx import needs, pipeline
+from tlx.app import costs, jobs
+from tlx.casefiles import builtin
+from tlx.cases import Case, ModelPlan, Training
+
+PLAN = ModelPlan(training=Training(epochs=20))
+EPOCHS = 20 * (10 + 6) * costs.BACKWARD  # over 10 source and 6 target images
+PASSES = 2 * 6 * 16 * costs.BACKWARD  # the target images through both models, 16 steps each
+EDGES = 2 * 3 * costs.EDGES  # of both models on the three target cats
+
+
+@pytest.fixture
+def case(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Case:
+    """Nothing is trained and nothing is stored; only who is in the domains is known, and the network."""
+    monkeypatch.setenv("TLX_CACHE", str(tmp_path))
+    jobs.forget_jobs()
+    fakes.install(monkeypatch, {"network": toy_results.network, "catalogue": toy_results.catalogue})
+    return replace(builtin.cases()["digits"], source_model=PLAN, target_model=PLAN, image_size=32, n_steps=16)
+
+
+def test_the_score_costs_the_training_and_a_pass_through_both_models(case: Case) -> None:
+    assert costs.seconds(needs.score, case) == pytest.approx(costs.BEGIN + EPOCHS + 2 * 6 * costs.FORWARD)
+
+
+def test_a_comparison_costs_conductance_and_edges_of_both_models(case: Case) -> None:
+    expected = costs.BEGIN + EPOCHS + PASSES + EDGES
+    assert costs.seconds(needs.rewiring, case, "cat") == pytest.approx(expected)
+    assert costs.seconds(pipeline.comparison, case, "cat") == pytest.approx(expected)
+
+
+def test_the_seconds_grow_with_the_area_of_the_images(case: Case) -> None:
+    larger = costs.seconds(needs.rewiring, replace(case, image_size=64), "cat")
+    assert larger == pytest.approx(costs.BEGIN + 4 * (EPOCHS + PASSES + EDGES))
+
+
+def test_what_many_results_are_made_of_counts_once(case: Case) -> None:
+    """Reuse of both classes: the conductance is measured once, the edges are valued for either class."""
+    expected = costs.BEGIN + EPOCHS + PASSES + 2 * EDGES
+    assert costs.seconds(pipeline.reuse_by_class, case) == pytest.approx(expected)
+
+
+def test_what_is_stored_costs_nothing(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where both models are there, and then where the comparison is."""
+    fakes.install(monkeypatch, {"trained": lambda *_: None})
+    assert costs.seconds(needs.rewiring, case, "cat") == pytest.approx(costs.BEGIN + PASSES + EDGES)
+    fakes.install(monkeypatch, {"comparison": lambda *_: None})
+    assert costs.seconds(needs.rewiring, case, "cat") == costs.BEGIN
+
+
+def test_silencing_and_the_domain_gap_are_counted_by_what_they_pass(case: Case, monkeypatch) -> None:
+    """Twelve runs over 4 held-out images; and 4 neurons of 4 layers of both models on the 8 cats."""
+    fakes.install(monkeypatch, {name: lambda *_: None for name in ("trained", "activations", "images", "conductance")})
+    assert costs.seconds(pipeline.silenced, case, "target", ()) == costs.BEGIN + 12 * 4 * costs.FORWARD
+    assert costs.seconds(pipeline.domain_gap, case, "cat") == pytest.approx(costs.BEGIN + 2 * 4 * 4 * 8 * costs.FIT)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(2.2, "about 2 s"), (41, "about 40 s"), (130, "about 2 min"), (5000, "about 1 h 20 min")]
+)
+def test_no_more_is_promised_than_can_be_kept(seconds: float, said: str) -> None:
+    assert costs.words(seconds) == said

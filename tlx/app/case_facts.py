@@ -1,0 +1,53 @@
+"""The facts of a case in numbers: images and classes of both domains, the network, its analysed layers."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tlx import needs, pipeline
+from tlx.app import jobs
+from tlx.app.layout import beside
+from tlx.app.text import escape
+from tlx.cases import DOMAINS, MODELS, Case
+from tlx.needs import need
+
+
+def case_facts(case: Case) -> None:
+    """Images and classes per domain, the architecture with its parameters, the analysed layers."""
+    network, domains = jobs.require(needs.frame, case)
+    *places, of_network, of_layers = beside([3, 3, 3.6, 2.4], name="facts", least=170)
+    for domain, place in zip(DOMAINS, places, strict=True):
+        listed = domains[domain]
+        held_out = int(listed.validation.sum())
+        place.metric(
+            f"{domain.capitalize()} images: {escape(case.domain(domain).title)}",
+            f"{len(listed):,}",
+            f"{len(listed.classes)} classes, {held_out:,} for validation",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+        )
+        for said in listed.skipped:
+            st.caption(escape(said))
+    names = dict.fromkeys(case.architecture_of(model).rpartition(":")[2].replace("_", " ") for model in MODELS)
+    of_network.metric(
+        f"Network: {escape(' → '.join(names))}",
+        f"{network.parameters:,}",
+        "parameters",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+    )
+    of_layers.metric(
+        "Analysed layers",
+        len(network.layers),
+        f"{sum(layer.units for layer in network.layers):,} neurons",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+    )
+    for model in MODELS:  # a model that is not yet here is no reason to train it now
+        here = any(need(function, case, model).stored for function in (pipeline.notes, pipeline.trained))
+        notes = jobs.result(pipeline.notes, case, model) if here else None
+        for said in notes or ():
+            st.caption(f"{model.capitalize()} model: {escape(said, 600)}.")

@@ -1,0 +1,109 @@
+"""What is shown where nobody chose: classes, layers, neuron, weight, instance, rows; for pages and for `needs`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from tlx.figures.zigzag.layout import OTHER_MODEL, EdgeHit
+from tlx.figures.zigzag.subject import Subject
+from tlx.results import Discriminability, InstanceRef, NeuronRef, OnClass, Pair
+
+LAYERS = 3  # few enough to read the network view at a glance
+SIMILAR = 5  # neurons of the other model beside a neuron
+ROWS = 8  # on a page of the ranking list
+TICKED = 5  # of the ranking list, as in the paper
+HISTOGRAMS = 2  # classes whose domain scores are drawn: each needs a classifier of its own
+
+
+def classes_drawn(table: pd.DataFrame, class_name: str) -> list[str]:
+    """The class and the one it is most confused with under the target model; if none, the one most taken for it.
+
+    table: `pipeline.class_table`.
+    """
+    row = table.loc[table["class_name"] == class_name, "misclassified_as"].iloc[0]
+    if row:
+        return [class_name, row[0][0]]
+    into = {
+        name: dict(wrong).get(class_name, 0)
+        for name, wrong in zip(table["class_name"], table["misclassified_as"], strict=True)
+    }
+    most = max(into, key=lambda name: into[name])
+    return [class_name, most] if into[most] else [class_name]
+
+
+def in_table_order(table: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...]:
+    """Classes in the order of the class table, so that the same ones are one embedding in whatever order chosen."""
+    return tuple(name for name in table["class_name"] if name in names)
+
+
+def neuron(subject: Subject, layers: Sequence[str] = ()) -> NeuronRef:
+    """The most important target neuron of the first layer shown."""
+    first = (layers or subject.network.names)[0]
+    important = subject.target.important[first]
+    return NeuronRef("target", first, int(important[0]) if len(important) else 0)
+
+
+def similar(subject: Subject, neuron: NeuronRef) -> list[tuple[int, float]]:
+    """The most similar neurons of the other model with their similarities, best first; none for an inactive one."""
+    matrix = subject.comparison.similarity[neuron.layer]
+    values = np.asarray(matrix[neuron.index] if neuron.model == "source" else matrix[:, neuron.index])
+    order = np.argsort(-np.where(np.isnan(values), -np.inf, values), kind="stable")[:SIMILAR]
+    return [(int(at), float(values[at])) for at in order if not np.isnan(values[at])]
+
+
+def with_similar(subject: Subject, neuron: NeuronRef) -> list[NeuronRef]:
+    """The neuron, then those of the other model that are most similar to it."""
+    there = OTHER_MODEL[neuron.model]
+    return [neuron, *(NeuronRef(there, neuron.layer, index) for index, _ in similar(subject, neuron))]
+
+
+def edge(subject: Subject, layers: Sequence[str] = ()) -> EdgeHit | None:
+    """The strongest edge of the first two layers shown that have edges; None where there are none."""
+    shown = layers or subject.network.names[:LAYERS]
+    joined = [pair for pair in pairwise(shown) if pair in subject.target.edges]
+    return strongest_edge(subject, joined[0]) if joined else None
+
+
+def strongest_edge(subject: Subject, pair: Pair) -> EdgeHit:
+    """The most important target edge between important neurons, or the most important of all."""
+    important = subject.target.edges[pair].important
+    ends = (subject.target.important[layer] for layer in pair)
+    inside = np.logical_and(*(np.isin(important[:, at], neurons) for at, neurons in enumerate(ends)))
+    rows = important[inside] if inside.any() else important
+    first, second = rows[0] if len(rows) else (0, 0)
+    return EdgeHit("target", pair, int(first), int(second))
+
+
+def counterpart(subject: Subject, edge: EdgeHit) -> EdgeHit | None:
+    """The source edge between the neurons most similar to a target edge's ends; None where a match is undefined."""
+    match = subject.comparison.match
+    first, second = int(match[edge.pair[0]][edge.first]), int(match[edge.pair[1]][edge.second])
+    return None if min(first, second) < 0 else EdgeHit("source", edge.pair, first, second)
+
+
+def ends(subject: Subject, edge: EdgeHit) -> list[NeuronRef]:
+    """The neurons of an edge to look at: its two, and those of a target edge's source counterpart."""
+    twin = counterpart(subject, edge) if edge.model == "target" else None
+    both = [edge] if twin is None else [edge, twin]
+    return [NeuronRef(one.model, *end) for one in both for end in zip(one.pair, (one.first, one.second), strict=True)]
+
+
+def instance(activations: OnClass, edge: EdgeHit, chosen: InstanceRef | None = None) -> int:
+    """The chosen target instance, or of these the one on which the edge's first neuron is most active."""
+    if chosen is not None and chosen.domain == "target":
+        return chosen.index
+    return int(activations.instances[activations.of(edge.pair[0], edge.first).argmax()])
+
+
+def ranked(result: Discriminability, count: int = ROWS) -> tuple[tuple[str, int], ...]:
+    """(layer, index) of the first neurons of the ranking list, most domain-specific first."""
+    return tuple(result.neurons[column] for column in result.ranking[:count])
+
+
+def ticked(result: Discriminability) -> tuple[tuple[str, int], ...]:
+    """(layer, index) of the neurons ticked at first, in the order of the classifier's columns."""
+    return tuple(result.neurons[column] for column in sorted(result.ranking[:TICKED].tolist()))

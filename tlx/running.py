@@ -1,0 +1,147 @@
+"""All that a case's pages show, as `needs` says it: computed ahead, or written into a bundle."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from tlx import findings, needs, pipeline
+from tlx.cases import Case
+from tlx.errors import EmptyError, SelectionError
+from tlx.needs import Need, Panel, answered
+from tlx.progress import track
+from tlx.storage.bundles import Writer
+from tlx.storage.memory import NotStoredError
+
+ONE_PASS = ("predictions", "activations", "vectors")  # of a model and a domain, told by `pipeline.responses`
+
+
+def run(
+    case: Case, class_names: Sequence[str], *, features: bool = True, told: Callable[[str], None]
+) -> dict[str, float]:
+    """Computes what the pages show of these classes; seconds by what was computed.
+
+    features: whether feature images are drawn; told: hears once why something cannot be computed.
+    """
+    work = _Run(told)
+    work.settle_all(_everything(case, class_names))
+    if features:
+        work.draw(case)
+    return work.spent
+
+
+def export(
+    case: Case,
+    writer: Writer,
+    class_names: Sequence[str],
+    *,
+    whole: int | None,
+    compute: bool,
+    told: Callable[[str], None],
+) -> None:
+    """Writes what the pages show of these classes and, unless `whole` says less, what was ever clicked.
+
+    whole: so many classes at most, the most telling ones, are written whole, the others in brief; compute: whether what
+    is not stored is computed.
+    """
+    if whole is None:
+        panels = _everything(case, class_names)
+    else:
+        ordered = [name for name in by_interest(case) if name in class_names]
+        panels = _everything(case, ordered[:whole], brief=ordered[whole:])
+    _Export(told, writer, compute=compute).settle_all(panels)
+    if whole is None:
+        _Export(told, writer, compute=False).settle_all(needs.on_click(case, class_names))
+
+
+def by_interest(case: Case) -> list[str]:
+    """All classes: first the one the pages choose and the one that the start page looks into, then by their change."""
+    table = pipeline.class_table(case)
+    first = findings.most_changed_class(table), findings.worst_class(table)
+    return list(dict.fromkeys([*filter(None, first), *findings.by_change(table), *pipeline.classes(case)]))
+
+
+def _everything(case: Case, class_names: Sequence[str], brief: Sequence[str] = ()) -> Iterator[Panel[Any]]:
+    yield from needs.of_case(case)
+    for name in track(class_names, "classes"):
+        yield from needs.of_class(case, name)
+    for name in brief:
+        yield from needs.of_class_in_brief(case, name)
+
+
+class _Run:
+    """Answers needs by computing them, what they are made of first, so that the seconds of each are its own."""
+
+    def __init__(self, told: Callable[[str], None]) -> None:
+        self.spent: dict[str, float] = defaultdict(float)
+        self._told, self._said = told, set[str]()
+        self._neurons: dict[str, dict[tuple[str, int], None]] = defaultdict(dict)
+
+    def settle_all(self, panels: Iterable[Panel[Any]]) -> None:
+        """Settles each panel as far as it goes: that one domain lacks a class is said, and no reason to stop."""
+        for panel in panels:
+            try:
+                answered(panel, self.answer)
+            except (EmptyError, SelectionError) as error:
+                if str(error) not in self._said:
+                    self._said.add(str(error))
+                    self._told(str(error))
+
+    def answer(self, wanted: Need) -> Any:
+        """The result; feature images are drawn at the end, many of a layer in one batch, which takes half the time."""
+        if wanted.name != "neuron_images":
+            return self.settled(wanted)
+        _, model, places = wanted.arguments
+        self._neurons[model] |= dict.fromkeys(places)
+        return {}
+
+    def draw(self, case: Case) -> None:
+        """Draws the feature images that panels asked for."""
+        for model, places in self._neurons.items():
+            self.settled(needs.need(pipeline.neuron_images, case, model, tuple(places)))
+
+    def settled(self, wanted: Need) -> Any:
+        if not wanted.stored:
+            for part in wanted.made_of():
+                if not part.stored:
+                    self.settled(part)
+        began = time.perf_counter()
+        try:
+            case, *place = wanted.arguments
+            if wanted.name in ONE_PASS and place[2:] in ([], [None]) and not wanted.stored:
+                pipeline.responses(case, *place[:2])
+            return wanted()
+        finally:
+            self.spent[wanted.name] += time.perf_counter() - began
+
+
+class _Export(_Run):
+    """Answers needs like a run, or from what is stored only, and writes each result once."""
+
+    def __init__(self, told: Callable[[str], None], writer: Writer, *, compute: bool) -> None:
+        super().__init__(told)
+        self._writer, self._compute = writer, compute
+
+    def settle_all(self, panels: Iterable[Panel[Any]]) -> None:
+        for panel in panels:
+            try:
+                super().settle_all([panel])
+            except NotStoredError:
+                continue
+
+    def answer(self, wanted: Need) -> Any:
+        if not (self._compute or wanted.stored):
+            raise NotStoredError(wanted.name)
+        try:
+            result = self.settled(wanted)
+        except (EmptyError, SelectionError):  # the sentence is written in the result's place
+            self._write(wanted)
+            raise
+        self._write(wanted)
+        return result
+
+    def _write(self, wanted: Need) -> None:
+        for kept in wanted.kept():
+            kept.function.export(self._writer, *kept.arguments)
