@@ -18,6 +18,7 @@ from tlx.errors import EmptyError
 from tlx.needs import Need, answered, need
 from tlx.storage.derived import Derived
 from tlx.storage.memory import Memoized
+from tlx.storage.store import ENTRY
 
 CLASSES = ("lying", "upright", "tilted")
 EMPTY = "tilted"  # has no image in the target domain
@@ -62,8 +63,10 @@ def test_run_stores_every_need_of_every_page(computed: Path) -> None:
 
 
 def test_every_page_opens_for_every_class_without_torch(computed: Path) -> None:
-    """After `run` no page asks for anything that is not stored: in this process nothing could be computed."""
+    """After `run` no page asks for anything that is not stored: nothing is computed, and nothing new is there."""
+    before = sorted(computed.parent.rglob(ENTRY))
     found = seen("bars", *CLASSES, TLX_CASES=str(computed))
+    assert sorted(computed.parent.rglob(ENTRY)) == before
     assert found["asked"] == []
     assert len(found["pages"]) == 7 * len(CLASSES)
     for name, page in found["pages"].items():
