@@ -15,7 +15,7 @@ from streamlit_help import app, run_to_end, text_of
 from tlx.app import known_cases
 from tlx.app.new_case import form, saving
 from tlx.casefiles import loading
-from tlx.casefiles.writing import quoted, written
+from tlx.casefiles.writing import written
 from tlx.errors import CaseError
 
 PAGE = "pages/6_New_case.py"
@@ -51,11 +51,30 @@ def test_what_is_written_reads_back_the_same(table):
 
 
 def test_a_path_keeps_every_character():
-    """Windows' backslashes, quotes, a newline and a NUL are escaped by hand as TOML says."""
-    assert quoted('C:\\new "x"\té\n\0\x7f') == '"C:\\\\new \\"x\\"\\té\\n\\u0000\\u007f"'
-    assert tomllib.loads(f"a.b = {quoted('ü#=[]')}") == {"a": {"b": "ü#=[]"}}
-    with pytest.raises(CaseError, match="no file can"):
-        quoted("\ud800")
+    """Windows' backslashes, quotes, a newline and a NUL are escaped as TOML says."""
+    path = 'C:\\new "x"\té\n\0\x7f'
+    assert written({"path": path}) == 'path = "C:\\\\new \\"x\\"\\té\\n\\u0000\\u007f"\n'
+    assert tomllib.loads(written({"path": path, "a.b": "ü#=[]"})) == {"path": path, "a.b": "ü#=[]"}
+
+
+@pytest.mark.parametrize("table", [{"title": "a\n", "about": "x\ud800"}, {"source": {"about": "x", "x\udfff": 1}}])
+def test_what_no_file_can_hold_is_one_sentence_that_names_the_line(table):
+    """Half of a surrogate pair, in a value or a key."""
+    said = r"^the line '.*x\\ud.* holds characters that no file can; type it anew$"
+    with pytest.raises(CaseError, match=said) as caught:
+        written(table)
+    assert "\n" not in str(caught.value)
+    assert "title" not in str(caught.value)
+
+
+def test_the_text_is_one_that_people_like_to_read():
+    """Keys in their order, a list on one line, a section for each table that says something, tables in tables too."""
+    training = {"training": {"epochs": 2, "learning_rate": 1e-5}}
+    source = {"kind": "folder", "classes": ["bird", "cat"], "rename": {"big cat": "cat"}}
+    assert written({"title": "Toys", "mean": [0.5, 0.25], "source": source, "source_model": training}) == (
+        'title = "Toys"\nmean = [0.5, 0.25]\n\n[source]\nkind = "folder"\nclasses = ["bird", "cat"]\n\n'
+        '[source.rename]\n"big cat" = "cat"\n\n[source_model.training]\nepochs = 2\nlearning_rate = 1e-05\n'
+    )
 
 
 def fill(page, home, name="bars"):
