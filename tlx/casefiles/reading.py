@@ -1,4 +1,8 @@
-"""Case files: a TOML table becomes a `Case`, and every mistake in it one sentence (docs/cases.md has all keys)."""
+"""Case files: a TOML table becomes a `Case`, and every mistake in it one sentence (docs/cases.md has all keys).
+
+Bundles have a reader of their own (`storage.codec`): it refuses a file at the first thing that does not fit. Here every
+mistake is told, and the rest of the file is read all the same.
+"""
 
 from __future__ import annotations
 
