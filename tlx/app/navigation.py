@@ -11,8 +11,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from tlx.app import selection
 from tlx.app.selection import PARAMETERS, Choice
+from tlx.places import ENTRY
 
-ENTRY = "streamlit_app.py"
 LOCAL = "New_case"  # the page that is for the visitors of this machine only
 ICONS = {
     "Start": "home",

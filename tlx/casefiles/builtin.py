@@ -1,17 +1,18 @@
 """The cases that come with tlx: `digits` needs nothing else, the others wait for their data in `$TLX_DATA`.
 
-`$TLX_DATA` is `data/` beside the app unless set. A case's models lie in `$TLX_DATA/<case>/models/` as
-`source.safetensors` and `target.safetensors` with their `history.csv`; until then they are trained.
+`$TLX_DATA` is `data/` beside the app, or a folder of the user's, unless set. A case's models lie in
+`$TLX_DATA/<case>/models/` as `source.safetensors` and `target.safetensors` with their `history.csv`; until then they
+are trained.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from tlx import places
 from tlx.cases import Case, Domain, ModelPlan, Training
 
-SHIPPED = Path(__file__).parent.parent / "data"
+SHIPPED = places.PACKAGE / "data"
 _HALVES = (0.5, 0.5, 0.5)
 _MNIST = "MNIST/raw/train-images-idx3-ubyte"
 
@@ -38,8 +39,8 @@ def cases() -> dict[str, Case]:
 
 
 def root() -> Path:
-    """The folder of downloaded data: `$TLX_DATA`, or `data/` beside the app."""
-    return Path(os.environ.get("TLX_DATA") or Path(__file__).parent.parent.parent / "data").absolute()
+    """The folder of downloaded data."""
+    return places.data().absolute()
 
 
 def missing(case: Case) -> str:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -25,6 +24,7 @@ from typing import Any, ParamSpec, TypeVar, get_type_hints
 import joblib
 from joblib.func_inspect import get_func_code
 
+from tlx import places
 from tlx.cases import Case
 from tlx.errors import EmptyError, SelectionError
 from tlx.results import Nothing
@@ -57,8 +57,8 @@ def reading_only() -> Iterator[None]:
 
 
 def location() -> Path:
-    """The folder of results: `$TLX_CACHE`, or `cache/` beside the package."""
-    return Path(os.environ.get("TLX_CACHE") or Path(__file__).parent.parent.parent / "cache") / f"v{CACHE_VERSION}"
+    """The folder of the results of this version."""
+    return places.results() / f"v{CACHE_VERSION}"
 
 
 class Memoized(Derived[P, R]):
