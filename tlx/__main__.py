@@ -1,5 +1,6 @@
-"""`python -m tlx`: the same pipeline without a browser.
+"""`tlx` or `python -m tlx`: the app, and the same pipeline without a browser.
 
+    app [CASE…]         opens the app, which offers these cases beside the built-in ones
     cases               the cases at hand and what each still needs
     run CASE            computes everything a case's pages show, with progress; stopped and started again it goes on
     train CASE          trains the source and target models and the control anew and writes them as files
@@ -33,7 +34,7 @@ from tlx.storage import bundles, inventory, memory
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; 0 when all went well, 1 after sentences on what the user can mend."""
-    given = _parser().parse_args(arguments)
+    given = _parsed(sys.argv[1:] if arguments is None else arguments)
     command: Callable[[argparse.Namespace], int | None] = given.command
     try:
         with _bars():
@@ -46,9 +47,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+def _parsed(words: list[str]) -> argparse.Namespace:
+    """What was given; what follows `app … --` is Streamlit's, as `options`."""
+    end = words.index("--") if words[:1] == ["app"] and "--" in words else len(words)
+    return _parser().parse_args(words[:end], argparse.Namespace(options=words[end + 1 :]))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tlx", description="Explains and diagnoses transfer learning.")
+    called = "python -m tlx" if Path(sys.argv[0]).name == "__main__.py" else "tlx"
+    parser = argparse.ArgumentParser(prog=called, description="Explains and diagnoses transfer learning.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    app = commands.add_parser("app", help="open the app", epilog="What follows -- goes to `streamlit run` as it is.")
+    app.add_argument("cases", nargs="*", metavar="CASE", help="a case file to offer beside the built-in cases")
+    app.add_argument("--port", type=int, help="where it listens (default: 8501, or the next that is free)")
+    app.set_defaults(command=_app)
     commands.add_parser("cases", help="list the cases and what each still needs").set_defaults(command=_cases)
     run = commands.add_parser("run", help="compute everything a case's pages show")
     run.add_argument("case", metavar="CASE", help="a built-in name or the path of a case file")
@@ -79,6 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--clear-all", action="store_true", help="remove all results")
     cache.set_defaults(command=_cache)
     return parser
+
+
+def _app(given: argparse.Namespace) -> int:
+    from tlx.app import launch
+
+    return launch.start(given.cases, given.port, given.options)
 
 
 def _cases(_: argparse.Namespace) -> None:

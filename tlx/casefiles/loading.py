@@ -17,6 +17,12 @@ def load_case(name: str | Path) -> Case:
     File facts are read anew at each call, so that a changed checkpoint or image folder gives another fingerprint.
     Raises CaseError saying which key, name or file is wrong and what would be right.
     """
+    case = described(name)
+    return case if case.bundle else replace(case, files=fingerprints.of_case(case))
+
+
+def described(name: str | Path) -> Case:
+    """The case as its file says, without a look at its images and models. Raises CaseError as `load_case` does."""
     known = builtin.cases()
     case = known.get(str(name))
     if case is None:
@@ -25,7 +31,7 @@ def load_case(name: str | Path) -> Case:
             return bundles.load(path, memory.CACHE_VERSION)
         if path.suffix != ".toml":
             raise CaseError(unknown("case", name, known) + ", or the path of a case file (.toml) or a bundle (.tlx)")
-        case = reading.read(path)
-    elif why := builtin.missing(case):
+        return reading.read(path)
+    if why := builtin.missing(case):
         raise CaseError(why)
-    return replace(case, files=fingerprints.of_case(case))
+    return case
