@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from tlx.analysis import discriminability as stage
+from tlx.analysis import intervals
 from tlx.errors import EmptyError
 
 
@@ -132,8 +133,8 @@ def test_the_interval_counts_the_smaller_domain():
     """Equal domains: Wilson's interval on all rows; unequal ones: wider, as if there were 4·n·m/(n+m) rows."""
     assert stage.effective_size(50, 50) == 100
     assert stage.effective_size(90, 10) == 36
-    assert stage.wilson(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)  # Newcombe's worked form
-    assert stage.wilson(1.0, 10)[1] == pytest.approx(1.0)
+    assert intervals.wilson(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)  # Newcombe's worked form
+    assert intervals.wilson(1.0, 10)[1] == pytest.approx(1.0)
 
 
 def test_a_constant_neuron_is_left_out_and_reported():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tlx.analysis import statistics
+from tlx.analysis import intervals, statistics
 from tlx.errors import EmptyError
 
 CLASSES = {"source": ("a", "b", "c"), "target": ("a", "b", "d")}
@@ -134,12 +134,12 @@ def test_wilson_interval_is_that_of_scipy(right, more):
     """The Wilson interval agrees with SciPy's."""
     n = right + more
     expected = binomtest(right, n).proportion_ci(0.95, method="wilson")
-    assert statistics.wilson(right, n) == pytest.approx((expected.low, expected.high), abs=1e-6)
+    assert intervals.wilson(right / n, n) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
 def test_no_instances_leave_everything_possible():
     """With no instance at all the accuracy may be anything."""
-    assert statistics.wilson(0, 0) == (0.0, 1.0)
+    assert intervals.wilson(0, 0) == (0.0, 1.0)
 
 
 def test_class_table_counts_what_each_class_was_taken_for():

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
+from tlx.analysis.intervals import wilson
 from tlx.cases import DOMAINS
 from tlx.errors import EmptyError
 from tlx.progress import track
@@ -22,7 +23,6 @@ FOLDS = 10
 GRID = (1e-4, 1e-3, 1e-2, 1e-1)
 """Values of C. The loss is a sum over instances of standardised columns: beyond 0.1 the fit hardly changes any more."""
 
-Z = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
 SAME = 1e-6  # a column whose range is below this share of its size varies by float32 rounding only
 
 
@@ -227,10 +227,3 @@ def balanced_accuracy(says_target: np.ndarray, label: np.ndarray) -> float:
 def effective_size(n_source: int, n_target: int) -> float:
     """The number of equally split instances whose accuracy varies as much as the balanced accuracy of these."""
     return 4 * n_source * n_target / (n_source + n_target)
-
-
-def wilson(share: float, n: float) -> tuple[float, float]:
-    """95 % Wilson score interval of a share seen on n instances."""
-    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))

@@ -10,22 +10,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from tlx.analysis.intervals import wilson
 from tlx.errors import EmptyError
 from tlx.results import Transferability
 
 RESAMPLES = 10_000
 SMALL = 20  # below so many instances an accuracy moves by more than 5 points with each one
-_Z = 1.959964  # two-sided 95 % point of the normal distribution
-
-
-def wilson(right: float, n: int) -> tuple[float, float]:
-    """95 % Wilson score interval of a share of `right` in `n`; (0, 1), knowing nothing, where n is 0."""
-    if n == 0:
-        return 0.0, 1.0
-    share, spread = right / n, _Z**2 / n
-    centre = (share + spread / 2) / (1 + spread)
-    half = _Z * np.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
 def transferability(
@@ -135,7 +125,7 @@ def _class_row(
     }
     known = {model: n > 0 and name in classes[model] for model in right}
     accuracy = {model: right[model] / n if known[model] else np.nan for model in right}
-    ends = {model: wilson(right[model], n) if known[model] else (np.nan, np.nan) for model in right}
+    ends = {model: wilson(right[model] / n, n) if known[model] else (np.nan, np.nan) for model in right}
     return {
         "class_name": name,
         "n": n,

@@ -9,6 +9,7 @@ from bokeh.models import FixedTicker, GlyphRenderer, HoverTool, Legend, LegendIt
 from bokeh.plotting import figure
 
 from tlx.figures import theme
+from tlx.figures.chart import chart
 from tlx.figures.sources import source_of
 
 MODELS = {"source": "(S)", "target": "(T)"}
@@ -34,18 +35,15 @@ def accuracy(history: pd.DataFrame) -> figure:
     model and a circle the target model. Lines whose rows the history lacks are not drawn. Sources are named
     "model domain split".
     """
-    plot = figure(
-        title="Accuracy over the epochs",
+    plot = chart(
+        "Accuracy over the epochs",
         height=380,
-        sizing_mode="stretch_width",
-        x_axis_label="epoch (0 = before training)",
-        y_axis_label="accuracy (instances predicted right)",
+        x="epoch (0 = before training)",
+        y="accuracy (instances predicted right)",
         y_range=Range1d(0, 1.02),
         tools="xpan,xwheel_zoom,box_zoom,reset,save",
-        toolbar_location="above",
         name="accuracy",
     )
-    plot.toolbar.logo = None
     plot.yaxis.ticker = FixedTicker(ticks=[0, 0.2, 0.4, 0.6, 0.8, 1])
     plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
     plot.xaxis.ticker.min_interval, plot.xaxis.ticker.num_minor_ticks = 1, 0  # there is no half epoch

@@ -10,6 +10,7 @@ from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool
 from bokeh.plotting import figure
 
 from tlx.figures import theme
+from tlx.figures.chart import chart
 
 BINS = 24
 _TOOLTIP = """<div style="font-size:12px"><b>@count</b> of @n instances<br>conductance @left{0.000} to @right{0.000}<br>
@@ -39,16 +40,12 @@ def conductance(parts: Sequence[Distribution]) -> figure:
             row = (left, right, side * int(count), int(count), many, part.name, theme.COLOURS[part.model])
             for column, value in zip(columns.values(), row, strict=True):
                 column.append(value)
-    plot = figure(
-        title=" above, ".join(part.name for part in parts) + (" below" if len(parts) > 1 else ""),
+    plot = chart(
+        " above, ".join(part.name for part in parts) + (" below" if len(parts) > 1 else ""),
         height=210,
-        sizing_mode="stretch_width",
-        tools="save",
-        toolbar_location="above",
-        x_axis_label="conductance (share of the class score)",
-        y_axis_label="instances",
+        x="conductance (share of the class score)",
+        y="instances",
     )
-    plot.toolbar.logo = None
     source = ColumnDataSource(columns, name="bars")
     bars = plot.quad("left", "right", "top", 0, source=source, fill_color="colour", line_color="colour", fill_alpha=0.8)
     plot.add_tools(HoverTool(renderers=[bars], tooltips=_TOOLTIP, visible=False))

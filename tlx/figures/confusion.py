@@ -8,6 +8,7 @@ from bokeh.models import ColumnDataSource, CustomJSHover, FixedTicker, HoverTool
 from bokeh.plotting import figure
 
 from tlx.figures import theme
+from tlx.figures.chart import chart
 
 WRITTEN = 16  # up to so many classes every cell also says its count
 NAMED = 64  # up to so many classes the axes have names; beyond, the tooltip does
@@ -24,20 +25,17 @@ def confusion(counts: pd.DataFrame, *, model: str, chosen: str | None = None) ->
     """
     names = [str(name) for name in counts.columns]
     size = len(names)
-    plot = figure(
-        title=f"{model.capitalize()} model on the target's validation data",
+    plot = chart(
+        f"{model.capitalize()} model on the target's validation data",
         height=max(340, min(1100, 90 + size * (30 if size <= WRITTEN else 17))),
-        sizing_mode="stretch_width",
-        x_axis_label="predicted class",
-        y_axis_label="true class",
+        x="predicted class",
+        y="true class",
         x_range=Range1d(0, size),
         y_range=Range1d(size, 0),  # the first class on top
         tools="pan,wheel_zoom,reset,save",
         background_fill_color=theme.PAPER,
-        toolbar_location="above",
         name=f"confusion {model}",
     )
-    plot.toolbar.logo = None
     plot.grid.visible = False
     _image(plot, counts, model, names)
     if size <= WRITTEN:

@@ -10,6 +10,7 @@ from bokeh.models import ColumnDataSource, GlyphRenderer, HoverTool, Legend, Leg
 from bokeh.plotting import figure
 
 from tlx.figures import theme
+from tlx.figures.chart import chart
 from tlx.figures.pictures import Pictures
 from tlx.figures.projection import axes_table, point_table, seen_by
 from tlx.figures.sources import source_of
@@ -44,18 +45,17 @@ def biplot(
     "boundary", "axes".
     """
     coordinates = seen_by(result, active) if only_active else result.coordinates
-    plot = figure(
-        title=f"Class {result.class_name}, {result.model} model: what tells the domains apart",
+    plot = chart(
+        f"Class {result.class_name}, {result.model} model: what tells the domains apart",
         height=660,
-        sizing_mode="stretch_width",
-        x_axis_label="along the classifier's weights u: source left, target right",
-        y_axis_label="along the first principal component g",
+        x="along the classifier's weights u: source left, target right",
+        y="along the first principal component g",
         tools="pan,wheel_zoom,box_select,lasso_select,tap,reset,save",
         active_drag="lasso_select",
         name="biplot",
+        toolbar_location="right",
     )
     plot.xgrid.visible = False
-    plot.toolbar.logo = None
     axes = axes_table(result, active, titles, coordinates, chosen)
     _frame(plot, result, coordinates, axes)
     _draw_boundary(plot, result)

@@ -10,6 +10,7 @@ from bokeh.models import ColumnDataSource, HoverTool, Span, Whisker
 from bokeh.plotting import figure
 
 from tlx.figures import theme
+from tlx.figures.chart import chart
 from tlx.results import LayerGap, Network
 
 ASIDE = {"source": -0.08, "target": 0.08}  # the two models stand beside each other, so that no interval hides one
@@ -21,18 +22,16 @@ _TOOLTIP = """<div style="font-size:13px"><b>@title</b>, @model model<br>held-ou
 def domain_gap(gaps: Sequence[LayerGap], network: Network) -> figure:
     """A line for each model over the layers, from chance (0.5) to perfect (1). Sources "source" and "target"."""
     data = gap_table(gaps, network)
-    plot = figure(
-        title="How well each layer alone tells the domains apart",
+    plot = chart(
+        "How well each layer alone tells the domains apart",
         height=300,
-        sizing_mode="stretch_width",
-        x_axis_label="analysed layer, shallow to deep",
-        y_axis_label="held-out accuracy",
+        x="analysed layer, shallow to deep",
+        y="held-out accuracy",
         y_range=(min(0.45, float(data["low"].min()) - 0.02), 1.02),
-        tools="save",
         name="domain gap",
+        toolbar_location="right",
     )
     plot.xgrid.visible = False
-    plot.toolbar.logo = None
     plot.xaxis.ticker = [layer.index for layer in network.layers]
     plot.xaxis.major_label_overrides = {layer.index: f"{layer.index}: {layer.kind}" for layer in network.layers}
     plot.add_layout(Span(location=0.5, dimension="width", line_color=theme.NEUTRAL, line_dash="dashed", line_width=1.5))

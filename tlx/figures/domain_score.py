@@ -7,6 +7,7 @@ from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, Spa
 from bokeh.plotting import figure
 
 from tlx.figures import theme
+from tlx.figures.chart import chart
 from tlx.results import Discriminability
 
 BINS = 30
@@ -21,17 +22,14 @@ def domain_score(result: Discriminability, picked: tuple[str, int] | None = None
     Left of 0 the classifier takes an instance for source, right of it for target. picked: (domain, instance) whose
     value is marked. Sources "source", "target" (one row a bar) and "picked".
     """
-    plot = figure(
-        title=f"Class {result.class_name}, {result.model} model",
+    plot = chart(
+        f"Class {result.class_name}, {result.model} model",
         height=320,
-        sizing_mode="stretch_width",
-        x_axis_label="← source-like · distance from the boundary · target-like →",
-        y_axis_label="instances (target ↓, source ↑)",
+        x="← source-like · distance from the boundary · target-like →",
+        y="instances (target ↓, source ↑)",
         tools="xpan,xwheel_zoom,reset,save",
-        toolbar_location="above",
         name="domain score",
     )
-    plot.toolbar.logo = None
     edges = _edges(result.decision)
     for domain, side in (("source", 1), ("target", -1)):
         _bars(plot, result.decision[result.domain == domain], edges, domain, side)

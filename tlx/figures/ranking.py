@@ -11,6 +11,7 @@ from bokeh.plotting import figure
 from PIL import Image
 
 from tlx.figures import theme
+from tlx.figures.chart import chart
 from tlx.figures.ranking_layout import (
     BARS,
     BARS_END,
@@ -54,20 +55,17 @@ def ranking(
     images: feature images by (layer, neuron), as far as they are there; active: columns whose box is ticked; chosen:
     (layer, neuron) whose row stands out. Sources: "rows", "bars", "weights", "images".
     """
-    plot = figure(
+    plot = chart(
         height=HEAD + ROW * len(rows) + 4,
-        sizing_mode="stretch_width",
         min_width=520,
         x_range=Range1d(0, WIDTH, name="x range"),
         y_range=Range1d(len(rows), -HEAD / ROW, name="y range"),
-        tools="save",
         toolbar_location="right",
         min_border=0,
         outline_line_alpha=0,
         name="ranking",
     )
     plot.axis.visible = plot.grid.visible = False
-    plot.toolbar.logo = None
     _draw_head(plot)
     _draw_rows(plot, row_table(rows, active, chosen))
     _draw_images(plot, rows, images)

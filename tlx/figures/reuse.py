@@ -10,6 +10,7 @@ from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.plotting import figure
 
 from tlx.figures import theme
+from tlx.figures.chart import chart
 from tlx.results import Network, Reuse
 
 MEASURES = {
@@ -34,20 +35,17 @@ def reuse(
     title, unit = MEASURES[measure]
     data = table(network, known, measure)
     places = list(dict.fromkeys(data["place"]))
-    plot = figure(
-        title=title,
+    plot = chart(
+        title,
         x_range=FactorRange(*places),
         y_range=(-1.05, 1.05) if (data["value"] < 0).any() else (-0.03, 1.05),
-        y_axis_label=unit,
-        x_axis_label="layers" if measure == "inherited" else "layer",
+        y=unit,
+        x="layers" if measure == "inherited" else "layer",
         height=250,
-        sizing_mode="stretch_width",
         tools="save,reset",
-        toolbar_location="above",
         min_border_right=12,
     )
     plot.xgrid.visible = False
-    plot.toolbar.logo = None
     ours = data[data["class_name"] == chosen]
     band = ColumnDataSource(ours[["place", "low", "high", "chance"]].to_dict("list"), name="chance")
     plot.varea("place", "low", "high", source=band, fill_color=theme.NEUTRAL, fill_alpha=0.25)

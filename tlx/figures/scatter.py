@@ -11,6 +11,7 @@ from bokeh.models import CustomJS, HoverTool, Legend, LegendItem, TapTool
 from bokeh.plotting import figure
 
 from tlx.figures import labels, theme
+from tlx.figures.chart import chart
 from tlx.figures.pictures import Pictures
 from tlx.figures.sources import source_of
 from tlx.results import Embedding
@@ -47,20 +48,18 @@ def scatter(
     where there are any; dx and dy px away from it).
     """
     data = points(embedding, instances, colours)
-    plot = figure(
-        title=f"{embedding.model.capitalize()} model, {embedding.layer or 'before the first fully connected layer'}",
+    plot = chart(
+        f"{embedding.model.capitalize()} model, {embedding.layer or 'before the first fully connected layer'}",
         height=540,
-        sizing_mode="stretch_width",
         match_aspect=True,
-        x_axis_label="t-SNE, first dimension (no unit)",
-        y_axis_label="t-SNE, second dimension (no unit)",
+        x="t-SNE, first dimension (no unit)",
+        y="t-SNE, second dimension (no unit)",
         tools="pan,wheel_zoom,box_select,lasso_select,reset,save",
         active_drag="lasso_select",
         toolbar_location="right",
         name=f"scatter {embedding.model}",
     )
     plot.add_tools(TapTool(callback=CustomJS(code=_TOPMOST)))
-    plot.toolbar.logo = None
     plot.grid.visible = False
     plot.axis.major_tick_line_color = plot.axis.minor_tick_line_color = None
     plot.axis.major_label_text_font_size = "0px"  # t-SNE keeps who is near; its coordinates mean nothing

@@ -7,6 +7,7 @@ from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Range1d, Span
 from bokeh.plotting import figure
 
 from tlx.figures import theme
+from tlx.figures.chart import chart
 from tlx.figures.sources import source_of
 
 MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex")  # repeat what colour says
@@ -49,18 +50,15 @@ def scores(table: pd.DataFrame, chosen: str) -> figure:
     )
     drawn = drawn[drawn["score"].notna()].assign(low=100 * rows["low"], high=100 * rows["high"])
     ends = [0.0, *drawn["low"], *drawn["high"]]
-    plot = figure(
-        title="Transferability score",
+    plot = chart(
+        "Transferability score",
         x_range=Range1d(min(ends) - 2, max(ends) + 2),
         y_range=FactorRange(*reversed(labels)),
         height=110 + 27 * len(rows),
-        sizing_mode="stretch_width",
-        x_axis_label="accuracy points gained, with 95 % interval",
+        x="accuracy points gained, with 95 % interval",
         tools="xpan,xwheel_zoom,reset,save",
-        toolbar_location="above",
         name="scores",
     )
-    plot.toolbar.logo = None
     plot.ygrid.visible = False
     plot.add_layout(Span(location=0, dimension="height", line_color=theme.NEUTRAL, line_dash="dashed", line_width=1.5))
     source = source_of(drawn, "scores")
@@ -83,19 +81,15 @@ def over_depth(table: pd.DataFrame, measure: str, names: list[str], chosen: str)
     """
     title, unit, (low, high) = PANELS[measure]
     rows = table[table["measure"] == measure].merge(looks(names), on="name")
-    plot = figure(
-        title=title,
+    plot = chart(
+        title,
         height=300,
-        sizing_mode="stretch_width",
-        x_axis_label="relative depth: first analysed layer to last",
-        y_axis_label=unit,
+        x="relative depth: first analysed layer to last",
+        y=unit,
         x_range=Range1d(-0.05, 1.05),
         y_range=Range1d(low, high),
-        tools="save",
-        toolbar_location="above",
         name=f"depth {measure}",
     )
-    plot.toolbar.logo = None
     plot.xgrid.visible = False
     for column, name in (("chance", "chance"), ("value", "lines")):
         source = _lines(rows, column, chosen, name)

@@ -8,6 +8,7 @@ from bokeh.models import ColumnDataSource, FactorRange, HoverTool, NumeralTickFo
 from bokeh.plotting import figure
 
 from tlx.figures import theme
+from tlx.figures.chart import chart
 from tlx.results import Silenced
 
 _CHANGE = """<div style="font-size:13px;line-height:1.45"><b>class @class_name</b>, @domain domain, @n instances<br>
@@ -48,18 +49,16 @@ def silencing(result: Silenced) -> figure:
     Sources "source" and "target", one row a class.
     """
     table = change_table(result)
-    plot = figure(
-        title=f"Silencing {len(result.neurons)} neurons of the {result.model} model: change in validation accuracy",
+    plot = chart(
+        f"Silencing {len(result.neurons)} neurons of the {result.model} model: change in validation accuracy",
         x_range=FactorRange(*result.classes),
         height=320,
-        sizing_mode="stretch_width",
-        x_axis_label="class",
-        y_axis_label="change in accuracy",
-        tools="save",
+        x="class",
+        y="change in accuracy",
         name="silencing",
+        toolbar_location="right",
     )
     plot.xgrid.visible = False
-    plot.toolbar.logo = None
     plot.yaxis.formatter = NumeralTickFormatter(format="+0 %")
     for domain, aside in (("source", -0.19), ("target", 0.19)):
         _draw_domain(plot, table[table["domain"] == domain], domain, aside)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tlx.errors import DataError, unknown
+from tlx.errors import DataError, first_line, unknown
 
 NAMES = (
     "MNIST",
@@ -69,7 +69,7 @@ def opened(root: Path, name: str, options: Mapping[str, str | int | bool]) -> An
         with _unpacked(root, found) as place:
             return kind(str(place), **options)
     except (ValueError, TypeError) as error:
-        raise DataError(f"dataset {found} cannot be opened with {dict(options)} ({_first_line(error)})") from None
+        raise DataError(f"dataset {found} cannot be opened with {dict(options)} ({first_line(error)})") from None
     except (RuntimeError, OSError):
         raise DataError(
             f"dataset {found} was not found in {root}; download it with torchvision "
@@ -127,7 +127,3 @@ def classes(dataset: Any, count: int) -> tuple[str, ...]:
     """Names of the classes: the dataset's own, or numbers. MNIST's "3 - three" becomes "3", as others call it."""
     own = getattr(dataset, "classes", None) or getattr(dataset, "categories", None) or range(count)
     return tuple(re.sub(r"^(\d) - \w+$", r"\1", str(name)) for name in own)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
