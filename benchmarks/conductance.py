@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from tlx.analysis import attribution
 from tlx.analysis.abstraction import important_neurons
-from tlx.networks import architectures, models, structure
+from tlx.networks import architectures, models, tracing
 from tlx.networks.torchvision_import import models as zoo
 
 CLASSES = 31
@@ -79,10 +79,10 @@ def compare(name: str, count: int, steps: int, repeats: int) -> None:
     model, example = build(name)
     device = models.default_device()
     model = model.to(device)
-    network = structure.network(model, example.to(device), (), name)
+    network = tracing.network(model, example.to(device), (), name)
     images = torch.randn(count, *example.shape[1:], device=device)
     targets = torch.arange(count, device=device) % (10 if name == "digits" else CLASSES)
-    reads = structure.readouts(model, network.names, images[:1])
+    reads = tracing.readouts(model, network.names, images[:1])
 
     def ours(precision: str = "float32") -> dict[str, Tensor]:
         return attribution.layer_conductance(model, network.names, images, targets, n_steps=steps, precision=precision)

@@ -17,19 +17,19 @@ import torch
 
 from tlx.analysis import abstraction, attribution
 from tlx.cases import Case, Domain
-from tlx.networks import models, structure
+from tlx.networks import models, tracing
 from tlx.results import DomainImages
 
 CASES = {"compact_alexnet": 32, "alexnet": 224}
 
 
-def setting(architecture: str, count: int) -> tuple[torch.nn.Module, structure.Network, DomainImages, Case]:
+def setting(architecture: str, count: int) -> tuple[torch.nn.Module, tracing.Network, DomainImages, Case]:
     """A network with random weights and random images."""
     size = CASES[architecture]
     case = Case("b", "b", Domain("folder", "s"), Domain("folder", "t"), architecture, image_size=size)
     torch.manual_seed(0)
     model = models.build(case, 31).eval()
-    network = structure.network(model, torch.randn(1, 3, size, size), (), architecture)
+    network = tracing.network(model, torch.randn(1, 3, size, size), (), architecture)
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
     labels = np.arange(count) % 31

@@ -15,7 +15,7 @@ from torch import nn
 
 from tlx.analysis import abstraction
 from tlx.cases import Case, Domain
-from tlx.networks import structure
+from tlx.networks import hooks, tracing
 from tlx.results import DomainImages
 
 CASE = Case(
@@ -55,14 +55,12 @@ def test_important_neurons_come_best_first() -> None:
     assert abstraction.important_neurons(values).tolist() == [19, 18]
 
 
-def literal_values(
-    model: nn.Module, network: structure.Network, pair: tuple[str, str], data: DomainImages
-) -> np.ndarray:
+def literal_values(model: nn.Module, network: tracing.Network, pair: tuple[str, str], data: DomainImages) -> np.ndarray:
     """(N, U_l, U_m) edge values one kernel at a time, with SciPy's correlation."""
     from tlx.networks import models
 
     join = model.get_submodule(network.joins[pair])
-    with structure.entering(model, network.joins[pair]) as entered, torch.inference_mode():
+    with hooks.entering(model, network.joins[pair]) as entered, torch.inference_mode():
         model(models.normalised(data.pixels, CASE))
     inputs, weight = entered[-1].numpy(), join.weight.detach().numpy()
     rows, columns = network.layer(pair[0]).units, network.layer(pair[1]).units
@@ -89,7 +87,7 @@ def literal_values(
 def test_edges_equal_the_literal_reference(build: object) -> None:
     """Counts, means and the important set of every pair, for convolutions, flattened maps, groups and dilation."""
     model, data = toy.seeded(build), images(5)
-    network = structure.network(model, torch.randn(1, 3, 12, 12), (), "toy")
+    network = tracing.network(model, torch.randn(1, 3, 12, 12), (), "toy")
     assert network.joins
     for pair in network.joins:
         values = literal_values(model, network, pair, data)

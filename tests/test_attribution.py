@@ -13,7 +13,7 @@ from torch import nn
 
 from tlx.analysis import attribution
 from tlx.errors import ModelError, SelectionError
-from tlx.networks import structure
+from tlx.networks import tracing
 
 
 def captum(
@@ -165,24 +165,24 @@ def test_blocks_stand_for_layers_beside_a_skip_connection() -> None:
     """Inside a residual block completeness fails, so the automatic choice takes the blocks."""
     example = torch.randn(1, 3, 12, 12)
     model = toy.seeded(toy.residual)
-    chosen = structure.network(model, example, (), "residual")
+    chosen = tracing.network(model, example, (), "residual")
     assert chosen.names == ("0", "2", "3")
     assert all(layer.complete for layer in chosen.layers)
-    inside = structure.network(model, example, ("2.conv_a",), "residual")
+    inside = tracing.network(model, example, ("2.conv_a",), "residual")
     assert not inside.layers[0].complete
     assert "block of several modules" in chosen.apart["0", "2"]
 
 
 def test_transformer_units_are_embedding_channels() -> None:
     model = toy.seeded(toy.Transformer)
-    layer = structure.network(model, torch.randn(1, 3, 12, 12), ("block",), "transformer").layer("block")
+    layer = tracing.network(model, torch.randn(1, 3, 12, 12), ("block",), "transformer").layer("block")
     assert (layer.units, layer.positions) == (8, (9, 1))
 
 
 def test_units_of_channels_last_maps_are_their_channels() -> None:
     """8 channels on 3 x 3 positions, and the conductance is Captum's, largest over the positions."""
     model, images = toy.seeded(toy.ChannelsLast), torch.randn(2, 3, 12, 12)
-    layer = structure.network(model, images[:1], (), "last").layer("block")
+    layer = tracing.network(model, images[:1], (), "last").layer("block")
     assert (layer.kind, layer.units, layer.positions) == ("block", 8, (3, 3))
     targets = torch.tensor([0, 2])
     found = attribution.layer_conductance(model, ["block"], images, targets, n_steps=5)["block"]
@@ -192,11 +192,11 @@ def test_units_of_channels_last_maps_are_their_channels() -> None:
 def test_an_activation_without_a_module_is_read_too() -> None:
     """Neurons are taken behind F.relu, where the module around it answers."""
     model, images, targets = toy.seeded(toy.Functional), torch.randn(2, 3, 12, 12), torch.tensor([0, 3])
-    reads = structure.readouts(model, ["first.conv", "second.conv"], images[:1])
+    reads = tracing.readouts(model, ["first.conv", "second.conv"], images[:1])
     assert [read.module for read in reads] == ["first", "second"]
     found = attribution.layer_conductance(model, ["first.conv"], images, targets, n_steps=5, reduce=None)["first.conv"]
     assert relative(found, captum(model, model.first, images, targets, n_steps=5)) < 1e-5
-    network = structure.network(model, images[:1], (), "functional")
+    network = tracing.network(model, images[:1], (), "functional")
     assert network.joins == {("first.conv", "second.conv"): "second.conv"}
 
 
@@ -204,12 +204,12 @@ def test_receptive_fields_are_measured() -> None:
     """A 3 x 3 convolution with stride 2, then pooling by 2, then 3 x 3: fields of 3 and of 13 pixels, steps 2 and 4."""
     start = list(toy.seeded(toy.plain))[:5]
     model = nn.Sequential(*start, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)).eval()
-    found = structure.network(model, torch.zeros(1, 3, 48, 48), (), "plain")
+    found = tracing.network(model, torch.zeros(1, 3, 48, 48), (), "plain")
     assert [layer.field for layer in found.layers] == [(3, 2, -1), (13, 4, -5)]
 
 
 def test_joins_are_found_through_pooling_dropout_and_flatten() -> None:
-    found = structure.network(toy.seeded(toy.plain), torch.randn(1, 3, 12, 12), (), "plain")
+    found = tracing.network(toy.seeded(toy.plain), torch.randn(1, 3, 12, 12), (), "plain")
     assert found.joins == {("0", "3"): "3", ("3", "7"): "7"}
     assert found.embedding_units == 72
     assert np.isclose(found.parameters, sum(p.numel() for p in toy.plain().parameters()))

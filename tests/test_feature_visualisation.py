@@ -13,7 +13,7 @@ from tlx import pipeline
 from tlx.analysis import feature_visualisation
 from tlx.casefiles.loading import load_case
 from tlx.errors import SelectionError
-from tlx.networks import structure
+from tlx.networks import tracing
 
 SIZE = 28
 
@@ -59,7 +59,7 @@ def small(channels=3, size=SIZE):
 def network_of(model, case):
     torch.manual_seed(0)
     example = torch.randn(1, case.channels, case.image_size, case.image_size)
-    return structure.network(model, example, (), "small")
+    return tracing.network(model, example, (), "small")
 
 
 def draw(neurons, layer="conv", channels=3, size=SIZE, model=None, precision="float32"):

@@ -6,7 +6,7 @@ from torch import nn
 
 from tlx.analysis import abstraction, kernels
 from tlx.cases import Case, Domain
-from tlx.networks import structure
+from tlx.networks import tracing
 from tlx.results import DomainImages, Network
 
 DOMAIN = Domain("folder", "toy")
@@ -19,7 +19,7 @@ def images(count):
 
 
 def network(model):
-    return structure.network(model, torch.randn(1, 3, 12, 12), (), "toy")
+    return tracing.network(model, torch.randn(1, 3, 12, 12), (), "toy")
 
 
 def respond(model, found: Network, pair, edge, instance=0):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tlx.cases import Case
-from tlx.networks import models, structure
+from tlx.networks import hooks, models
 from tlx.results import Abstraction, DomainImages, Edges, Network, Pair
 
 TOP = 0.1  # the share of neurons, of an instance's edges and of edges that counts as important
@@ -127,7 +127,7 @@ def _parts(
     """(U_l, U_m) counts and summed values of some instances after the other, as many at a time as memory allows."""
     module, top = model.get_submodule(join), top_count(units[0] * units[1])
     response = _of_convolution if isinstance(module, nn.Conv2d) else _of_linear
-    with structure.entering(model, join) as entered:
+    with hooks.entering(model, join) as entered:
         for at in range(0, len(chosen), PASS):
             model(models.inputs(model, images.pixels[chosen[at : at + PASS]], case))
             inputs = entered[-1]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tlx.cases import Case
-from tlx.networks import models, structure
+from tlx.networks import hooks, models, tracing
 from tlx.progress import track
 from tlx.results import Activations, DomainImages, Network, Responses
 
@@ -61,9 +61,9 @@ def of_domain(model: nn.Module, network: Network, images: DomainImages, case: Ca
 @torch.inference_mode()
 def maps(model: nn.Module, images: DomainImages, chosen: np.ndarray, *, layer: str, case: Case) -> np.ndarray:
     """(n, U, height, width) or (n, U): the activations of a layer on the chosen instances."""
-    reads = structure.readouts(model, [layer], models.inputs(model, images.pixels[chosen[:1]], case))
+    reads = tracing.readouts(model, [layer], models.inputs(model, images.pixels[chosen[:1]], case))
     found = []
-    with structure.captured(model, reads) as outputs:
+    with hooks.captured(model, reads) as outputs:
         for batch in _pictures(model, images, chosen, case, f"activations of {layer}"):
             model(batch)
             found.append(outputs[layer].movedim(reads[0].axis, 1).cpu().numpy())
@@ -116,12 +116,12 @@ class _Probabilities:
 
 class _Vectors:
     def __init__(self, model: nn.Module, example: Tensor, layer: str | None) -> None:
-        self._readout = structure.readouts(model, [layer], example)[0] if layer is not None else None
-        self._first = "" if self._readout else structure.first_dense(model, example)
+        self._readout = tracing.readouts(model, [layer], example)[0] if layer is not None else None
+        self._first = "" if self._readout else tracing.first_dense(model, example)
         self._parts: list[np.ndarray] = []
 
     def watching(self, model: nn.Module) -> AbstractContextManager[Any]:
-        return structure.captured(model, [self._readout]) if self._readout else structure.entering(model, self._first)
+        return hooks.captured(model, [self._readout]) if self._readout else hooks.entering(model, self._first)
 
     def read(self, _output: Tensor, seen: Any) -> None:
         vector = seen[self._readout.layer].movedim(self._readout.axis, 1) if self._readout else seen[-1]
@@ -133,14 +133,14 @@ class _Vectors:
 
 class _Maxima:
     def __init__(self, model: nn.Module, network: Network, example: Tensor) -> None:
-        self._reads = structure.readouts(model, network.names, example)
+        self._reads = tracing.readouts(model, network.names, example)
         self._layers, self._units = network.names, tuple(layer.units for layer in network.layers)
         self._values: list[np.ndarray] = []
         self._positions: list[np.ndarray] = []
         self._sums = np.zeros(sum(self._units))
 
     def watching(self, model: nn.Module) -> AbstractContextManager[dict[str, Tensor]]:
-        return structure.captured(model, self._reads)
+        return hooks.captured(model, self._reads)
 
     def read(self, output: Tensor, seen: dict[str, Tensor]) -> None:
         maps = [

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from tlx.cases import Case
 from tlx.errors import ModelError
-from tlx.networks import models, structure
-from tlx.networks.structure import Readout
+from tlx.networks import hooks, models, tracing
+from tlx.networks.hooks import Readout
 from tlx.progress import report
 from tlx.results import Conductance, DomainImages, Network
 
@@ -55,7 +55,7 @@ def layer_conductance(
     """
     if reduce not in ("max", None):
         raise ModelError(f"reduce must be 'max' or None, not {reduce!r}")
-    reads = structure.readouts(model, layers, images[:1])
+    reads = tracing.readouts(model, layers, images[:1])
     parts: dict[str, list[Tensor]] = {name: [] for name in layers}
     ends = {"n_steps": n_steps, "baselines": baselines, "precision": precision}
     for maps, _, _ in _batches(model, reads, images, targets, **ends):  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def of_instances(
     Raises ModelError naming the layer whose activations are not finite.
     """
     pictures = models.inputs(model, images.pixels[chosen], case)
-    reads = structure.readouts(model, network.names, pictures[:1])
+    reads = tracing.readouts(model, network.names, pictures[:1])
     scored, own = _scored(model, images, chosen, pictures, outputs)
     units = tuple(layer.units for layer in network.layers)
     values = np.empty((len(chosen), sum(units)), dtype=np.float32)
@@ -135,7 +135,7 @@ def _batches(
     images = images.bfloat16() if precision == "bfloat16" else images
     size = _batch_size(model, reads, images[:1])
     start = torch.zeros(1) if baselines is None else baselines
-    with structure.evaluated(model), structure.captured(model, reads) as outputs:
+    with hooks.evaluated(model), hooks.captured(model, reads) as outputs:
         for first in range(0, len(images), size):
             batch = images[first : first + size]
             begin = start.to(batch).expand_as(batch) if len(start) == 1 else start[first : first + size]
@@ -190,7 +190,7 @@ def _finite(model: nn.Module, names: Sequence[str], values: Sequence[Tensor]) ->
 
 
 def _batch_size(model: nn.Module, reads: Sequence[Readout], example: Tensor) -> int:
-    with structure.evaluated(model), structure.captured(model, reads) as outputs, torch.no_grad():
+    with hooks.evaluated(model), hooks.captured(model, reads) as outputs, torch.no_grad():
         model(example)
         each = sum(value.numel() * value.element_size() for value in outputs.values())
     return int(np.clip(BATCH_BYTES // (4 * max(each, 1)), 1, BATCH_MOST))

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from tlx.cases import Case
 from tlx.errors import SelectionError
-from tlx.networks import models, structure
+from tlx.networks import hooks, models, tracing
 from tlx.progress import track
 from tlx.results import Layer, Network
 
@@ -107,7 +107,7 @@ class Probe:
 def reading(model: nn.Module, layer: str, case: Case) -> Iterator[Probe]:
     """Within the block the model stops at this layer; afterwards no hook is left on it."""
     example = torch.zeros(1, case.channels, case.image_size, case.image_size, dtype=next(model.parameters()).dtype)
-    (readout,) = structure.readouts(model, [layer], example)
+    (readout,) = tracing.readouts(model, [layer], example)
     module = model.get_submodule(readout.module)
     calls, owner = 0, threading.get_ident()
 
@@ -121,8 +121,8 @@ def reading(model: nn.Module, layer: str, case: Case) -> Iterator[Probe]:
             raise _Reached(output)
 
     # Capturing nothing still keeps other threads' hooks off this model.
-    with structure.captured(model, ()), structure.evaluated(model):
-        if isinstance(module, structure.ACTIVATIONS):
+    with hooks.captured(model, ()), hooks.evaluated(model):
+        if isinstance(module, tracing.ACTIVATIONS):
             handle = module.register_forward_pre_hook(lambda _, inputs: stop(inputs[0]))
         else:
             handle = module.register_forward_hook(lambda _m, _i, output: stop(output))

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from tlx.analysis.abstraction import padded
 from tlx.cases import Case
-from tlx.networks import models, structure
+from tlx.networks import hooks, models
 from tlx.results import DomainImages, KernelResponse
 
 
@@ -30,7 +30,7 @@ def response(
     map; the weights from a channel to a linear neuron are shown over the channel's positions, and so are the products
     whose sum is the edge's value.
     """
-    with structure.entering(model, join) as entered:
+    with hooks.entering(model, join) as entered:
         model(models.normalised(images.pixels[instance : instance + 1], case))
         inputs = entered[-1]
     module = model.get_submodule(join)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from tlx.analysis import activations
 from tlx.cases import DOMAINS, Case
-from tlx.networks import structure
+from tlx.networks import hooks, tracing
 from tlx.progress import track
 from tlx.results import Activations, DomainImages, Network, Silenced
 
@@ -67,10 +67,10 @@ def silencing(model: nn.Module, neurons: Neurons, means: Activations, case: Case
     """Within the block these neurons answer with their mean at every position; afterwards no hook is left."""
     layers = list(dict.fromkeys(layer for layer, _ in neurons))
     example = torch.zeros(1, case.channels, case.image_size, case.image_size)
-    with structure.captured(model, ()):  # no other thread may hook this model meanwhile
+    with hooks.captured(model, ()):  # no other thread may hook this model meanwhile
         handles = []
         try:
-            for readout in structure.readouts(model, layers, example):
+            for readout in tracing.readouts(model, layers, example):
                 chosen = torch.tensor([index for layer, index in neurons if layer == readout.layer])
                 values = torch.from_numpy(np.array(means.layer_means(readout.layer)))[chosen]
                 module = model.get_submodule(readout.module)

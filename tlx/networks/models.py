@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tlx.cases import Case
 from tlx.errors import ModelError, UserError, first_line
-from tlx.networks import architectures, structure
+from tlx.networks import architectures, hooks, tracing
 from tlx.results import Network, TrainedModel
 
 if os.environ.get("TLX_THREADS"):  # otherwise torch's own choice: $OMP_NUM_THREADS, or one for each core
@@ -40,7 +40,7 @@ def example(case: Case, count: int = 1) -> Tensor:
 def probe(network: nn.Module, case: Case, classes: int, model: str = "source") -> nn.Module:
     """The network, if it answers images of the case with one score for each class; otherwise ModelError."""
     name, size = case.architecture_of(model), f"{case.channels} x {case.image_size} x {case.image_size}"
-    with structure.evaluated(network), torch.inference_mode():
+    with hooks.evaluated(network), torch.inference_mode():
         try:
             scores = network(example(case, 2).to(device_of(network)))
         except Exception as error:  # somebody else's forward
@@ -84,7 +84,7 @@ def misfits(model: nn.Module, given: Mapping[str, Tensor]) -> list[str]:
 
 def _misfit(name: str, ours: Tensor, given: Tensor, model: nn.Module) -> str:
     shapes = tuple(given.shape), tuple(ours.shape)
-    last = [name for name, part in model.named_modules() if isinstance(part, structure.WEIGHTED)][-1:]
+    last = [name for name, part in model.named_modules() if isinstance(part, tracing.WEIGHTED)][-1:]
     if last == [name.rpartition(".")[0]] and given.shape[1:] == ours.shape[1:]:
         return (
             f"the head {name!r} has {len(given)} classes, but the domain has {len(ours)} (shapes {shapes[0]} and "
@@ -101,7 +101,7 @@ def network(case: Case, classes: int, model: str = "source") -> Network:
     built = probe(build(case, classes, model), case, classes, model).eval()
     name = case.architecture_of(model)
     try:
-        return structure.network(
+        return tracing.network(
             built, torch.randn(1, case.channels, case.image_size, case.image_size), case.layers, name
         )
     except UserError:

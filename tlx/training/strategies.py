@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from tlx.cases import Training
 from tlx.errors import ModelError
-from tlx.networks import structure
+from tlx.networks import hooks, tracing
 
 Event = tuple[str, bool]
 """A module's name, and whether it is left (True) or entered (False)."""
@@ -72,7 +72,7 @@ def hold(network: nn.Module, names: frozenset[str]) -> None:
 def head(network: nn.Module, example: Tensor) -> str:
     """Name of the last convolution or linear layer that is run: its outputs are the class scores."""
     modules = dict(network.named_modules())
-    run = [name for name, left in _events(network, example) if left and isinstance(modules[name], structure.WEIGHTED)]
+    run = [name for name, left in _events(network, example) if left and isinstance(modules[name], tracing.WEIGHTED)]
     if not run:
         raise ModelError(f"{type(network).__name__} has no convolution or linear layer, so it has no head to train")
     return run[-1]
@@ -83,7 +83,7 @@ def _run_until(network: nn.Module, layer: str, example: Tensor) -> frozenset[str
 
     One that holds others and is not yet left counts, too: its own parameters, such as position codes, came first.
     """
-    (read,) = structure.readouts(network, [layer], example)
+    (read,) = tracing.readouts(network, [layer], example)
     events = _events(network, example)
     until = [at for at, event in enumerate(events) if event == (read.module, True)][read.call]
     names = {name for name, _ in events[: until + 1]}
@@ -100,7 +100,7 @@ def _events(network: nn.Module, example: Tensor) -> list[Event]:
         return lambda *_: events.append((name, left))
 
     handles = []
-    with structure.evaluated(network):
+    with hooks.evaluated(network):
         for name, part in network.named_modules():
             handles += [part.register_forward_pre_hook(note(name, False)), part.register_forward_hook(note(name, True))]
         try:

@@ -7,10 +7,8 @@ runs through a layer (completeness, method 3), and which blocks stand for layers
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tlx.errors import ModelError, SelectionError, unknown
+from tlx.networks.hooks import LOCK, Readout, captured, evaluated
 from tlx.results import Layer, Network, Pair
 
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
@@ -41,21 +40,9 @@ FUNCTIONAL = (
 PASSIVE = (
     "Relu", "LeakyRelu", "Prelu", "Elu", "Gelu", "Silu", "Mish", "Hardswish", "Hardtanh", "Hardsigmoid", "Sigmoid",
     "Tanh", "Softplus", "Threshold", "MaxPool", "AvgPool", "AdaptiveMaxPool", "AdaptiveAvgPool", "MkldnnAdaptive",
-    "BatchNorm", "NativeBatchNorm", "CudnnBatchNorm", "Dropout", "NativeDropout", "View", "UnsafeView", "Reshape",
-    "Alias", "Clone", "Squeeze", "Unsqueeze", "Mean", "T0", "TBackward",
+    "BatchNorm", "NativeBatchNorm", "CudnnBatchNorm", "NativeDropout", "View", "UnsafeView", "Reshape",
+    "Alias", "Clone", "Squeeze", "Unsqueeze", "Mean", "TBackward",
 )  # fmt: skip
-
-_lock = threading.RLock()  # hooks are the model's: two threads hooking one model would read each other's outputs
-
-
-@dataclass(frozen=True)
-class Readout:
-    """Where a layer's neurons are read: the output of the `call`-th call of a module, along `axis`."""
-
-    layer: str
-    module: str
-    call: int
-    axis: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,64 +54,6 @@ class _Call:
     output: Tensor
     source: Any  # autograd node of the first input, as it was when the module was entered
     node: Any  # autograd node of the output, as it was when the module returned
-
-
-@contextmanager
-def captured(model: nn.Module, readouts: Sequence[Readout]) -> Iterator[dict[str, Tensor]]:
-    """Within the block every forward pass fills the dict with the outputs at the readouts, by layer.
-
-    The network goes on with a copy, so that what was read stays as it was when an in-place module follows. No hook is
-    left on the model afterwards, whatever happens.
-    """
-    found: dict[str, Tensor] = {}
-    counts: dict[str, int] = {}
-    by_module: dict[str, dict[int, str]] = {}
-    for readout in readouts:
-        by_module.setdefault(readout.module, {})[readout.call] = readout.layer
-
-    def hook_for(name: str) -> Callable[..., Tensor | None]:
-        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
-            at = counts[name] = counts.get(name, -1) + 1
-            layer = by_module[name].get(at)
-            if layer is None:
-                return None
-            found[layer] = output
-            return output.clone() if output.requires_grad or not torch.is_grad_enabled() else None
-
-        return hook
-
-    def restart(_module: nn.Module, _inputs: Any) -> None:
-        counts.clear()
-
-    with _lock:
-        handles = [model.get_submodule(name).register_forward_hook(hook_for(name)) for name in by_module]
-        handles.append(model.register_forward_pre_hook(restart))
-        try:
-            yield found
-        finally:
-            for handle in handles:
-                handle.remove()
-
-
-@contextmanager
-def entering(model: nn.Module, module: str) -> Iterator[list[Tensor]]:
-    """Within the block the list holds what entered the named module on the last forward pass, call by call."""
-    entered: list[Tensor] = []
-
-    def restart(_module: nn.Module, _inputs: Any) -> None:
-        entered.clear()
-
-    def hook(_module: nn.Module, inputs: Any) -> None:
-        entered.append(inputs[0])
-
-    with _lock:
-        handles = [model.register_forward_pre_hook(restart)]
-        handles.append(model.get_submodule(module).register_forward_pre_hook(hook))
-        try:
-            yield entered
-        finally:
-            for handle in handles:
-                handle.remove()
 
 
 def readouts(model: nn.Module, layers: Sequence[str], example: Tensor) -> tuple[Readout, ...]:
@@ -207,7 +136,7 @@ def _run(model: nn.Module, example: Tensor) -> tuple[list[_Call], Any]:
 
         return leave
 
-    with _lock, evaluated(model), torch.inference_mode(False), torch.enable_grad():
+    with LOCK, evaluated(model), torch.inference_mode(False), torch.enable_grad():
         inner = [(name, module) for name, module in model.named_modules() if name]
         handles = [module.register_forward_pre_hook(enter) for _, module in inner]
         handles += [module.register_forward_hook(leave_for(name)) for name, module in inner]
@@ -219,21 +148,6 @@ def _run(model: nn.Module, example: Tensor) -> tuple[list[_Call], Any]:
     if not isinstance(score, Tensor) or score.ndim != 2:
         raise ModelError(f"{type(model).__name__} must answer with class scores of shape (n, classes)")
     return calls, score.grad_fn
-
-
-@contextmanager
-def evaluated(model: nn.Module) -> Iterator[None]:
-    """Within the block the model is in evaluation mode and its parameters ask for no gradient; then as before."""
-    modes = {module: module.training for module in model.modules()}
-    asked = {parameter: parameter.requires_grad for parameter in model.parameters()}
-    try:
-        model.eval().requires_grad_(False)
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-        for parameter, ask in asked.items():
-            parameter.requires_grad_(ask)
 
 
 def _call(calls: list[_Call], module: str, at: int) -> _Call:
