@@ -15,6 +15,7 @@ from tlx.figures.conductance import conductance
 from tlx.figures.zigzag import legend
 from tlx.figures.zigzag.figure import zigzag
 from tlx.figures.zigzag.subject import layout_of
+from tlx.results import MEASURES
 
 selection = frame.page(
     "Network",
@@ -82,11 +83,11 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     costs.offer("Compare all classes", pipeline.reuse_by_class, case)
 beside = second and jobs.result(pipeline.reuse, case, second)
 known = controls.known_reuse(case, reused, beside)
-charts = {measure: reuse.reuse(network, known, name, measure, second=second) for measure in reuse.MEASURES}
+charts = {measure: reuse.reuse(network, known, name, measure, second=second) for measure in MEASURES}
 for (measure, chart), column in zip(charts.items(), st.columns(len(charts)), strict=True):
     with column:
-        bokeh_view(chart, key=f"reuse {measure}", label=f"{reuse.MEASURES[measure][0]} over depth")
+        bokeh_view(chart, key=f"reuse {measure}", label=f"{MEASURES[measure].title} over depth")
 st.caption(reuse_words.reuse_caption(name, second))
 if beside:
     st.markdown(reuse_words.difference(reused, beside, network))
-frame.downloads(charts["inherited"], reused.table, name=f"reuse-{case.name}-{name}")
+frame.downloads(list(charts.values())[-1], reused.table, name=f"reuse-{case.name}-{name}")

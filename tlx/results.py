@@ -361,13 +361,66 @@ class Comparison:
     inherited: dict[Pair, np.ndarray]
 
 
+@dataclass(frozen=True)
+class Measure:
+    """One way to say how much of the source model the target model reuses; `analysis.reuse` has its number.
+
+    title: of its chart; unit: of its axis; sentence: what its share is a share of, before a colon; short: in a list;
+    edges: whether it is of pairs of layers rather than of layers; lowest: value it can take; form: of a value;
+    compared: what Compare's column says of it, "" where cases are not compared by it.
+    """
+
+    title: str
+    unit: str
+    sentence: str
+    short: str
+    edges: bool = False
+    lowest: float = 0.0
+    form: str = "{:.0%}"
+    compared: str = ""
+
+    @property
+    def counted(self) -> str:
+        """What it counts."""
+        return "important edges" if self.edges else "neurons"
+
+
+MEASURES = {
+    "same_index": Measure(
+        "Same-index matches",
+        "share of target neurons",
+        "Target neurons whose best match is the source neuron of the same index",
+        "same-index matches",
+        compared="Target neurons whose most similar source neuron has their index; mean over layers and classes.",
+    ),
+    "rank_agreement": Measure(
+        "Rank agreement",
+        "Spearman's ρ of rank scores",
+        "Agreement of the two models on which neurons matter (Spearman's ρ)",
+        "rank agreement",
+        lowest=-1.0,
+        form="{:.2f}",
+    ),
+    "inherited": Measure(
+        "Inherited edges",
+        "share of important edges",
+        "Important target edges that are inherited",
+        "inherited edges",
+        edges=True,
+        compared="Important target edges whose counterpart is important in the source model; mean over layers and "
+        "classes.",
+    ),
+}
+"""The measures of reuse by name, in the order in which views show them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Reuse:
     """How much of the source model the target model reuses for one class, beside chance.
 
-    table: columns measure ("same_index", "rank_agreement" per layer, "inherited" per pair), first, second (layer
-    names, second empty for a layer), n (neurons or edges counted), value, chance (mean with the source neurons traded
-    at random), low, high (its 95 % range); shares in [0, 1], rank agreement in [-1, 1]; NaN where undefined.
+    table: columns measure (of `MEASURES`, per layer or per pair), first, second (layer names, second empty for a
+    layer), n (neurons or edges counted), value, chance (mean with the source neurons traded at random), low, high (its
+    95 % range); shares in [0, 1], rank agreement in [-1, 1]; NaN where undefined.
     """
 
     class_name: str

@@ -11,13 +11,8 @@ from bokeh.plotting import figure
 
 from tlx.figures import theme
 from tlx.figures.chart import chart
-from tlx.results import Network, Reuse
+from tlx.results import MEASURES, Network, Reuse
 
-MEASURES = {
-    "same_index": ("Same-index matches", "share of target neurons"),
-    "rank_agreement": ("Rank agreement", "Spearman's ρ of rank scores"),
-    "inherited": ("Inherited edges", "share of important edges"),
-}
 SECOND = theme.CLASS_PALETTE[0]  # the class compared with: far from blue, red and grey
 _HOVER = """<div style="font-size:12px;line-height:1.5"><b>class @class_name, @place</b>
 <div>@value{0.00} of @n @counted</div><div>by chance @chance{0.00} (@low{0.00} to @high{0.00})</div></div>"""
@@ -32,15 +27,15 @@ def reuse(
 
     Sources: lines (one row for each class), points (all classes), chance. Raises KeyError for an unknown measure.
     """
-    title, unit = MEASURES[measure]
+    about = MEASURES[measure]
     data = table(network, known, measure)
     places = list(dict.fromkeys(data["place"]))
     plot = chart(
-        title,
+        about.title,
         x_range=FactorRange(*places),
         y_range=(-1.05, 1.05) if (data["value"] < 0).any() else (-0.03, 1.05),
-        y=unit,
-        x="layers" if measure == "inherited" else "layer",
+        y=about.unit,
+        x="layers" if about.edges else "layer",
         height=250,
         tools="save,reset",
         min_border_right=12,
@@ -63,7 +58,7 @@ def table(network: Network, known: Mapping[str, Reuse], measure: str) -> pd.Data
         index[first] + (f"→{index[second]}" if second else "")
         for first, second in zip(data["first"], data["second"], strict=True)
     ]
-    return data.assign(counted="important edges" if measure == "inherited" else "neurons")
+    return data.assign(counted=MEASURES[measure].counted)
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from bokeh.plotting import figure
 from tlx.figures import theme
 from tlx.figures.chart import chart
 from tlx.figures.sources import source_of
+from tlx.results import MEASURES
 
 MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex")  # repeat what colour says
 LONGEST = 34  # letters of a title on the axis
-PANELS = {
-    "same_index": ("Same-index matches", "share of target neurons", (-0.03, 1.05)),
-    "inherited": ("Inherited edges", "share of important edges", (-0.03, 1.05)),
-    "domain_gap": ("Domain gap of the target model", "proxy A-distance", (-0.6, 2.1)),
+COMPARED = {name: measure for name, measure in MEASURES.items() if measure.compared}
+PANELS = {name: (measure.title, measure.unit, (measure.lowest - 0.03, 1.05)) for name, measure in COMPARED.items()} | {
+    "domain_gap": ("Domain gap of the target model", "proxy A-distance", (-0.6, 2.1))
 }
 
 _SCORE = """<div style="font-size:13px"><b>@title</b><br>score <b>@points{+0.0}</b> points

@@ -14,10 +14,11 @@ from tlx.app.bokeh_view import Event
 from tlx.app.compare.summaries import Standing
 from tlx.app.navigation import link
 from tlx.app.selection import Choice, choose
+from tlx.figures.side_by_side import COMPARED
 
 KEY = "compare table"
 VIEWS = ("Statistics", "Instances", "Network", "Features")
-_SHARES = ("source_accuracy", "target_accuracy", "scratch_accuracy", "same_index", "inherited")
+_SHARES = ("source_accuracy", "target_accuracy", "scratch_accuracy", *COMPARED)
 _FIRST = ("title", "strategy", "score", "low", "high", *_SHARES)
 _LAST = ("source_distance", "target_distance", "source", "target", "network", "compared", "note")
 
@@ -97,8 +98,8 @@ def offers(one: Standing) -> None:
 def _columns() -> dict[str, Any]:
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
 
-    def share(name: str, said: str) -> Any:
-        return number(name, format="%.1f %%", help=said)
+    def share(name: str, about: str) -> Any:
+        return number(name, format="%.1f %%", help=about)
 
     return {
         "title": text("case", pinned=True),
@@ -114,14 +115,7 @@ def _columns() -> dict[str, Any]:
         "source_accuracy": share("source model", "Best accuracy on the target domain's validation data."),
         "target_accuracy": share("target model", "Best accuracy on the target domain's validation data."),
         "scratch_accuracy": share("from scratch", "The control: the same training from random weights."),
-        "same_index": share(
-            "same index",
-            "Target neurons whose most similar source neuron has their index; mean over layers and classes.",
-        ),
-        "inherited": share(
-            "inherited",
-            "Important target edges whose counterpart is important in the source model; mean over layers and classes.",
-        ),
+        **{name: share(name.replace("_", " "), measure.compared) for name, measure in COMPARED.items()},
         "source_distance": number(
             "gap before",
             format="%.2f",

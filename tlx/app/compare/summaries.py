@@ -14,6 +14,7 @@ from tlx import needs, pipeline
 from tlx.app import jobs
 from tlx.cases import MODELS, Case, Training
 from tlx.errors import UserError
+from tlx.figures.side_by_side import COMPARED
 from tlx.results import LayerGap, Network, Reuse, Transferability
 
 SEEN = 30  # seconds after which what is stored of a case that is not chosen is looked up again
@@ -24,7 +25,7 @@ DEPTH = ["measure", "depth", "place", "value", "chance", "classes"]
 class Standing:
     """One case's stored results.
 
-    depth: columns DEPTH, one row for each measure ("same_index", "inherited", "domain_gap") and layer or pair, means
+    depth: columns DEPTH, one row for each measure compared, or "domain_gap", and layer or pair, means
     over the classes stored; distance: model -> mean proxy A-distance of its important neurons; stored: kind of result
     ("reuse", "distance" or "gap") -> (classes it is there for, classes it can be there for); note: why there is no
     score, plain text, "" where there is one.
@@ -81,11 +82,11 @@ def standing(case: Case) -> Standing:
 
 
 def reuse_by_depth(network: Network, found: Mapping[str, Reuse]) -> pd.DataFrame:
-    """Same-index matches and inherited edges by relative depth, means over classes; columns DEPTH."""
+    """The measures that cases are compared by, by relative depth, means over classes; columns DEPTH."""
     if not found:
         return pd.DataFrame(columns=DEPTH)
     rows = pd.concat([of.table for of in found.values()], ignore_index=True)
-    rows = rows[rows["measure"].isin(("same_index", "inherited"))]
+    rows = rows[rows["measure"].isin(COMPARED)]
     means = rows.groupby(["measure", "first", "second"], sort=False)[["value", "chance"]].mean().reset_index()
     ends = [(first, second or first) for first, second in zip(means["first"], means["second"], strict=True)]
     means["depth"] = [(_depth(network, first) + _depth(network, second)) / 2 for first, second in ends]
@@ -163,10 +164,8 @@ def _row(one: Standing) -> dict[str, object]:
         "source_accuracy": of_score(lambda of: of.source_accuracy),
         "target_accuracy": of_score(lambda of: of.target_accuracy),
         "scratch_accuracy": of_score(lambda of: of.scratch_accuracy),
-        "same_index": mean("same_index", "value"),
-        "same_index_chance": mean("same_index", "chance"),
-        "inherited": mean("inherited", "value"),
-        "inherited_chance": mean("inherited", "chance"),
+        **{name: mean(name, "value") for name in COMPARED},
+        **{f"{name}_chance": mean(name, "chance") for name in COMPARED},
         "source_distance": one.distance.get("source", float("nan")),
         "target_distance": one.distance.get("target", float("nan")),
         "compared": "{} of {}".format(*one.stored["reuse"]) if one.stored else "",

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from tlx.app.text import escape
-from tlx.results import Network, Reuse
+from tlx.results import MEASURES, Measure, Network, Reuse
 
 
 def summary(reuse: Reuse, network: Network) -> str:
     """Where the target model reuses most and least of the source model, beside chance (Markdown)."""
     index = {layer.name: str(layer.index) for layer in network.layers}
-    same, ranks, inherited = (
-        reuse.of(measure).dropna(subset="value") for measure in ("same_index", "rank_agreement", "inherited")
-    )
-    said = []
-    if len(same):
-        ends = [f"{_share(row)} in layer {index[row['first']]}" for _, row in _ends(same)]
-        said.append("Target neurons whose best match is the source neuron of the same index: " + _both(ends))
-    if len(ranks):
-        ends = [f"{_share(row)} in layer {index[row['first']]}" for _, row in _ends(ranks)]
-        said.append("Agreement of the two models on which neurons matter (Spearman's ρ): " + _both(ends))
-    if len(inherited):
-        ends = [
-            f"{_share(row)} from layer {index[row['first']]} to {index[row['second']]}" for _, row in _ends(inherited)
-        ]
-        said.append("Important target edges that are inherited: " + _both(ends))
-    return "  \n".join(said)
+    sentences = []
+    for name, measure in MEASURES.items():
+        rows = reuse.of(name).dropna(subset="value")
+        if len(rows):
+            ends = [f"{_share(row, measure)} {_where(row, measure, index)}" for _, row in _ends(rows)]
+            sentences.append(f"{measure.sentence}: {_both(ends)}")
+    return "  \n".join(sentences)
+
+
+def _where(row: pd.Series, measure: Measure, index: Mapping[str, str]) -> str:
+    first = index[row["first"]]
+    return f"from layer {first} to {index[row['second']]}" if measure.edges else f"in layer {first}"
 
 
 def reuse_caption(chosen: str, second: str | None) -> str:
@@ -38,25 +36,20 @@ def reuse_caption(chosen: str, second: str | None) -> str:
     )
 
 
-def difference(ours: Reuse, other: Reuse, network: Network) -> str:
+def difference(own: Reuse, other: Reuse, network: Network) -> str:
     """For each measure the layer, or the pair of layers, where two classes differ most (Markdown)."""
     index = {layer.name: str(layer.index) for layer in network.layers}
-    said = []
-    for measure, about in _ABOUT.items():
-        both = ours.of(measure).merge(other.of(measure), on=["measure", "first", "second"], suffixes=("", "_other"))
+    parts = []
+    for name, measure in MEASURES.items():
+        both = own.of(name).merge(other.of(name), on=["measure", "first", "second"], suffixes=("", "_other"))
         both = both.dropna(subset=["value", "value_other"])
         if len(both):
             row = both.iloc[int((both["value"] - both["value_other"]).abs().to_numpy().argmax())]
             where = f"layer {index[row['first']]}" + (f" to {index[row['second']]}" if row["second"] else "")
-            form = "{:.2f}" if measure == "rank_agreement" else "{:.0%}"
-            said.append(
-                f"{about} in {where} (**{form.format(row['value'])}** and **{form.format(row['value_other'])}**)"
-            )
-    names = f"Classes {escape(ours.class_name)} and {escape(other.class_name)}"
-    return f"{names} differ most: {'; '.join(said)}." if said else ""
-
-
-_ABOUT = {"same_index": "same-index matches", "rank_agreement": "rank agreement", "inherited": "inherited edges"}
+            values = [measure.form.format(row[column]) for column in ("value", "value_other")]
+            parts.append(f"{measure.short} in {where} (**{values[0]}** and **{values[1]}**)")
+    names = f"Classes {escape(own.class_name)} and {escape(other.class_name)}"
+    return f"{names} differ most: {'; '.join(parts)}." if parts else ""
 
 
 def _ends(rows: pd.DataFrame) -> list[tuple[object, pd.Series]]:
@@ -66,9 +59,8 @@ def _ends(rows: pd.DataFrame) -> list[tuple[object, pd.Series]]:
     return [(at, rows.iloc[at]) for at in places]
 
 
-def _share(row: pd.Series) -> str:
-    form = "{:.2f}" if row["measure"] == "rank_agreement" else "{:.0%}"
-    value, chance, low, high = (form.format(row[name]) for name in ("value", "chance", "low", "high"))
+def _share(row: pd.Series, measure: Measure) -> str:
+    value, chance, low, high = (measure.form.format(row[name]) for name in ("value", "chance", "low", "high"))
     return f"**{value}**" + (f" (by chance {chance}, {low} to {high})" if row["low"] == row["low"] else "")
 
 
