@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,17 @@ def test_different_class_sets_explain_the_models_own_prediction(tmp_path: Path) 
     assert found.own_class.sum() == 6
     outputs = np.array(pipeline.trained(case, "source").classes)
     assert (outputs[found.scored[tilted]] == said[tilted]).all()
+
+
+def test_another_criterion_is_another_result_of_the_same_models(case: Case) -> None:
+    """Asked for beside the case: predictions stay, what neurons are ranked by is measured anew, without a path."""
+    other = replace(case, criterion="gradient_activation")
+    assert other.fingerprint("models") == case.fingerprint("models")
+    found, usual = (pipeline.conductance(one, "source", "target") for one in (other, case))
+    assert found.values.shape == usual.values.shape
+    assert not np.allclose(found.values, usual.values)
+    assert np.isnan(found.completeness_error).all()
+    assert pipeline.abstraction(other, "source", "lying").n == 6
 
 
 def test_an_unknown_class_is_named_with_the_known_ones(case: Case) -> None:

@@ -24,6 +24,7 @@ STRATEGIES = ("all", "head", "scratch")
 AUGMENTS = ("none", "digits", "photos")
 BASELINES = ("mean", "black")
 PRECISIONS = ("float32", "bfloat16")
+CRITERIA = ("conductance", "gradient_activation")  # `analysis.attribution` has a function for each
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,10 @@ class Case:
     layers: analysed layers by module name, empty for every convolution and linear layer but the last; baseline: "mean"
     (zero after normalisation) or "black"; n_steps: path steps of layer conductance; precision: of conductance and
     feature images, "float32" or "bfloat16", about twice as fast on processors that have it; seed: of embedding and
-    feature images; files: digest of every file the case depends on, by role; home: the folder of the case file, where a
-    module that `architecture` names may lie; bundle: the file that all results come from, where it was opened from one.
+    feature images; criterion: what attributes the score to neurons, asked for beside a case (`replace(case,
+    criterion=…)`) and never said in its file (method 9); files: digest of every file the case depends on, by role;
+    home: the folder of the case file, where a module that `architecture` names may lie; bundle: the file that all
+    results come from, where it was opened from one.
     """
 
     name: str
@@ -117,6 +120,7 @@ class Case:
     n_steps: int = 16
     precision: str = "float32"
     seed: int = 0
+    criterion: str = "conductance"
     files: tuple[tuple[str, str], ...] = ()
     home: str = ""
     bundle: str = ""
@@ -149,7 +153,7 @@ _PARTS = {
     "data": _DATA_FIELDS,
     "source": _SOURCE_FIELDS,
     "models": _MODEL_FIELDS,
-    "analysis": (*_MODEL_FIELDS, "layers", "baseline", "n_steps", "precision", "seed"),
+    "analysis": (*_MODEL_FIELDS, "layers", "baseline", "n_steps", "precision", "seed", "criterion"),
 }
 PATHS = ("path", "checkpoint", "history", "initial")
 _SAYS_NOTHING = {"title", *PATHS}  # names and places; contents are in `files`

@@ -2,12 +2,12 @@
 
 Along the straight path from baseline to input, one forward and one backward pass per point give the activations and
 the gradients at every layer at once; of two neighbouring points no more than their maps is ever held, so memory does
-not grow with images or points.
+not grow with images or points. `CRITERIA` holds other ways to attribute a score to neurons, behind the same door.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -93,13 +93,14 @@ def of_instances(
         n_steps=case.n_steps,
         baselines=models.baseline(case),
         precision=case.precision,
+        criterion=case.criterion,
     ):
         rows, column = slice(at, at + count), 0
         for place, (read, layer) in enumerate(zip(reads, network.layers, strict=True)):
             found = maps[read.layer]
             values[rows, column : column + layer.units] = _largest(found, read.axis).cpu().numpy()
             column += layer.units
-            if layer.complete:
+            if layer.complete and delta is not None:
                 error[rows, place] = _relative_error(found.flatten(1).sum(1), delta)
         at += count
         report("conductance of a shard", at, len(chosen))
@@ -129,8 +130,9 @@ def _batches(
     n_steps: int,
     baselines: Tensor | None,
     precision: str = "float32",
-) -> Iterator[tuple[dict[str, Tensor], Tensor, int]]:
-    """Per batch: conductance maps by layer, score difference between input and baseline (n,), number of images."""
+    criterion: str = "conductance",
+) -> Iterator[tuple[dict[str, Tensor], Tensor | None, int]]:
+    """Per batch: maps by layer, what a complete layer's should sum to (n,) if anything, number of images."""
     model = models.in_precision(model, precision)
     images = images.bfloat16() if precision == "bfloat16" else images
     size = _batch_size(model, reads, images[:1])
@@ -140,7 +142,7 @@ def _batches(
             batch = images[first : first + size]
             begin = start.to(batch).expand_as(batch) if len(start) == 1 else start[first : first + size]
             wanted = targets[first : first + size]
-            yield *_path(model, reads, outputs, (begin, batch), wanted, n_steps), len(batch)
+            yield *CRITERIA[criterion](model, reads, outputs, (begin, batch), wanted, n_steps), len(batch)
 
 
 def _path(
@@ -178,6 +180,34 @@ def _path(
             before = [value.detach() for value in now]
     _finite(model, names, list(total.values()))
     return total, score.detach().float() - first_score
+
+
+def _gradient_activation(
+    model: nn.Module,
+    reads: Sequence[Readout],
+    outputs: dict[str, Tensor],
+    ends: tuple[Tensor, Tensor],
+    targets: Tensor,
+    n_steps: int,
+) -> tuple[dict[str, Tensor], None]:
+    """dF/dy_l · y_l at the input, for all layers at once; no path is walked, and nothing need add up to the score."""
+    point = ends[1].contiguous(memory_format=models.layout(ends[1])).requires_grad_()
+    score = model(point).gather(1, targets[:, None]).squeeze(1)
+    names = [read.layer for read in reads]
+    values = [outputs[name] for name in names]
+    _finite(model, names, values)
+    gradients = torch.autograd.grad(score.sum(), values)
+    products = zip(names, values, gradients, strict=True)
+    return {name: (value.detach().float() * gradient.float()) for name, value, gradient in products}, None
+
+
+Method = Callable[
+    [nn.Module, Sequence[Readout], dict[str, Tensor], tuple[Tensor, Tensor], Tensor, int],
+    tuple[dict[str, Tensor], Tensor | None],
+]
+"""(model, readouts, their outputs as they come, (baseline, input), targets, steps) -> (maps by layer, their sum)."""
+CRITERIA: dict[str, Method] = {"conductance": _path, "gradient_activation": _gradient_activation}
+"""By the names of `cases.CRITERIA`: one more is a function here and its name there."""
 
 
 def _finite(model: nn.Module, names: Sequence[str], values: Sequence[Tensor]) -> None:

@@ -40,7 +40,7 @@ _WORDS = {
     "tuple[tuple[str, str], ...]": "a table of texts",
     "tuple[tuple[str, str | int | bool], ...]": "a table of texts, whole numbers, true or false",
 }
-FOUND_OUT = {"files", "home", "bundle"}  # not said in the file
+FOUND_OUT = {"files", "home", "bundle", "criterion"}  # not said in the file
 _STAND_INS = {
     "name": "?",
     "kind": "",
