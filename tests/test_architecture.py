@@ -38,3 +38,15 @@ def test_stored_results_are_read_without_torch() -> None:
     code = f"import sys, tlx, {', '.join(modules)}; print([m for m in ('torch', 'sklearn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_picture_of_the_house_names_every_room() -> None:
+    """docs/architecture.md: each folder and each module of the ground floor, and none that is gone."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    tree = text.partition("```")[2].partition("```")[0]
+    named = {
+        word.removeprefix("tlx/").strip(",/") for line in tree.splitlines() for word in line.split("  ")[0].split()
+    }
+    rooms = {path.name for path in (ROOT / "tlx").iterdir() if (path / "__init__.py").exists()}
+    modules = {path.name for path in (ROOT / "tlx").glob("*.py")} - {"__init__.py"}
+    assert named - {"streamlit_app.py", "pages"} == rooms | modules

@@ -5,9 +5,9 @@ the case the function depends on, and its other arguments; arrays and modules ne
 keeps threads and processes that ask for the same one from computing it twice. What an entry looks like on the disk and
 what happens where the disk fails is `store`'s; this is the folder:
 
-    v3/<fingerprint>/<module>/<function>/<arguments>/output.pkl     one result
-    v3/<fingerprint>/.cases/                                        the names of the cases it belongs to
-    v3/locks/                                                       one empty file for each result ever computed
+    v<version>/<fingerprint>/<module>/<function>/<arguments>/output.pkl   one result
+    v<version>/<fingerprint>/.cases/                                      the names of the cases it belongs to
+    v<version>/locks/                                                     an empty file for each result ever computed
 """
 
 from __future__ import annotations
