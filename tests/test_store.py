@@ -24,7 +24,7 @@ from tlx.storage.memory import NotStoredError, reading_only
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("TLX_CACHE", str(tmp_path / "store"))
     monkeypatch.setenv(remembering.COMPUTED, str(tmp_path / "computed"))
-    monkeypatch.setattr(incidents, "_said", {})
+    monkeypatch.setattr(incidents, "_notices", {})
     store.HELD.clear()
     return tmp_path / "store"
 

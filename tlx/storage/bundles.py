@@ -62,9 +62,9 @@ class Writer:
 
     def add(self, function: str, arguments: Mapping[str, Any], value: Any, hint: Any) -> None:
         """Adds one result of the type `hint`."""
-        said = codec.encode(value, hint, self._put)
-        text = json.dumps(said, separators=(",", ":"))
-        kept = ["value", said] if len(text) < INLINE else ["json", self._put(text.encode(), "json")]
+        encoded = codec.encode(value, hint, self._put)
+        text = json.dumps(encoded, separators=(",", ":"))
+        kept = ["value", encoded] if len(text) < INLINE else ["json", self._put(text.encode(), "json")]
         self._results[key_of(function, arguments)] = kept
 
     def add_error(self, function: str, arguments: Mapping[str, Any], error: UserError) -> None:
@@ -148,8 +148,8 @@ class Bundle:
         if kind in _ERRORS:
             raise _ERRORS[kind](str(content))
         with _refusing(self.path):
-            said = json.loads(self._get(content)) if kind == "json" else content
-            return codec.decode(said, hint, self._get)
+            encoded = json.loads(self._get(content)) if kind == "json" else content
+            return codec.decode(encoded, hint, self._get)
 
     def answer(self, key: str, hint: Any) -> tuple[Any] | None:
         """The result in a tuple of one; None where it is missing or damaged, so that it is computed instead."""
@@ -243,8 +243,8 @@ def _check_sizes(entries: Iterable[zipfile.ZipInfo], count: int, size: int) -> N
         raise codec.CodecError("it would unpack to far more than its size")
 
 
-def _result(said: Any) -> tuple[str, Any]:
-    kind, content = said
+def _result(entry: Any) -> tuple[str, Any]:
+    kind, content = entry
     if kind not in ("value", "json", *_ERRORS) or (kind != "value" and not isinstance(content, str)):
         raise codec.CodecError(f"a result cannot be of kind {str(kind)[:20]!r}")
     return kind, content
@@ -262,13 +262,13 @@ def _verified(bundle: Bundle) -> Bundle:
 
 def load(path: Path, results_version: int) -> Case:
     """The case of a bundle, checked to the last byte; its results are those of the file and no others."""
-    found = _verified(opened(path))
-    if found.results_version != results_version:
+    bundle = _verified(opened(path))
+    if bundle.results_version != results_version:
         raise BundleError(
-            f"bundle {path} holds results of version {found.results_version}, and this tlx has version "
+            f"bundle {path} holds results of version {bundle.results_version}, and this tlx has version "
             f"{results_version}: export it again with this tlx, or open it with the one that made it"
         )
-    return replace(found.case, bundle=str(path.absolute()), files=(*found.case.files, ("bundle", found.digest)))
+    return replace(bundle.case, bundle=str(path.absolute()), files=(*bundle.case.files, ("bundle", bundle.digest)))
 
 
 def shipped(case: Case, part: str, results_version: int) -> Bundle | None:
@@ -280,12 +280,12 @@ def shipped(case: Case, part: str, results_version: int) -> Bundle | None:
     if path is None or os.environ.get("TLX_SHIPPED") == "0" or not path.is_file():
         return None
     try:
-        found = opened(path)
+        bundle = opened(path)
     except BundleError as error:
         _log.warning("%s; its results are computed instead", error)
         return None
-    same = found.results_version == results_version and found.fingerprints.get(part) == case.fingerprint(part)
-    return found if same else None
+    same = bundle.results_version == results_version and bundle.fingerprints.get(part) == case.fingerprint(part)
+    return bundle if same else None
 
 
 def of(case: Case) -> Bundle:
@@ -296,17 +296,19 @@ def of(case: Case) -> Bundle:
 def exported(case: Case, function: str, arguments: Mapping[str, Any], hint: Any) -> Any:
     """A result of a bundle's case. Raises NotExportedError where the bundle does not hold it."""
     key = key_of(function, arguments)
-    found = of(case)
-    if not found.holds(key):
+    bundle = of(case)
+    if not bundle.holds(key):
         what = function.rpartition(".")[2].strip("_").replace("_", " ")
         raise NotExportedError(
             f"this case is a bundle, and {_words(what, arguments)} was not exported; compute it with the original case "
             "and export again"
         )
-    return found.read(key, hint)
+    return bundle.read(key, hint)
 
 
 def _words(what: str, arguments: Mapping[str, Any]) -> str:
     """What is missing, as a sentence names it."""
-    said = ", ".join(str(one) for one in arguments.values() if one is not None)
-    return f"the result “{what}” for {said if len(said) < 60 else 'this choice'}" if said else f"the result “{what}”"
+    choice = ", ".join(str(one) for one in arguments.values() if one is not None)
+    return (
+        f"the result “{what}” for {choice if len(choice) < 60 else 'this choice'}" if choice else f"the result “{what}”"
+    )

@@ -53,29 +53,29 @@ def encode(value: Any, hint: Any, put: Put) -> Any:
     raise CodecError(f"{hint} is no type that is written to files")
 
 
-def decode(said: Any, hint: Any, get: Get) -> Any:
+def decode(encoded: Any, hint: Any, get: Get) -> Any:
     """The value of type `hint` that `encode` made this JSON of. Raises CodecError where it is something else."""
     if hint in _SIMPLE:
-        return _decode_simple(said, hint)
+        return _decode_simple(encoded, hint)
     if hint is bytes:
-        return get(_of(said, str))
+        return get(_of(encoded, str))
     if hint is np.ndarray:
-        return _decode_array(said, get)
+        return _decode_array(encoded, get)
     if hint is pd.DataFrame:
-        return _decode_frame(_of(said, dict), get)
+        return _decode_frame(_of(encoded, dict), get)
     if _is_known(hint):
-        return _decode_known(said, hint, get)
+        return _decode_known(encoded, hint, get)
     container, parts = get_origin(hint), get_args(hint)
     if container in (Union, types.UnionType):
-        return _decode_either(said, parts, get)
+        return _decode_either(encoded, parts, get)
     if container is dict:
-        pairs = [_of(pair, list) for pair in _of(said, list)]
+        pairs = [_of(pair, list) for pair in _of(encoded, list)]
         if any(len(pair) != 2 for pair in pairs):
             raise CodecError("a mapping must hold pairs")
         return {decode(key, parts[0], get): decode(one, parts[1], get) for key, one in pairs}
     if container in (tuple, list):
-        kinds = _kinds(hint, len(_of(said, list)))
-        return container(decode(one, kind, get) for one, kind in zip(said, kinds, strict=True))
+        kinds = _kinds(hint, len(_of(encoded, list)))
+        return container(decode(one, kind, get) for one, kind in zip(encoded, kinds, strict=True))
     raise CodecError(f"{hint} is no type that is read from files")
 
 
@@ -116,15 +116,15 @@ def _encode_simple(value: Any, hint: type) -> Any:
     return str(number)
 
 
-def _decode_simple(said: Any, hint: type) -> Any:
-    if hint is float and isinstance(said, str):
-        if said not in _NOT_FINITE:
-            raise CodecError(f"{said[:20]!r} is no number")
-        return _NOT_FINITE[said]
+def _decode_simple(encoded: Any, hint: type) -> Any:
+    if hint is float and isinstance(encoded, str):
+        if encoded not in _NOT_FINITE:
+            raise CodecError(f"{encoded[:20]!r} is no number")
+        return _NOT_FINITE[encoded]
     wanted = (int, float) if hint is float else (hint,)
-    if type(said) not in wanted:
-        raise CodecError(f"expected {hint.__name__}, found {type(said).__name__}")
-    return said
+    if type(encoded) not in wanted:
+        raise CodecError(f"expected {hint.__name__}, found {type(encoded).__name__}")
+    return encoded
 
 
 def _kinds(hint: Any, count: int) -> Sequence[Any]:
@@ -147,10 +147,10 @@ def _encode_either(value: Any, parts: tuple[Any, ...], put: Put) -> Any:
     raise CodecError(f"{type(value).__name__} is none of {parts}")
 
 
-def _decode_either(said: Any, parts: tuple[Any, ...], get: Get) -> Any:
-    if said is None and type(None) in parts:
+def _decode_either(encoded: Any, parts: tuple[Any, ...], get: Get) -> Any:
+    if encoded is None and type(None) in parts:
         return None
-    at, one = _of(said, list) if isinstance(said, list) and len(said) == 2 else (None, None)
+    at, one = _of(encoded, list) if isinstance(encoded, list) and len(encoded) == 2 else (None, None)
     if type(at) is not int or not 0 <= at < len(parts):
         raise CodecError("one of several types must be named by its number")
     return decode(one, parts[at], get)
@@ -172,11 +172,11 @@ def _needed(known: type) -> set[str]:
     return {one.name for one in dataclasses.fields(known) if one.default is missing and one.default_factory is missing}
 
 
-def _decode_known(said: Any, known: type, get: Get) -> Any:
-    kinds, given = _fields(known), set(_of(said, dict))
+def _decode_known(encoded: Any, known: type, get: Get) -> Any:
+    kinds, given = _fields(known), set(_of(encoded, dict))
     if not _needed(known) <= given <= set(kinds):  # what has a default may have been unknown to the writer
         raise CodecError(f"a {known.__name__} has the parts {', '.join(kinds)}")
-    return known(**{name: decode(said[name], kind, get) for name, kind in kinds.items() if name in given})
+    return known(**{name: decode(encoded[name], kind, get) for name, kind in kinds.items() if name in given})
 
 
 def _encode_array(array: np.ndarray, put: Put) -> Any:
@@ -190,12 +190,12 @@ def _encode_array(array: np.ndarray, put: Put) -> Any:
     return put(file.getvalue(), "npy")
 
 
-def _decode_array(said: Any, get: Get) -> np.ndarray:
-    if isinstance(said, str):
-        return parse_array(get(said))
-    if set(_of(said, dict)) != {"shape", "texts"}:
+def _decode_array(encoded: Any, get: Get) -> np.ndarray:
+    if isinstance(encoded, str):
+        return parse_array(get(encoded))
+    if set(_of(encoded, dict)) != {"shape", "texts"}:
         raise CodecError("an array of texts has a shape and texts")
-    shape, texts = [decode(said[name], kind, get) for name, kind in (("shape", list[int]), ("texts", list[str]))]
+    shape, texts = [decode(encoded[name], kind, get) for name, kind in (("shape", list[int]), ("texts", list[str]))]
     if math.prod(shape) != len(texts) or any(size < 0 for size in shape):
         raise CodecError(f"{len(texts)} texts do not fill the shape {shape}")
     array = np.empty(len(texts), dtype=object)
@@ -218,11 +218,11 @@ def _encode_frame(frame: pd.DataFrame, put: Put) -> Any:
     return {"rows": len(frame), "columns": columns}
 
 
-def _decode_frame(said: dict[str, Any], get: Get) -> pd.DataFrame:
-    if set(said) != {"rows", "columns"}:
+def _decode_frame(encoded: dict[str, Any], get: Get) -> pd.DataFrame:
+    if set(encoded) != {"rows", "columns"}:
         raise CodecError("a table has rows and columns")
-    rows, columns = decode(said["rows"], int, get), {}
-    for entry in decode_list(said["columns"], 3):
+    rows, columns = decode(encoded["rows"], int, get), {}
+    for entry in decode_list(encoded["columns"], 3):
         name, kind, content = entry
         if kind == "array":
             values: Any = np.array(_decode_array(content, get))  # a copy: tables may be written to
@@ -236,13 +236,13 @@ def _decode_frame(said: dict[str, Any], get: Get) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.RangeIndex(rows))
 
 
-def decode_list(said: Any, parts: int) -> list[list[Any]]:
+def decode_list(encoded: Any, parts: int) -> list[list[Any]]:
     """A list of lists of so many parts each."""
-    if any(len(_of(one, list)) != parts for one in _of(said, list)):
+    if any(len(_of(one, list)) != parts for one in _of(encoded, list)):
         raise CodecError(f"expected lists of {parts} parts")
-    found: list[list[Any]] = said
-    return found
+    lists: list[list[Any]] = encoded
+    return lists
 
 
-def _texts(said: Any) -> list[str | None]:
-    return [None if one is None else _of(one, str) for one in _of(said, list)]
+def _texts(encoded: Any) -> list[str | None]:
+    return [None if one is None else _of(one, str) for one in _of(encoded, list)]

@@ -19,18 +19,18 @@ class _Notice:
     until: float
 
 
-_said: dict[str, _Notice] = {}
+_notices: dict[str, _Notice] = {}
 
 
 def say(topic: str, sentence: str, *, seconds: float = 60.0) -> None:
     """Has this sentence (plain text) shown for so long, in place of what was last said on the topic."""
-    last = _said.get(topic)
+    last = _notices.get(topic)
     if last is None or last.sentence != sentence or last.until < time.monotonic():
         _log.warning(sentence)
-    _said[topic] = _Notice(sentence, time.monotonic() + seconds)
+    _notices[topic] = _Notice(sentence, time.monotonic() + seconds)
 
 
 def recent() -> list[str]:
     """The sentences still to be shown, in the order in which their topics first came up."""
     now = time.monotonic()
-    return [notice.sentence for notice in [*_said.values()] if notice.until >= now]
+    return [notice.sentence for notice in [*_notices.values()] if notice.until >= now]

@@ -48,8 +48,8 @@ def note(folder: Path, name: str) -> None:
 def shelves(current: Path) -> list[Shelf]:
     """Everything of ours, the current version first."""
     others = [folder for folder in _versions(current.parent) if folder != current]
-    ours = [*_fingerprints(current), *_fingerprints(current / TRAINING)]
-    return [_shelf(folder, _names(current / folder.name), current) for folder in ours] + [
+    fingerprints = [*_fingerprints(current), *_fingerprints(current / TRAINING)]
+    return [_shelf(folder, _names(current / folder.name), current) for folder in fingerprints] + [
         _shelf(folder, (), folder) for folder in others
     ]
 
@@ -77,10 +77,10 @@ def report(current: Path) -> Iterator[str]:
 
 def foreign(current: Path) -> list[Path]:
     """What lies in the cache folder and is not ours."""
-    ours = {*_versions(current.parent), *_fingerprints(current), current / LOCKS, current / TRAINING}
+    known = {*_versions(current.parent), *_fingerprints(current), current / LOCKS, current / TRAINING}
     if current.is_dir() and not current.is_symlink():
-        ours.add(current)
-    return [path for path in (*_inside(current.parent), *_inside(current)) if path not in ours | {_ignore(path)}]
+        known.add(current)
+    return [path for path in (*_inside(current.parent), *_inside(current)) if path not in known | {_ignore(path)}]
 
 
 def clear_case(current: Path, name: str) -> int:
@@ -88,21 +88,21 @@ def clear_case(current: Path, name: str) -> int:
 
     Raises UserError where the case has no results.
     """
-    ours = [shelf for shelf in shelves(current) if name in shelf.cases]
-    if not ours:
+    case_shelves = [shelf for shelf in shelves(current) if name in shelf.cases]
+    if not case_shelves:
         known = sorted({name for shelf in shelves(current) for name in shelf.cases})
         raise UserError(unknown("case with results", name, known) if known else "no case has stored results")
-    only = [shelf for shelf in ours if shelf.cases == (name,)]
+    only = [shelf for shelf in case_shelves if shelf.cases == (name,)]
     for shelf in only:
         _remove_folder(shelf.folder)
-    for shelf in ours:
+    for shelf in case_shelves:
         _file(current / shelf.folder.name, name).unlink(missing_ok=True)
     return sum(shelf.size for shelf in only)
 
 
 def clear_versions(current: Path, *, others_only: bool) -> int:
     """Removes what other versions of tlx stored, or all results; answers with the bytes that are free now."""
-    found = [shelf for shelf in shelves(current) if not (others_only and shelf.version == _version(current))]
+    cleared = [shelf for shelf in shelves(current) if not (others_only and shelf.version == _version(current))]
     for version in _versions(current.parent):
         if not (others_only and version == current):
             for part in _parts(version):
@@ -110,7 +110,7 @@ def clear_versions(current: Path, *, others_only: bool) -> int:
             _ignore(version / "any").unlink(missing_ok=True)
             with suppress(OSError):  # something of somebody else's is in it
                 version.rmdir()
-    return sum(shelf.size for shelf in found)
+    return sum(shelf.size for shelf in cleared)
 
 
 def _remove_folder(folder: Path) -> None:
@@ -123,11 +123,11 @@ def _remove_folder(folder: Path) -> None:
 
 
 def _names(folder: Path) -> tuple[str, ...]:
-    found = set()
+    names = set()
     for file in (folder / NAMES).glob("*.txt"):
         with suppress(OSError, UnicodeDecodeError):
-            found.add(file.read_text(encoding="utf-8"))
-    return tuple(sorted(found - {""}))
+            names.add(file.read_text(encoding="utf-8"))
+    return tuple(sorted(names - {""}))
 
 
 def _file(folder: Path, name: str) -> Path:
