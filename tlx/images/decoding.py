@@ -33,8 +33,8 @@ def read(path: Path, size: int, channels: int) -> np.ndarray:
     except FileNotFoundError:
         raise DataError(f"image {path} does not exist") from None
     except Exception as error:  # decoders of some thirty formats raise whatever they like on broken files
-        said = str(error).replace(str(path), "it").splitlines() or [type(error).__name__]
-        raise DataError(f"{path} cannot be read as an image ({said[0]}); remove or replace it") from None
+        lines = str(error).replace(str(path), "it").splitlines() or [type(error).__name__]
+        raise DataError(f"{path} cannot be read as an image ({lines[0]}); remove or replace it") from None
 
 
 def pixels(picture: Image.Image, size: int, channels: int) -> np.ndarray:

@@ -56,11 +56,11 @@ def load(domain: Domain, size: int, channels: int) -> DomainImages:
     good = np.setdiff1d(np.arange(len(kept)), [*unreadable])
     if not len(good):
         raise next(iter(unreadable.values()))
-    said = f"{len(unreadable)} of {len(kept)} images of {domain.title} cannot be read and are left out: "
+    sentence = f"{len(unreadable)} of {len(kept)} images of {domain.title} cannot be read and are left out: "
     assert listing.names is not None  # only files can be unreadable
-    said += _few([str(listing.names[kept[at]]) for at in unreadable])
-    found = _described(domain, listing, kept[good], pixels[good])
-    return replace(found, skipped=(said, *found.skipped))
+    sentence += _few([str(listing.names[kept[at]]) for at in unreadable])
+    images = _described(domain, listing, kept[good], pixels[good])
+    return replace(images, skipped=(sentence, *images.skipped))
 
 
 def catalogue(domain: Domain) -> DomainImages:
@@ -223,18 +223,18 @@ def _of_files(listed: listings.Listed) -> _Listing:
 
 
 def _torchvision(domain: Domain) -> _Listing:
-    found = torchvision_datasets.opened(Path(domain.path), domain.dataset, dict(domain.options))
-    labels = torchvision_datasets.labels(found, domain.dataset)
+    dataset = torchvision_datasets.opened(Path(domain.path), domain.dataset, dict(domain.options))
+    labels = torchvision_datasets.labels(dataset, domain.dataset)
 
     def pictures(kept: np.ndarray, size: int, channels: int) -> Iterator[Picture]:
         for at in kept:
             try:
-                yield decoding.pixels(found[int(at)][0], size, channels)
+                yield decoding.pixels(dataset[int(at)][0], size, channels)
             except (OSError, ValueError) as error:
                 yield DataError(f"image {at} of dataset {domain.dataset} cannot be read ({error})")
 
     names = np.array([f"{domain.title} {at}" for at in range(len(labels))], dtype=object)
-    return _Listing(labels, torchvision_datasets.classes(found, int(labels.max()) + 1), pictures, names)
+    return _Listing(labels, torchvision_datasets.classes(dataset, int(labels.max()) + 1), pictures, names)
 
 
 def _grey(picture: np.ndarray) -> np.ndarray:

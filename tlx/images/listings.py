@@ -50,14 +50,14 @@ def folder(root: Path) -> Listed:
     if _are_splits(tops):
         split_of = {top: _split(top.name) for top in tops}
         classes = {inner.name for top in tops for inner in _folders(top)}
-        found = [entry for top, split in split_of.items() for entry in _images(top, root, split)]
+        entries = [entry for top, split in split_of.items() for entry in _images(top, root, split)]
     else:
         classes = {top.name for top in tops}
-        found = list(_images(root, root, ""))
-    if not found:
+        entries = list(_images(root, root, ""))
+    if not entries:
         raise DataError(f"image folder {root} holds no image; expected one folder for each class with images inside")
     order = tuple(sorted(classes))
-    return Listed(tuple(sorted(found, key=lambda entry: order.index(entry.label))), order)
+    return Listed(tuple(sorted(entries, key=lambda entry: order.index(entry.label))), order)
 
 
 def _folders(root: Path) -> list[Path]:

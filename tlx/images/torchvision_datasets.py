@@ -49,7 +49,7 @@ NAMES = (
     "SUN397",
 )
 _IDX = {"MNIST", "FashionMNIST", "KMNIST", "QMNIST", "EMNIST"}
-_OURS = {"self", "root", "download", "transform", "target_transform", "transforms", "loader", "kwargs"}
+_RESERVED = {"self", "root", "download", "transform", "target_transform", "transforms", "loader", "kwargs"}
 _LABELS = ("targets", "labels", "_labels", "y")
 
 
@@ -60,20 +60,20 @@ def opened(root: Path, name: str, options: Mapping[str, str | int | bool]) -> An
     """
     from tlx.networks.torchvision_import import datasets
 
-    found = {known.lower(): known for known in NAMES}.get(name.lower())
-    if found is None:
+    exact_name = {known.lower(): known for known in NAMES}.get(name.lower())
+    if exact_name is None:
         raise DataError(unknown("torchvision dataset", name, NAMES))
-    kind = getattr(datasets, found)
-    _check(kind, found, options)
+    kind = getattr(datasets, exact_name)
+    _check(kind, exact_name, options)
     try:
-        with _unpacked(root, found) as place:
+        with _unpacked(root, exact_name) as place:
             return kind(str(place), **options)
     except (ValueError, TypeError) as error:
-        raise DataError(f"dataset {found} cannot be opened with {dict(options)} ({first_line(error)})") from None
+        raise DataError(f"dataset {exact_name} cannot be opened with {dict(options)} ({first_line(error)})") from None
     except (RuntimeError, OSError):
         raise DataError(
-            f"dataset {found} was not found in {root}; download it with torchvision "
-            f"(datasets.{found}(root, download=True)) and set path to that root"
+            f"dataset {exact_name} was not found in {root}; download it with torchvision "
+            f"(datasets.{exact_name}(root, download=True)) and set path to that root"
         ) from None
 
 
@@ -81,7 +81,7 @@ def _check(kind: Any, name: str, options: Mapping[str, object]) -> None:
     defaults = {key: made.default for key, made in inspect.signature(kind).parameters.items()}
     if "kwargs" in defaults:  # EMNIST hands the rest to MNIST
         defaults.setdefault("train", True)
-    valid = {key: default for key, default in defaults.items() if key not in _OURS}
+    valid = {key: default for key, default in defaults.items() if key not in _RESERVED}
     for key in options:
         if key not in valid:
             raise DataError(unknown(f"option of dataset {name}", key, valid))
@@ -117,10 +117,10 @@ def labels(dataset: Any, name: str) -> np.ndarray:
         given = [label for _, label in getattr(dataset, "_samples", ())]
     if len(given) == 0 or any(label is None for label in given):
         raise DataError(f"this part of dataset {name} has no labels; choose another one in the table `options`")
-    found = np.asarray(given, dtype=np.int64)
-    if found.min() < 0:
+    numbers = np.asarray(given, dtype=np.int64)
+    if numbers.min() < 0:
         raise DataError(f"this part of dataset {name} has unlabelled images; choose another one in the table `options`")
-    return found
+    return numbers
 
 
 def classes(dataset: Any, count: int) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def build(name: str, *, classes: int, channels: int = 3, image_size: int = 224, 
         if image_size % 8:
             raise ModelError(f"compact_alexnet needs an image_size that is a multiple of 8, not {image_size}")
         return compact_alexnet(classes, channels, image_size)
-    with _said_of(name, f"{classes} classes and {channels} x {image_size} x {image_size} images"):
+    with _as_model_error(name, f"{classes} classes and {channels} x {image_size} x {image_size} images"):
         if not rest and name in _torchvision_names():
             return _torchvision(name, classes, channels, image_size)
         return _answering_scores(_timm(name, classes, channels, image_size), classes)
@@ -143,7 +143,7 @@ def _own(name: str, classes: int, home: str) -> nn.Module:
             ) from None
         except Exception as error:
             raise ModelError(f"architecture {name!r} cannot be imported ({_named(error)}); mend its module") from None
-        with _said_of(name, f"{classes} classes"):
+        with _as_model_error(name, f"{classes} classes"):
             made = make(classes)
     if not isinstance(made, nn.Module):
         raise ModelError(f"architecture {name!r} must return a torch module, not {type(made).__name__}")
@@ -175,7 +175,7 @@ def _import_path(home: str) -> Iterator[None]:
 
 
 @contextmanager
-def _said_of(name: str, asked: str) -> Iterator[None]:
+def _as_model_error(name: str, asked: str) -> Iterator[None]:
     """Whatever goes wrong in somebody else's code becomes one sentence."""
     try:
         yield

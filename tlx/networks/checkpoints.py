@@ -93,39 +93,39 @@ def _torch(path: Path, called: str) -> dict[str, Tensor]:
     elif path.read_bytes()[:2] == b"PK":
         raise ModelError(f"{called} is damaged or cut off: it is an archive without an end; copy or save it again")
     with warnings.catch_warnings(action="ignore"):  # about old pickle protocols; what matters is refused anyway
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    return _state_dict(found, called)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    return _state_dict(content, called)
 
 
-def _state_dict(found: Any, called: str) -> dict[str, Tensor]:
+def _state_dict(content: Any, called: str) -> dict[str, Tensor]:
     """The tensors in a state dict, or in the first known wrapping; epochs, optimisers and the like stay outside."""
-    if not isinstance(found, Mapping):
-        raise ModelError(f"{called} holds {type(found).__name__} and no state dict; save model.state_dict()")
+    if not isinstance(content, Mapping):
+        raise ModelError(f"{called} holds {type(content).__name__} and no state dict; save model.state_dict()")
     for key in WRAPPERS:
-        if isinstance(found.get(key), Mapping):
-            return _state_dict(found[key], called)
-    tensors = {str(name): one for name, one in found.items() if isinstance(one, Tensor)}
+        if isinstance(content.get(key), Mapping):
+            return _state_dict(content[key], called)
+    tensors = {str(name): one for name, one in content.items() if isinstance(one, Tensor)}
     if not tensors:
-        held = ", ".join(map(str, list(found)[:5]))
+        held = ", ".join(map(str, list(content)[:5]))
         raise ModelError(f"{called} holds no tensors{f' but {held}' if held else ''}; save model.state_dict()")
     return tensors
 
 
-def named_for(network: nn.Module, found: Checkpoint) -> dict[str, Tensor]:
+def named_for(network: nn.Module, checkpoint: Checkpoint) -> dict[str, Tensor]:
     """The tensors under the names of this network: without the prefixes wrappers put before them, as far as that helps.
 
     Raises ModelError where a tensor that is asked for holds something that is not a number.
     """
-    ours = network.state_dict()
-    best = max(_renamed(found.tensors, depth=3), key=lambda one: len(one.keys() & ours.keys()))
-    kept = {name: one for name, one in best.items() if name in ours or not name.startswith(_ONLY_FOR_TRAINING)}
-    for name in ours:
+    expected = network.state_dict()
+    best = max(_renamed(checkpoint.tensors, depth=3), key=lambda one: len(one.keys() & expected.keys()))
+    kept = {name: one for name, one in best.items() if name in expected or not name.startswith(_ONLY_FOR_TRAINING)}
+    for name in expected:
         # Only of the right shape are they looked at: another may promise more numbers than the file holds.
-        fits = name in kept and kept[name].shape == ours[name].shape
+        fits = name in kept and kept[name].shape == expected[name].shape
         if fits and (bad := int((~torch.isfinite(kept[name].float())).sum())):
             raise ModelError(
-                f"tensor {name!r} of {found.called} holds {bad:,} value(s) that are NaN or infinite; the training it "
-                "comes from went astray, so give an earlier state of it"
+                f"tensor {name!r} of {checkpoint.called} holds {bad:,} value(s) that are NaN or infinite; the training "
+                "it comes from went astray, so give an earlier state of it"
             )
     return kept
 
@@ -141,16 +141,16 @@ def _renamed(tensors: dict[str, Tensor], depth: int) -> Iterator[dict[str, Tenso
 
 def complete(network: nn.Module, path: Path) -> Checkpoint:
     """Fills the network with a file's tensors. Raises ModelError naming what is missing, left over or misshapen."""
-    found = read(path)
-    models.fill(network, named_for(network, found), found.called)
-    return found
+    checkpoint = read(path)
+    models.fill(network, named_for(network, checkpoint), checkpoint.called)
+    return checkpoint
 
 
-def write(found: TrainedModel, path: Path) -> None:
+def write(model: TrainedModel, path: Path) -> None:
     """Saves a model's tensors: `.safetensors` with its epoch and classes, or else a state dict of torch."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".safetensors":
-        remarks = {"epoch": str(found.epoch), "classes": "\n".join(found.classes)}
-        save_file(dict(found.tensors), path, metadata=remarks)
+        remarks = {"epoch": str(model.epoch), "classes": "\n".join(model.classes)}
+        save_file(dict(model.tensors), path, metadata=remarks)
     else:
-        torch.save({name: torch.from_numpy(tensor.copy()) for name, tensor in found.tensors.items()}, path)
+        torch.save({name: torch.from_numpy(tensor.copy()) for name, tensor in model.tensors.items()}, path)

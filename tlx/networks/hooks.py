@@ -32,7 +32,7 @@ def captured(model: nn.Module, readouts: Sequence[Readout]) -> Iterator[dict[str
     The network goes on with a copy, so that what was read stays as it was when an in-place module follows. No hook is
     left on the model afterwards, whatever happens.
     """
-    found: dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
     counts: dict[str, int] = {}
     by_module: dict[str, dict[int, str]] = {}
     for readout in readouts:
@@ -44,7 +44,7 @@ def captured(model: nn.Module, readouts: Sequence[Readout]) -> Iterator[dict[str
             layer = by_module[name].get(at)
             if layer is None:
                 return None
-            found[layer] = output
+            outputs[layer] = output
             return output.clone() if output.requires_grad or not torch.is_grad_enabled() else None
 
         return hook
@@ -56,7 +56,7 @@ def captured(model: nn.Module, readouts: Sequence[Readout]) -> Iterator[dict[str
         handles = [model.get_submodule(name).register_forward_hook(hook_for(name)) for name in by_module]
         handles.append(model.register_forward_pre_hook(restart))
         try:
-            yield found
+            yield outputs
         finally:
             for handle in handles:
                 handle.remove()

@@ -62,32 +62,35 @@ def probe(network: nn.Module, case: Case, classes: int, model: str = "source") -
 
 def fill(model: nn.Module, tensors: Mapping[str, np.ndarray | Tensor], called: str = "the checkpoint") -> nn.Module:
     """Copies a full set of tensors into the model. Raises ModelError naming what is missing, left over or misshapen."""
-    ours = model.state_dict()
+    expected = model.state_dict()
     # Stored arrays are read-only maps of files, which torch would warn of: it gets a copy.
     given = {name: one if isinstance(one, Tensor) else torch.from_numpy(np.array(one)) for name, one in tensors.items()}
     if wrong := misfits(model, given):
         raise ModelError(f"in {called} {wrong[0]}")
-    counters = {name for name in ours if name.endswith("num_batches_tracked")}  # older checkpoints have none
-    for said, names in (("lacks", ours.keys() - given.keys() - counters), ("has unknown", given.keys() - ours.keys())):
+    counters = {name for name in expected if name.endswith("num_batches_tracked")}  # older checkpoints have none
+    for fault, names in (
+        ("lacks", expected.keys() - given.keys() - counters),
+        ("has unknown", given.keys() - expected.keys()),
+    ):
         if names:
-            raise ModelError(f"{called} {said} {len(names)} tensor(s) of this network, such as {min(names)!r}")
+            raise ModelError(f"{called} {fault} {len(names)} tensor(s) of this network, such as {min(names)!r}")
     model.load_state_dict(given, strict=False)
     return model
 
 
 def misfits(model: nn.Module, given: Mapping[str, Tensor]) -> list[str]:
     """A sentence's end for each tensor whose shape is not the network's: its name and both shapes."""
-    ours = model.state_dict()
-    wrong = [name for name in ours if name in given and ours[name].shape != given[name].shape]
-    return [_misfit(name, ours[name], given[name], model) for name in wrong]
+    expected = model.state_dict()
+    wrong = [name for name in expected if name in given and expected[name].shape != given[name].shape]
+    return [_misfit(name, expected[name], given[name], model) for name in wrong]
 
 
-def _misfit(name: str, ours: Tensor, given: Tensor, model: nn.Module) -> str:
-    shapes = tuple(given.shape), tuple(ours.shape)
+def _misfit(name: str, expected: Tensor, given: Tensor, model: nn.Module) -> str:
+    shapes = tuple(given.shape), tuple(expected.shape)
     last = [name for name, part in model.named_modules() if isinstance(part, tracing.WEIGHTED)][-1:]
-    if last == [name.rpartition(".")[0]] and given.shape[1:] == ours.shape[1:]:
+    if last == [name.rpartition(".")[0]] and given.shape[1:] == expected.shape[1:]:
         return (
-            f"the head {name!r} has {len(given)} classes, but the domain has {len(ours)} (shapes {shapes[0]} and "
+            f"the head {name!r} has {len(given)} classes, but the domain has {len(expected)} (shapes {shapes[0]} and "
             f"{shapes[1]}); as `initial` such a file gives all but its head"
         )
     return (
@@ -117,22 +120,22 @@ def meeting(source: Network, target: Network) -> Network:
     the layers that differ.
     """
     if source.names != target.names:
-        said = [
+        differences = [
             f"{one.architecture} has {', '.join(only[:5])}"
             for one, other in ((source, target), (target, source))
             if (only := [name for name in one.names if name not in other.names])
         ] or [f"{one.architecture} runs {', '.join(one.names[:8])}" for one in (source, target)]
         raise ModelError(
-            f"the layers of the two networks do not correspond by name: {', but '.join(said)}; list in `layers` those "
-            "that both have, in their order"
+            f"the layers of the two networks do not correspond by name: {', but '.join(differences)}; list in `layers` "
+            "those that both have, in their order"
         )
     layers = tuple(
         replace(
-            ours,
-            complete=ours.complete and theirs.complete,
-            target_units=theirs.units if theirs.units != ours.units else 0,
+            source_layer,
+            complete=source_layer.complete and target_layer.complete,
+            target_units=target_layer.units if target_layer.units != source_layer.units else 0,
         )
-        for ours, theirs in zip(source.layers, target.layers, strict=True)
+        for source_layer, target_layer in zip(source.layers, target.layers, strict=True)
     )
     joins = {pair: name for pair, name in source.joins.items() if pair in target.joins}
     return replace(source, layers=layers, joins=joins, apart=target.apart | source.apart)
@@ -145,8 +148,8 @@ def loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel])
 
 @lru_cache(maxsize=4)
 def _loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> nn.Module:
-    found = trained(case, model)
-    network = fill(build(case, len(found.classes), model), found.tensors)
+    trained_model = trained(case, model)
+    network = fill(build(case, len(trained_model.classes), model), trained_model.tensors)
     return network.eval().requires_grad_(False).to(default_device())
 
 

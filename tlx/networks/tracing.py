@@ -79,7 +79,7 @@ def network(model: nn.Module, example: Tensor, layers: Sequence[str], architectu
     consumers = _consumers(score)
     names = tuple(_known(model, name) for name in layers) or _automatic(calls, score, consumers)
     reads = [_readout(name, calls, consumers) for name in names]
-    found = [_call(calls, read.module, read.call) for read in reads]
+    layer_calls = [_call(calls, read.module, read.call) for read in reads]
     fields = _fields(model, reads, example)
     described = tuple(
         Layer(
@@ -91,9 +91,9 @@ def network(model: nn.Module, example: Tensor, layers: Sequence[str], architectu
             complete=_complete(score, call.node),
             field=fields[read.layer],
         )
-        for at, (read, call) in enumerate(zip(reads, found, strict=True), start=1)
+        for at, (read, call) in enumerate(zip(reads, layer_calls, strict=True), start=1)
     )
-    joins, apart = _joins(described, found, calls)
+    joins, apart = _joins(described, layer_calls, calls)
     return Network(
         architecture=architecture,
         layers=described,
@@ -249,11 +249,11 @@ def _complete(score: Any, node: Any) -> bool:
 
 
 def _joins(
-    layers: tuple[Layer, ...], found: list[_Call], calls: list[_Call]
+    layers: tuple[Layer, ...], layer_calls: list[_Call], calls: list[_Call]
 ) -> tuple[dict[Pair, str], dict[Pair, str]]:
     joins: dict[Pair, str] = {}
     apart: dict[Pair, str] = {}
-    for first, second, before in zip(layers, layers[1:], found, strict=False):
+    for first, second, before in zip(layers, layers[1:], layer_calls, strict=False):
         pair = (first.name, second.name)
         own = [call for call in calls if call.name == second.name]
         if not isinstance(own[-1].module, (nn.Conv2d, nn.Linear)):
@@ -284,10 +284,10 @@ def _fields(model: nn.Module, reads: Sequence[Readout], example: Tensor) -> dict
     Position p sees `size` pixels from offset + stride * p on. None where a position sees the whole image.
     """
     drawn = torch.randn(4, *example.shape[1:], generator=torch.Generator().manual_seed(0))
-    with evaluated(model), captured(model, reads) as found, torch.enable_grad():
+    with evaluated(model), captured(model, reads) as outputs, torch.enable_grad():
         image = drawn.requires_grad_()
         model(image)
-        return {read.layer: _field(found[read.layer].movedim(read.axis, 1), image) for read in reads}
+        return {read.layer: _field(outputs[read.layer].movedim(read.axis, 1), image) for read in reads}
 
 
 def _field(maps: Tensor, image: Tensor) -> tuple[int, int, int] | None:

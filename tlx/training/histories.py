@@ -41,18 +41,18 @@ def read(path: Path, model: str) -> pd.DataFrame:
 
 
 def _numbers(path: Path, table: pd.DataFrame, column: str, *, whole: bool) -> pd.Series[Any]:
-    found: pd.Series[Any] = pd.to_numeric(table[column], errors="coerce")
+    numbers: pd.Series[Any] = pd.to_numeric(table[column], errors="coerce")
     if whole:
-        _refuse(path, table, column, ~((found >= 0) & (found % 1 == 0)), "a whole number from 0 on")
-        return found.astype(np.int64)
-    said = "a share from 0 to 1 (divide percent by 100), or empty where unknown"
-    _refuse(path, table, column, ~(found.between(0, 1) | table[column].isna()), said)
-    return found.astype(np.float64)
+        _refuse(path, table, column, ~((numbers >= 0) & (numbers % 1 == 0)), "a whole number from 0 on")
+        return numbers.astype(np.int64)
+    expected = "a share from 0 to 1 (divide percent by 100), or empty where unknown"
+    _refuse(path, table, column, ~(numbers.between(0, 1) | table[column].isna()), expected)
+    return numbers.astype(np.float64)
 
 
 def _refuse(path: Path, table: pd.DataFrame, column: str, wrong: pd.Series[bool], expected: str) -> None:
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
         given = table[column].iloc[at]
-        said = "empty" if pd.isna(given) else repr(given)
-        raise DataError(f"history {path}, line {at + 2}: {column} is {said}; it must be {expected}")
+        shown = "empty" if pd.isna(given) else repr(given)
+        raise DataError(f"history {path}, line {at + 2}: {column} is {shown}; it must be {expected}")

@@ -28,33 +28,34 @@ def from_source(network: nn.Module, source: TrainedModel, classes: tuple[str, ..
     """Takes over what fits of the source model; head: name of the target network's last layer."""
     tensors = dict(source.tensors)
     if source.classes != classes:
-        for name, ours in network.state_dict().items():
+        for name, fresh in network.state_dict().items():
             given = tensors.get(name)
             if name.rpartition(".")[0] == head and given is not None and len(given) == len(source.classes):
-                tensors[name] = _rows(given, ours, source.classes, classes)
-    said = take(network, tensors, "the source model")
+                tensors[name] = _rows(given, fresh, source.classes, classes)
+    sentence = take(network, tensors, "the source model")
     kept = len(set(source.classes) & set(classes))
-    return said if kept == len(classes) else f"{said}; of the head {kept} of {len(classes)} classes, by name"
+    return sentence if kept == len(classes) else f"{sentence}; of the head {kept} of {len(classes)} classes, by name"
 
 
-def _rows(given: np.ndarray, ours: Tensor, theirs: tuple[str, ...], classes: tuple[str, ...]) -> np.ndarray:
-    rows: np.ndarray = ours.detach().cpu().numpy().copy()
+def _rows(given: np.ndarray, fresh: Tensor, source_classes: tuple[str, ...], classes: tuple[str, ...]) -> np.ndarray:
+    rows: np.ndarray = fresh.detach().cpu().numpy().copy()
     if given.shape[1:] != rows.shape[1:]:
         return given
     for at, name in enumerate(classes):
-        if name in theirs:
-            rows[at] = given[theirs.index(name)]
+        if name in source_classes:
+            rows[at] = given[source_classes.index(name)]
     return rows
 
 
 def take(network: nn.Module, tensors: Mapping[str, np.ndarray | Tensor], called: str) -> str:
     """Copies every tensor that fits by name and shape; says how many, and which of the network's start anew and why."""
-    ours = network.state_dict()
-    given = {name: tuple(one.shape) for name, one in tensors.items() if name in ours}
-    fitting = [name for name, shape in given.items() if shape == tuple(ours[name].shape)]
+    expected = network.state_dict()
+    given = {name: tuple(one.shape) for name, one in tensors.items() if name in expected}
+    fitting = [name for name, shape in given.items() if shape == tuple(expected[name].shape)]
     if not fitting:
         raise ModelError(
-            f"no tensor of {called} fits this network: it has {_some(sorted(tensors))}, the network {_some(list(ours))}"
+            f"no tensor of {called} fits this network: it has {_some(sorted(tensors))}, the network "
+            f"{_some(list(expected))}"
         )
     copies = {
         name: torch.as_tensor(np.array(one) if isinstance(one, np.ndarray) else one)
@@ -63,11 +64,11 @@ def take(network: nn.Module, tensors: Mapping[str, np.ndarray | Tensor], called:
     }
     network.load_state_dict(copies, strict=False)
     anew = [
-        f"{name} ({_size(given[name])} there, {_size(tuple(ours[name].shape))} here)" if name in given else name
-        for name in ours
+        f"{name} ({_size(given[name])} there, {_size(tuple(expected[name].shape))} here)" if name in given else name
+        for name in expected
         if name not in copies and not name.endswith("num_batches_tracked")
     ]
-    return f"{len(copies)} of {len(ours)} tensors taken from {called}" + (f", not {_some(anew)}" if anew else "")
+    return f"{len(copies)} of {len(expected)} tensors taken from {called}" + (f", not {_some(anew)}" if anew else "")
 
 
 def _some(names: list[str]) -> str:

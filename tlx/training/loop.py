@@ -76,7 +76,7 @@ def begun(
     Raises UserError for whatever would stop the training: an unknown layer to freeze, a checkpoint that does not fit.
     """
     network = models.probe(models.build(case, len(classes), model), case, len(classes), model)
-    one, notes = models.example(case), strategies.said(network, training, models.example(case))
+    one, notes = models.example(case), strategies.notes(network, training, models.example(case))
     if training.strategy == "scratch":
         return network, notes
     if start is not None:
@@ -129,12 +129,12 @@ def accuracies(network: nn.Module, classes: tuple[str, ...], both: Mapping[str, 
     rows: Rows = []
     for domain in DOMAINS:
         images = both[domain]
-        said = [
+        predictions = [
             network(models.inputs(network, images.pixels[at : at + EVALUATION_BATCH], case)).argmax(1).cpu()
             for at in track(range(0, len(images), EVALUATION_BATCH), f"accuracy on the {domain} domain")
         ]
         right = (
-            np.array(classes, dtype=object)[torch.cat(said).numpy()]
+            np.array(classes, dtype=object)[torch.cat(predictions).numpy()]
             == np.array(images.classes, dtype=object)[images.labels]
         )
         for split, members in (("training", ~images.validation), ("validation", images.validation)):
@@ -150,17 +150,20 @@ def read(case: Case, model: str, classes: tuple[str, ...]) -> TrainedModel:
     """
     plan = case.plan(model)
     network = models.build(case, len(classes), model)
-    found = checkpoints.complete(network, Path(plan.checkpoint))
-    if found.classes and set(found.classes) != set(classes):
+    checkpoint = checkpoints.complete(network, Path(plan.checkpoint))
+    if checkpoint.classes and set(checkpoint.classes) != set(classes):
         raise ModelError(
-            f"{found.called} was trained on other classes than those of the {model} domain: "
-            f"{_others(found.classes, classes)}"
+            f"{checkpoint.called} was trained on other classes than those of the {model} domain: "
+            f"{_others(checkpoint.classes, classes)}"
         )
     history = histories.read(Path(plan.history), model) if plan.history else pd.DataFrame(columns=COLUMNS)
     notes = () if len(history) or not plan.history else (f"history {Path(plan.history).name} has no row of this model",)
-    return TrainedModel(tensors(network), found.classes or classes, found.epoch, history, notes)
+    return TrainedModel(tensors(network), checkpoint.classes or classes, checkpoint.epoch, history, notes)
 
 
-def _others(theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
-    only = {"only it": sorted(set(theirs) - set(ours)), "only the domain": sorted(set(ours) - set(theirs))}
+def _others(checkpoint_classes: tuple[str, ...], domain_classes: tuple[str, ...]) -> str:
+    only = {
+        "only it": sorted(set(checkpoint_classes) - set(domain_classes)),
+        "only the domain": sorted(set(domain_classes) - set(checkpoint_classes)),
+    }
     return "; ".join(f"{who} has {', '.join(names[:5])}" for who, names in only.items() if names)

@@ -110,17 +110,17 @@ class Run:
         if path is None or not path.is_file():
             return
         try:
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            kept = torch.load(path, map_location="cpu", weights_only=True)
         except Exception:  # not ours, or damaged: the training begins anew
             return
-        if found.get("torch") != str(torch.__version__):
+        if kept.get("torch") != str(torch.__version__):
             return
         for name in ("network", "optimiser", "schedule"):
-            getattr(self, name).load_state_dict(found[name])
+            getattr(self, name).load_state_dict(kept[name])
         for name in ("epoch", "history", "best_epoch", "best_accuracy"):
-            setattr(self, name, found[name])
-        self.best = {name: one.numpy() for name, one in found["best"].items()} or tensors(self.network)
-        first, *others = found["random"]
+            setattr(self, name, kept[name])
+        self.best = {name: one.numpy() for name, one in kept["best"].items()} or tensors(self.network)
+        first, *others = kept["random"]
         torch.set_rng_state(first)
         if others:
             torch.cuda.set_rng_state_all(others)

@@ -41,7 +41,7 @@ def held(network: nn.Module, training: Training, epoch: int, example: Tensor) ->
     return up_to
 
 
-def said(network: nn.Module, training: Training, example: Tensor) -> tuple[str, ...]:
+def notes(network: nn.Module, training: Training, example: Tensor) -> tuple[str, ...]:
     """A sentence on what is held, in the words of the case file; none where nothing is. Raises as `held` does."""
     names = held(network, training, 1, example)
     if not names:
