@@ -35,8 +35,8 @@ def rank_score(values: np.ndarray) -> np.ndarray:
 def important_neurons(values: np.ndarray) -> np.ndarray:
     """Top 10 % of the neurons by rank score, best first, the lower index first where tied; never an inactive one."""
     order = np.argsort(-rank_score(values), kind="stable")[: top_count(values.shape[1])]
-    found: np.ndarray = order[(values != 0).any(axis=0)[order]]
-    return found
+    neurons: np.ndarray = order[(values != 0).any(axis=0)[order]]
+    return neurons
 
 
 def abstraction(
@@ -47,9 +47,9 @@ def abstraction(
         model=model,
         class_name=class_name,
         n=len(next(iter(values.values()))),
-        rank_score={name: rank_score(found) for name, found in values.items()},
-        important={name: important_neurons(found) for name, found in values.items()},
-        active={name: (found != 0).any(axis=0) for name, found in values.items()},
+        rank_score={name: rank_score(conductance) for name, conductance in values.items()},
+        important={name: important_neurons(conductance) for name, conductance in values.items()},
+        active={name: (conductance != 0).any(axis=0) for name, conductance in values.items()},
         edges=dict(edges),
     )
 
@@ -71,8 +71,8 @@ def edges(
             counts += counted.cpu()
             total += summed.cpu()
     mean = (total / max(len(chosen), 1)).float().numpy()
-    found = counts.numpy().astype(np.min_scalar_type(len(chosen)))  # millions of edges: a byte each, not four
-    return Edges(found, mean, important_edges(found, mean))
+    compact_counts = counts.numpy().astype(np.min_scalar_type(len(chosen)))  # millions of edges: a byte each, not four
+    return Edges(compact_counts, mean, important_edges(compact_counts, mean))
 
 
 def kept(values: Tensor, top: int) -> Tensor:
@@ -87,8 +87,8 @@ def nth_largest(values: Tensor, n: int) -> Tensor:
     """The n-th largest of (E,) values, exactly."""
     if len(values) <= MANY:
         return values.kthvalue(len(values) - n + 1).values
-    found = _bracketed(values[:: len(values) // SAMPLE], lambda: torch.split(values, BLOCK), n, len(values))
-    return values.kthvalue(len(values) - n + 1).values if found is None else found
+    nth = _bracketed(values[:: len(values) // SAMPLE], lambda: torch.split(values, BLOCK), n, len(values))
+    return values.kthvalue(len(values) - n + 1).values if nth is None else nth
 
 
 def _bracketed(sample: Tensor, blocks: Callable[[], Iterable[Tensor]], n: int, count: int) -> Tensor | None:
@@ -170,9 +170,9 @@ def _least_kept(one: Tensor, kernels: Tensor, top: int) -> Tensor:
     if count > MANY:
         at = torch.arange(0, count, count // SAMPLE, device=one.device)
         row = rows[at // width]
-        found = _bracketed(one[row] * kernels[row, at % width], blocks, top, count)
-        if found is not None:
-            return torch.maximum(found, positive)
+        least = _bracketed(one[row] * kernels[row, at % width], blocks, top, count)
+        if least is not None:
+            return torch.maximum(least, positive)
     return torch.maximum(nth_largest(torch.cat([*blocks()]), top), positive)
 
 
@@ -189,12 +189,12 @@ def _of_convolution(inputs: Tensor, module: nn.Module, units: tuple[int, int]) -
     windows = functional.unfold(padded(inputs, module), size, module.dilation, 0, module.stride)
     windows = windows.view(len(inputs), groups, units[0] // groups, size[0] * size[1], -1)
     kernels = module.weight.view(groups, units[1] // groups, units[0] // groups, -1)
-    found = torch.zeros(len(inputs), *units, dtype=inputs.dtype, device=inputs.device)
+    values = torch.zeros(len(inputs), *units, dtype=inputs.dtype, device=inputs.device)
     for group in range(groups):
         rows = slice(group * units[0] // groups, (group + 1) * units[0] // groups)
         columns = slice(group * units[1] // groups, (group + 1) * units[1] // groups)
-        found[:, rows, columns] = torch.matmul(kernels[group].transpose(0, 1), windows[:, group]).amax(-1)
-    return found
+        values[:, rows, columns] = torch.matmul(kernels[group].transpose(0, 1), windows[:, group]).amax(-1)
+    return values
 
 
 def padded(inputs: Tensor, module: nn.Conv2d) -> Tensor:

@@ -28,9 +28,9 @@ NARROWED = 2_048
 def respond(model: nn.Module, network: Network, images: DomainImages, case: Case) -> Responses:
     """`predict`, `vectors` of the default layer and `of_domain`, bit for bit, in one pass instead of three."""
     example = _example(model, images, case)
-    said, entered, strongest = _Probabilities(), _Vectors(model, example, None), _Maxima(model, network, example)
-    _read(model, images, case, "responses", said, entered, strongest)
-    return Responses(said.all(), entered.all(), strongest.all())
+    predicted, entered, strongest = _Probabilities(), _Vectors(model, example, None), _Maxima(model, network, example)
+    _read(model, images, case, "responses", predicted, entered, strongest)
+    return Responses(predicted.all(), entered.all(), strongest.all())
 
 
 def predict(model: nn.Module, images: DomainImages, case: Case) -> np.ndarray:
@@ -62,12 +62,12 @@ def of_domain(model: nn.Module, network: Network, images: DomainImages, case: Ca
 def maps(model: nn.Module, images: DomainImages, chosen: np.ndarray, *, layer: str, case: Case) -> np.ndarray:
     """(n, U, height, width) or (n, U): the activations of a layer on the chosen instances."""
     reads = tracing.readouts(model, [layer], models.inputs(model, images.pixels[chosen[:1]], case))
-    found = []
+    activations = []
     with hooks.captured(model, reads) as outputs:
         for batch in _pictures(model, images, chosen, case, f"activations of {layer}"):
             model(batch)
-            found.append(outputs[layer].movedim(reads[0].axis, 1).cpu().numpy())
-    return np.concatenate(found)
+            activations.append(outputs[layer].movedim(reads[0].axis, 1).cpu().numpy())
+    return np.concatenate(activations)
 
 
 class _Reader(Protocol):

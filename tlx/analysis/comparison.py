@@ -19,14 +19,14 @@ def comparison(
 ) -> Comparison:
     """Compares the two models' (N, U) conductance per layer, on the same instances, and their important edges."""
     likeness = {name: similarity(source[name], target[name]) for name in source}
-    match = {name: best_match(found) for name, found in likeness.items()}
+    match = {name: best_match(similarities) for name, similarities in likeness.items()}
     return Comparison(
         class_name=target_structure.class_name,
         similarity=likeness,
         match=match,
         inherited={
-            pair: inherited(found.important, source_structure.edges[pair].important, match[pair[0]], match[pair[1]])
-            for pair, found in target_structure.edges.items()
+            pair: inherited(edges.important, source_structure.edges[pair].important, match[pair[0]], match[pair[1]])
+            for pair, edges in target_structure.edges.items()
         },
     )
 
@@ -70,5 +70,5 @@ def inherited(important: np.ndarray, in_source: np.ndarray, match: np.ndarray, m
     columns = int(max(in_source[:, 1].max(initial=0), counterpart[:, 1].max(initial=0))) + 1
     known = in_source[:, 0].astype(np.int64) * columns + in_source[:, 1]
     asked = counterpart[:, 0].astype(np.int64) * columns + counterpart[:, 1]
-    found: np.ndarray = np.isin(asked, known) & (counterpart >= 0).all(axis=1)
-    return found
+    is_inherited: np.ndarray = np.isin(asked, known) & (counterpart >= 0).all(axis=1)
+    return is_inherited

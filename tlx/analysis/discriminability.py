@@ -121,9 +121,9 @@ def layer_gap(values: Mapping[str, np.ndarray], *, model: str, layer: str, class
 def _check(rows: np.ndarray, class_name: str) -> None:
     for domain, count in zip(DOMAINS, rows, strict=True):
         if count < 2:
-            found = "no instance" if count == 0 else "only one instance"
+            how_many = "no instance" if count == 0 else "only one instance"
             raise EmptyError(
-                f"class {class_name!r} has {found} in the {domain} domain; telling the domains apart needs at least "
+                f"class {class_name!r} has {how_many} in the {domain} domain; telling the domains apart needs at least "
                 "two in each"
             )
 

@@ -92,9 +92,9 @@ def project(values: np.ndarray, seed: int) -> tuple[np.ndarray, dict[str, float]
     if n <= 3:
         return reduced[:, :2], method
     report(f"t-SNE of {n:,} instances", 1, 2)
-    coordinates, told = _tsne(reduced, seed)
+    coordinates, numbers = _tsne(reduced, seed)
     report(f"t-SNE of {n:,} instances", 2, 2)
-    return coordinates, method | told
+    return coordinates, method | numbers
 
 
 def _tsne(values: np.ndarray, seed: int) -> tuple[np.ndarray, dict[str, float]]:

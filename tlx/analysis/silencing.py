@@ -46,19 +46,19 @@ def silenced(
     held_out = {domain: _validation(images[domain]) for domain in DOMAINS}
     classes = tuple(dict.fromkeys(name for domain in DOMAINS for name in held_out[domain].classes))
     choices = [(), neurons, *random_others(network, neurons, seed=case.seed)]
-    found: dict[str, list[np.ndarray]] = {domain: [] for domain in DOMAINS}
+    accuracies: dict[str, list[np.ndarray]] = {domain: [] for domain in DOMAINS}
     for choice in track(choices, "silencing neurons"):
         with silencing(model, choice, means, case):
             for domain in DOMAINS:
-                found[domain].append(class_accuracy(model, held_out[domain], outputs, classes, case=case))
+                accuracies[domain].append(class_accuracy(model, held_out[domain], outputs, classes, case=case))
     return Silenced(
         model=name,
         neurons=neurons,
         classes=classes,
         n={domain: _counts(held_out[domain], classes) for domain in DOMAINS},
-        before={domain: found[domain][0] for domain in DOMAINS},
-        after={domain: found[domain][1] for domain in DOMAINS},
-        random={domain: np.array(found[domain][2:]) for domain in DOMAINS},
+        before={domain: accuracies[domain][0] for domain in DOMAINS},
+        after={domain: accuracies[domain][1] for domain in DOMAINS},
+        random={domain: np.array(accuracies[domain][2:]) for domain in DOMAINS},
     )
 
 

@@ -115,13 +115,13 @@ def class_table(
 def _class_row(
     name: str, source: pd.DataFrame, target: pd.DataFrame, classes: Mapping[str, tuple[str, ...]]
 ) -> dict[str, object]:
-    said = target.loc[target["label"] == name, "prediction"]
-    n = len(said)
-    wrong = said[said != name].value_counts(sort=False)
+    predictions = target.loc[target["label"] == name, "prediction"]
+    n = len(predictions)
+    wrong = predictions[predictions != name].value_counts(sort=False)
     mistakes = sorted(zip(wrong.index, wrong.tolist(), strict=True), key=lambda pair: (-pair[1], pair[0]))
     right = {
         "source": (source.loc[source["label"] == name, "prediction"] == name).sum(),
-        "target": (said == name).sum(),
+        "target": (predictions == name).sum(),
     }
     known = {model: n > 0 and name in classes[model] for model in right}
     accuracy = {model: right[model] / n if known[model] else np.nan for model in right}
@@ -161,9 +161,9 @@ def instance_table(
     """
     parts = []
     for domain, called in names.items():
-        ours = predictions["target", domain]
-        theirs = predictions["source", domain][["prediction", "confidence"]].add_prefix("source_")
-        parts.append(pd.concat([ours.reset_index(drop=True), theirs.reset_index(drop=True)], axis=1))
+        target_rows = predictions["target", domain]
+        source_rows = predictions["source", domain][["prediction", "confidence"]].add_prefix("source_")
+        parts.append(pd.concat([target_rows.reset_index(drop=True), source_rows.reset_index(drop=True)], axis=1))
         parts[-1] = parts[-1].assign(domain=domain, name=called)
     table = pd.concat(parts, ignore_index=True)
     table["mispredicted"] = table["label"] != table["prediction"]

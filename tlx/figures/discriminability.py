@@ -19,10 +19,10 @@ from tlx.results import Discriminability
 AXIS = "#b8860b"  # dark gold: neither domain's colour, and seen on points of both
 
 _POINT = """<div style="display:flex;gap:10px;font-size:13px;line-height:1.45">{picture}<div>
-<b>@domain domain</b>, instance @instance<br>{said}
+<b>@domain domain</b>, instance @instance<br>{prediction}
 distance from the boundary <b>@decision{{+0.00}}</b> when held out:<br>
 the classifier says <b>@says</b> @verdict</div></div>"""
-_SAID = "target model: <b>@prediction</b> (@confidence{{0 %}})<br>"
+_PREDICTION = "target model: <b>@prediction</b> (@confidence{{0 %}})<br>"
 _AXIS = """<div style="font-size:13px;line-height:1.45"><b>#@place &nbsp;@title, neuron @neuron</b><br>
 weight u @weight{+0.000}: more conductance looks <b>@towards</b><br>
 axis: @u{+0.000} along u/|u|, @g{+0.000} along g</div>"""
@@ -59,7 +59,7 @@ def biplot(
     axes = axes_table(result, active, titles, coordinates, chosen)
     _frame(plot, result, coordinates, axes)
     _draw_boundary(plot, result)
-    _draw_points(plot, point_table(result, coordinates, instances), pictures, told=instances is not None)
+    _draw_points(plot, point_table(result, coordinates, instances), pictures, predicted=instances is not None)
     _draw_axes(plot, axes)
     return plot
 
@@ -95,7 +95,7 @@ def _draw_boundary(plot: figure, result: Discriminability) -> None:
     )
 
 
-def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None, *, told: bool) -> None:
+def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None, *, predicted: bool) -> None:
     columns = {str(name): np.asarray(data[name]) for name in data}
     columns["colour"] = data["domain"].map(theme.COLOURS).to_numpy()
     columns["marker"] = data["domain"].map(theme.MARKERS).to_numpy()
@@ -120,7 +120,7 @@ def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None, *,
     plot.add_tools(
         HoverTool(
             renderers=[marks],
-            tooltips=_POINT.format(picture=picture, said=_SAID.format() if told else ""),
+            tooltips=_POINT.format(picture=picture, prediction=_PREDICTION.format() if predicted else ""),
             formatters=pictures.formatters() if pictures is not None else {},
             point_policy="follow_mouse",
             limit=2,

@@ -63,10 +63,10 @@ def gap_table(gaps: Sequence[LayerGap], network: Network) -> pd.DataFrame:
 def _draw_model(plot: figure, model: str, rows: pd.DataFrame) -> None:
     source = ColumnDataSource({name: np.asarray(rows[name]) for name in rows}, name=model)
     colour = theme.COLOURS[model]
-    said = {"source": "source model (before transfer)", "target": "target model (after transfer)"}[model]
-    plot.line("x", "accuracy", source=source, line_color=colour, line_width=2, legend_label=said)
+    label = {"source": "source model (before transfer)", "target": "target model (after transfer)"}[model]
+    plot.line("x", "accuracy", source=source, line_color=colour, line_width=2, legend_label=label)
     marks = plot.scatter(
-        "x", "accuracy", source=source, marker=theme.MARKERS[model], size=10, color=colour, legend_label=said,
+        "x", "accuracy", source=source, marker=theme.MARKERS[model], size=10, color=colour, legend_label=label,
         line_width=2,
     )  # fmt: skip
     whisker = Whisker(base="x", lower="low", upper="high", source=source, line_color=colour, line_width=1.5)

@@ -69,9 +69,9 @@ def _bars(plot: figure, values: np.ndarray, edges: np.ndarray, domain: str, side
 
 def _mark(plot: figure, result: Discriminability, picked: tuple[str, int] | None) -> None:
     domain, instance = picked or ("", -1)
-    found = np.flatnonzero((result.domain == domain) & (result.instances == instance))
-    data = {"x": result.decision[found], "y": np.zeros(len(found)), "instance": result.instances[found]}
-    data["domain"] = np.repeat(domain, len(found))
+    rows = np.flatnonzero((result.domain == domain) & (result.instances == instance))
+    data = {"x": result.decision[rows], "y": np.zeros(len(rows)), "instance": result.instances[rows]}
+    data["domain"] = np.repeat(domain, len(rows))
     source = ColumnDataSource(data, name="picked")
     for width, colour in ((5.5, "#ffffff"), (2.5, theme.INK)):
         marks = plot.scatter("x", "y", source=source, size=16, marker="diamond", fill_alpha=0, line_color=colour)

@@ -25,7 +25,7 @@ def offsets(anchors: np.ndarray, names: Sequence[str], marks: np.ndarray, width:
     corner = np.array([width, HEIGHT]) / 2
     centre = (spots.min(axis=0) + spots.max(axis=0)) / 2 if len(spots) else np.zeros(2)
     taken: list[np.ndarray] = []  # (left, bottom, right, top) of the labels placed
-    found = np.zeros((len(names), 2))
+    shifts = np.zeros((len(names), 2))
     for at, name in enumerate(names):
         half = np.array([len(name) * LETTER + PADDING, LINE]) / 2
         low, high = middles[at] + tries - half, middles[at] + tries + half
@@ -35,9 +35,9 @@ def offsets(anchors: np.ndarray, names: Sequence[str], marks: np.ndarray, width:
         for box in taken:
             cost += 1e6 * ((low < box[2:]) & (high > box[:2])).all(axis=1)
         best = int(cost.argmin())
-        found[at] = tries[best]
+        shifts[at] = tries[best]
         taken.append(np.concatenate([low[best], high[best]]))
-    return found
+    return shifts
 
 
 def _scale(marks: np.ndarray, width: float) -> float:

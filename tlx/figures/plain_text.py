@@ -19,9 +19,9 @@ def plain(figure: LayoutDOM) -> LayoutDOM:
             if isinstance(model.axis_label, str):
                 model.axis_label = _words(model.axis_label)
             overrides = model.major_label_overrides
-            if any(isinstance(said, str) and _TEX.search(said) for said in overrides.values()):
+            if any(isinstance(label, str) and _TEX.search(label) for label in overrides.values()):
                 model.major_label_overrides = {
-                    tick: _words(said) if isinstance(said, str) else said for tick, said in overrides.items()
+                    tick: _words(label) if isinstance(label, str) else label for tick, label in overrides.items()
                 }
     return figure
 

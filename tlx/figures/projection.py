@@ -46,8 +46,8 @@ def point_table(result: Discriminability, coordinates: np.ndarray, instances: pd
     )
     if instances is None:
         return data
-    told = instances[["domain", "instance", "prediction", "confidence"]]
-    return data.merge(told, on=["domain", "instance"], how="left", validate="one_to_one")
+    predictions = instances[["domain", "instance", "prediction", "confidence"]]
+    return data.merge(predictions, on=["domain", "instance"], how="left", validate="one_to_one")
 
 
 def axes_table(

@@ -73,8 +73,8 @@ def scatter(
 
 def points(embedding: Embedding, instances: pd.DataFrame, colours: Mapping[str, str]) -> pd.DataFrame:
     """One row a mark: coordinates, what both models say, and how it is drawn; mispredicted ones last, so on top."""
-    told = instances.set_index(["domain", "instance"]).loc[list(zip(embedding.domain, embedding.instance, strict=True))]
-    data = told.reset_index()
+    rows = instances.set_index(["domain", "instance"]).loc[list(zip(embedding.domain, embedding.instance, strict=True))]
+    data = rows.reset_index()
     data["x"], data["y"] = embedding.coordinates[:, 0], embedding.coordinates[:, 1]
     data["marker"], data["angle"], data["size"] = (data["domain"].map(lambda d, at=at: MARKS[d][at]) for at in range(3))
     wrong = data["mispredicted"].to_numpy()
@@ -154,8 +154,8 @@ def _draw_names(plot: figure, data: pd.DataFrame, colours: Mapping[str, str], wi
 
 def _middle(rows: pd.DataFrame) -> tuple[float, float]:
     """The instance nearest to the median of a class, so that the name stands on its own class even in a ring."""
-    ours = rows[rows["domain"] == "target"] if (rows["domain"] == "target").any() else rows
-    places = ours[["x", "y"]].to_numpy()
+    members = rows[rows["domain"] == "target"] if (rows["domain"] == "target").any() else rows
+    places = members[["x", "y"]].to_numpy()
     at = np.argmin(((places - np.median(places, axis=0)) ** 2).sum(axis=1))
     return float(places[at, 0]), float(places[at, 1])
 
@@ -163,8 +163,8 @@ def _middle(rows: pd.DataFrame) -> tuple[float, float]:
 def _draw_picked(plot: figure, data: pd.DataFrame, picked: tuple[str, int] | None) -> None:
     """Two rings, light and dark, so that one of them shows on any ground."""
     domain, instance = picked or ("", -1)
-    found = data[(data["domain"] == domain) & (data["instance"] == instance)]
-    source = source_of(found[["x", "y", "domain", "instance"]], "picked")
+    picked_rows = data[(data["domain"] == domain) & (data["instance"] == instance)]
+    source = source_of(picked_rows[["x", "y", "domain", "instance"]], "picked")
     for size, width, colour in ((24, 5.5, "#ffffff"), (24, 2.5, theme.INK)):
         plot.scatter("x", "y", source=source, size=size, fill_alpha=0, line_color=colour, line_width=width)
 

@@ -129,7 +129,7 @@ def _long(column: list[Any]) -> bool:
 def _tooltip(plot: figure, renderers: Sequence[GlyphRenderer], words: str, **formatters: CustomJSHover) -> None:
     """Tooltips of these marks; `words` is HTML, in which Bokeh escapes the values it fills in."""
     tool = HoverTool(renderers=list(renderers), tooltips=words, visible=False, point_policy="follow_mouse")
-    tool.formatters = {f"@{name}": said for name, said in formatters.items()}
+    tool.formatters = {f"@{name}": formatter for name, formatter in formatters.items()}
     plot.add_tools(tool)
 
 
@@ -175,9 +175,9 @@ def _weights(plot: figure, layout: Layout, subject: Subject) -> None:
         drawn = _image(plot, cells, weights.INKS[model])
         words = tooltips.TARGET_EDGE if model == "target" else tooltips.SOURCE_EDGE
         neuron = tooltips.neuron()
-        said = {"image": tooltips.value(cells), "darkest": tooltips.three_digits()}
-        said |= {"state": tooltips.states()}
-        _tooltip(plot, [drawn], words, **said, match_first=neuron, match_second=neuron)
+        formatters = {"image": tooltips.value(cells), "darkest": tooltips.three_digits()}
+        formatters |= {"state": tooltips.states()}
+        _tooltip(plot, [drawn], words, **formatters, match_first=neuron, match_second=neuron)
     marks = _source(weights.marks(layout, subject), "marks")
     plot.rect("x", "y", "width", "height", source=marks, fill_color=None, line_color=_by_model(1.0), line_width=1)
     plot.circle("x", "y", "dot", source=marks, fill_color=theme.SOURCE, line_color=theme.PAPER, line_width=0.8)

@@ -113,9 +113,9 @@ def titles(layout: Layout, subject: Subject) -> Columns:
     for block in layout.of_kind("similarity"):
         top, layer = block.rows.head + 4, block.rows.layer
         shown = oriented(block, subject)[np.ix_(block.rows.shown.neurons, block.columns.shown.neurons)]
-        said = _range(shown) + _same_index(subject, layer)
+        short_range = _range(shown) + _same_index(subject, layer)
         titled = subject.title(layer), f"Layer {subject.network.layer(layer).index}"
-        append(columns, (block.columns.start, top, *titled, top + 17, f"similarity {said}", said))
+        append(columns, (block.columns.start, top, *titled, top + 17, f"similarity {short_range}", short_range))
     return columns
 
 

@@ -52,8 +52,8 @@ def thousandths(values: np.ndarray) -> np.ndarray:
     Of many values at once steps of a hundredth, which halves the bytes again.
     """
     step = 10 if values.size > MANY else 1
-    found = np.where(np.isnan(values), UNDEFINED, step * np.rint(np.nan_to_num(values) * (1000 / step)))
-    return found.astype(np.int16)
+    rounded = np.where(np.isnan(values), UNDEFINED, step * np.rint(np.nan_to_num(values) * (1000 / step)))
+    return rounded.astype(np.int16)
 
 
 def place(columns: Columns, block: Block) -> None:
@@ -126,13 +126,13 @@ def histograms(layout: Layout, subject: Subject) -> Columns:
     it holds; colour: that of the middle of its span; hatch: a pattern for undefined pairs, " " otherwise.
     """
     columns = margin_bars.empty()
-    said = (*margin_bars.spans(-1, 1, BINS), margin_bars.UNDEFINED)
+    spans = (*margin_bars.spans(-1, 1, BINS), margin_bars.UNDEFINED)
     middles = np.arange(-1 + 1 / BINS, 1, 2 / BINS)
     colours = (*(shades.shade(shades.NEUTRAL_INK, middle) for middle in middles), theme.PAPER)
     for block in layout.of_kind("similarity"):
         if block.rows.band:
             for region, counts in regions(block, subject).items():
-                bars = Bars(counts, said, colours, f"{subject.title(block.rows.layer)}, {_about(block, region)}")
+                bars = Bars(counts, spans, colours, f"{subject.title(block.rows.layer)}, {_about(block, region)}")
                 margin_bars.add(columns, bars, margin_bars.room(block, region), upright=region != "right")
     return columns
 

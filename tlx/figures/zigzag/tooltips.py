@@ -52,9 +52,9 @@ def relation(cells: ColumnDataSource) -> CustomJSHover:
     code = """
       if (format === "words") return words[value]
       const { index, flat_index } = special_vars.image_index
-      const grid = cells.data.image[index], found = grid[flat_index]
-      if (found === unknown) return "undefined: one of the two is inactive"
-      return (found / 1000).toFixed(grid.length > many ? 2 : 3)
+      const grid = cells.data.image[index], thousandths = grid[flat_index]
+      if (thousandths === unknown) return "undefined: one of the two is inactive"
+      return (thousandths / 1000).toFixed(grid.length > many ? 2 : 3)
     """
     args = {"cells": cells, "words": list(RELATIONS), "unknown": UNDEFINED, "many": MANY}
     return CustomJSHover(args=args, code=code)
