@@ -34,9 +34,9 @@ options = controls.options(subject, layers)
 layout, edges = layout_of(subject, layers, options), weight_panel.framed(subject)
 draw = partial(zigzag, subject, layers, options, chosen=controls.focus(selection.neuron), edges=edges)
 fixed = f"{case.fingerprint()} {layers} {options} {layout.width} {layout.height}"
-said = controls.label(subject, layers)
+label = controls.label(subject, layers)
 with st.container(key=legend.VIEW):
-    bokeh_view(draw(), key="zigzag", label=said, on_tap=controls.taker(layout), layout=fixed)
+    bokeh_view(draw(), key="zigzag", label=label, on_tap=controls.taker(layout), layout=fixed)
     st.html(legend.html(layout, options))
 whole = partial(controls.with_key, draw, options)
 frame.downloads(whole, controls.table(layout, subject), name=f"network-{case.name}-{name}")

@@ -55,12 +55,12 @@ with right:
         link("Start", Choice(path.stem), label="Open the case")
     if st.session_state.get("new case checked") == (text, str(path)):
         attempt = st.session_state["new case checks"]
-        found = jobs.require(saving.check, text, str(path), attempt)
-        for said in found.fatal:
-            st.error(sentence(ValueError(said)))
-        for said in found.warnings:
-            st.warning(sentence(ValueError(said)))
-        for said in found.facts:
-            st.caption(sentence(ValueError(said)))
-        if not found.fatal:
+        checked = jobs.require(saving.check, text, str(path), attempt)
+        for problem in checked.fatal:
+            st.error(sentence(ValueError(problem)))
+        for warning in checked.warnings:
+            st.warning(sentence(ValueError(warning)))
+        for fact in checked.facts:
+            st.caption(sentence(ValueError(fact)))
+        if not checked.fatal:
             st.success("The case will work.")

@@ -27,8 +27,8 @@ def case_facts(case: Case) -> None:
             delta_arrow="off",
             border=True,
         )
-        for said in listed.skipped:
-            st.caption(escape(said))
+        for sentence in listed.skipped:
+            st.caption(escape(sentence))
     names = dict.fromkeys(case.architecture_of(model).rpartition(":")[2].replace("_", " ") for model in MODELS)
     of_network.metric(
         f"Network: {escape(' → '.join(names))}",
@@ -49,5 +49,5 @@ def case_facts(case: Case) -> None:
     for model in MODELS:  # a model that is not yet here is no reason to train it now
         here = any(need(function, case, model).stored for function in (pipeline.notes, pipeline.trained))
         notes = jobs.result(pipeline.notes, case, model) if here else None
-        for said in notes or ():
-            st.caption(f"{model.capitalize()} model: {escape(said, 600)}.")
+        for note in notes or ():
+            st.caption(f"{model.capitalize()} model: {escape(note, 600)}.")

@@ -27,8 +27,8 @@ def feature_strip(image: np.ndarray | None, crops: Mapping[str, Sequence[Crop]])
         if image is not None:
             st.image(image, caption="what it looks for", width="stretch")
     with columns[1]:
-        for domain, found in crops.items():
-            crop_row(domain, found, head=f"<b>{domain} domain</b>: what activates it most")
+        for domain, row in crops.items():
+            crop_row(domain, row, head=f"<b>{domain} domain</b>: what activates it most")
 
 
 def crop_row(domain: str, crops: Sequence[Crop], *, head: str = "What it sees of them", size: int = SIZE) -> None:

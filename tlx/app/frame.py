@@ -55,8 +55,8 @@ def page(title: str, how_to_read: str) -> Selection:
     notices = [*selection.take_notices(), *dropped]
     if notices:
         st.warning("  \n".join(notices), icon=":material/link_off:")
-    for said in recent():
-        st.warning(escape(said, 600), icon=":material/save:")
+    for incident in recent():
+        st.warning(escape(incident, 600), icon=":material/save:")
     wanted = selection.mirror(choice)
     navigation.links(links, choice)
     _sidebar(choice, facts, first_run)
@@ -110,17 +110,17 @@ def _html(figure: LayoutDOM | Callable[[], LayoutDOM], name: str) -> bytes:
 
 def _case(choice: Choice, first_run: bool) -> tuple[Case, Choice]:
     """The chosen case, or the first one if there is none of that name, with its selectbox."""
-    found, problems = known_cases(choice.case)
-    name = choice.case if choice.case in found else next(iter(found))
+    by_name, problems = known_cases(choice.case)
+    name = choice.case if choice.case in by_name else next(iter(by_name))
     if choice.case not in (None, name):
-        have = ", ".join(escape(known, 40) for known in found)
+        have = ", ".join(escape(known, 40) for known in by_name)
         selection.notice(f"There is no case {escape(repr(choice.case), 80)}, so it was left out; there is {have}.")
         choice = Choice()
     with st.sidebar:
-        _select("Case", list(found), name, "case", lambda known: found[known].title, first_run)
+        _select("Case", list(by_name), name, "case", lambda known: by_name[known].title, first_run)
         for problem in problems:
             st.warning(problem)
-    return found[name], Choice(name, choice.class_name, choice.layers, choice.neuron, choice.instance)
+    return by_name[name], Choice(name, choice.class_name, choice.layers, choice.neuron, choice.instance)
 
 
 def _facts(case: Case) -> Facts:

@@ -66,8 +66,8 @@ def gallery(pictures: Pictures, instances: pd.DataFrame) -> None:
     rows = rows.sort_values("mispredicted", ascending=False, kind="stable")  # what went wrong is seen first
     wrong = int(rows["mispredicted"].sum())
     counts = rows["domain"].value_counts()
-    said = ", ".join(f"{int(counts.get(domain, 0)):,} {domain}" for domain in DOMAINS)
-    st.markdown(f"**{len(rows):,} instances** ({said}); the target model mispredicts {wrong:,} of them.")
+    by_domain = ", ".join(f"{int(counts.get(domain, 0)):,} {domain}" for domain in DOMAINS)
+    st.markdown(f"**{len(rows):,} instances** ({by_domain}); the target model mispredicts {wrong:,} of them.")
     views.gallery(pictures, rows)
     head = st.container(horizontal=True)
     head.download_button(

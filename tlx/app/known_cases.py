@@ -21,25 +21,25 @@ def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[str]]:
 
     chosen: the case whose files are looked at anew; those of the others may have changed within the last minute.
     """
-    found: dict[str, Case] = {}
+    cases: dict[str, Case] = {}
     problems = []
     here = [name for name, case in builtin.cases().items() if not builtin.missing(case)]
     for where in [*here, *case_files()]:
         try:
             case = _seldom(where)
-            if case.name == chosen or (chosen is None and not found):
+            if case.name == chosen or (chosen is None and not cases):
                 case = _often(where)
         except UserError as error:
             problems += _sentences(where, error)
             continue
-        if case.name in found:
+        if case.name in cases:
             problems.append(f"Another case is called {escape(repr(case.name))} too, so {escape(where)} is left out.")
             continue
-        found[case.name] = case
+        cases[case.name] = case
     if problems and os.environ.get("TLX_PUBLIC"):  # strangers are told no path
         _log.warning("%s", "\n".join(problems))
         problems = ["A case of this server cannot be used at present; its log says why."]
-    return found, problems
+    return cases, problems
 
 
 def case_files() -> list[str]:
@@ -50,17 +50,17 @@ def case_files() -> list[str]:
 
 def waiting_cases() -> list[tuple[str, str]]:
     """Title of each built-in case whose data are not here, and what to fetch and where to put it (plain text)."""
-    told = [(case.title, builtin.missing(case)) for case in builtin.cases().values()]
-    return [(title, why) for title, why in told if why and not os.environ.get("TLX_PUBLIC")]
+    reasons = [(case.title, builtin.missing(case)) for case in builtin.cases().values()]
+    return [(title, why) for title, why in reasons if why and not os.environ.get("TLX_PUBLIC")]
 
 
 def _sentences(where: str, error: UserError) -> list[str]:
     """Everything wrong with a case file, not the first mistake only (Markdown)."""
     try:
-        found: list[UserError] = [CaseError(said) for said in reading.examined(Path(where))[1]]
+        errors: list[UserError] = [CaseError(problem) for problem in reading.examined(Path(where))[1]]
     except UserError:  # no file, or no TOML: there is nothing more to find
-        found = []
-    return [f"{escape(Path(where).name)}: {sentence(one)}" for one in found or [error]]
+        errors = []
+    return [f"{escape(Path(where).name)}: {sentence(one)}" for one in errors or [error]]
 
 
 @st.cache_resource(show_spinner=False)

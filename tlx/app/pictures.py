@@ -52,7 +52,7 @@ def gallery_html(pictures: Pictures, rows: pd.DataFrame, size: int) -> str:
 def _tile(pictures: Pictures, row: Mapping[Hashable, object], size: int) -> str:
     domain, instance = str(row["domain"]), int(str(row["instance"]))
     wrong = bool(row["mispredicted"])
-    said = escape_html(row.get("caption") or (f"{row['label']} → {row['prediction']}" if wrong else row["label"]))
+    caption = escape_html(row.get("caption") or (f"{row['label']} → {row['prediction']}" if wrong else row["label"]))
     what = escape_html(
         f"{row['name']}: {domain} domain, instance {instance}, class {row['label']}, target model says "
         f"{row['prediction']}"
@@ -62,12 +62,12 @@ def _tile(pictures: Pictures, row: Mapping[Hashable, object], size: int) -> str:
         f'<div style="width:{size}px;font-size:12px;line-height:1.3;text-align:center" title="{what}">'
         f'<div role="img" aria-label="{what}" style="{pictures.css(domain, instance, size)};border-radius:4px;{ring}'
         f'border-bottom:4px solid {theme.COLOURS[domain]};box-sizing:content-box"></div>'
-        f'<div style="overflow-wrap:anywhere;margin-top:3px">{said}</div></div>'
+        f'<div style="overflow-wrap:anywhere;margin-top:3px">{caption}</div></div>'
     )
 
 
 def picture(pictures: Pictures, domain: str, instance: int, *, size: int = 160) -> None:
     """One instance, large, framed in its domain's colour."""
     frame = f"border:4px solid {theme.COLOURS[domain]};border-radius:6px;box-sizing:content-box"
-    said = f"instance {instance} of the {domain} domain"
-    st.html(f'<div role="img" aria-label="{said}" style="{pictures.css(domain, instance, size)};{frame}"></div>')
+    description = f"instance {instance} of the {domain} domain"
+    st.html(f'<div role="img" aria-label="{description}" style="{pictures.css(domain, instance, size)};{frame}"></div>')

@@ -75,14 +75,14 @@ class Facts:
 
 def write(choice: Choice) -> dict[str, str]:
     """The address parameters of a choice; what is None has none."""
-    said = {
+    parameters = {
         "case": choice.case,
         "class": choice.class_name,
         "layers": ",".join(quote(name, safe="/:@ ()[]") for name in choice.layers) or None,
         "neuron": None if choice.neuron is None else str(choice.neuron),
         "instance": None if choice.instance is None else str(choice.instance),
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def parse(parameters: Mapping[str, str]) -> tuple[Choice, list[str]]:
@@ -105,14 +105,14 @@ def parse(parameters: Mapping[str, str]) -> tuple[Choice, list[str]]:
 
 def read_neuron(text: str) -> NeuronRef | None:
     """`target:conv3:17`; the layer's name may hold colons. None for anything else."""
-    found = re.fullmatch(r"(source|target):(.+):([0-9]{1,9})", text, flags=re.DOTALL)
-    return NeuronRef(found[1], found[2], int(found[3])) if found else None
+    match = re.fullmatch(r"(source|target):(.+):([0-9]{1,9})", text, flags=re.DOTALL)
+    return NeuronRef(match[1], match[2], int(match[3])) if match else None
 
 
 def read_instance(text: str) -> InstanceRef | None:
     """`target:120`. None for anything else."""
-    found = re.fullmatch(r"(source|target):([0-9]{1,9})", text)
-    return InstanceRef(found[1], int(found[2])) if found else None
+    match = re.fullmatch(r"(source|target):([0-9]{1,9})", text)
+    return InstanceRef(match[1], int(match[2])) if match else None
 
 
 def settle(choice: Choice, facts: Facts) -> tuple[Choice, list[str]]:
@@ -153,11 +153,11 @@ def _has_instance(instance: InstanceRef, instances: Mapping[str, int]) -> bool:
 
 def current() -> Choice:
     """The session's choice; read anew from the address when that was changed by hand, by a link or by Back."""
-    ours, last = _address(), st.session_state.get(_MIRRORED)
+    address, last = _address(), st.session_state.get(_MIRRORED)
     chosen_now = st.session_state.pop(_CHANGED, False)
-    known = last and (ours == last.wanted or (ours == last.before and time.monotonic() - last.at < LAG))
-    if ours and not known and not chosen_now:
-        st.session_state[_CHOICE], notices = parse(ours)
+    known = last and (address == last.wanted or (address == last.before and time.monotonic() - last.at < LAG))
+    if address and not known and not chosen_now:
+        st.session_state[_CHOICE], notices = parse(address)
         notice(*notices)
     choice: Choice = st.session_state.setdefault(_CHOICE, Choice())
     return choice
@@ -195,13 +195,13 @@ def mirror(choice: Choice) -> dict[str, str] | None:
     through choices. One without our parameters must not (Back would have to be pressed twice): for it the wanted
     parameters are returned, for the browser to put in place.
     """
-    wanted, ours, last = write(choice), _address(), st.session_state.get(_MIRRORED)
+    wanted, address, last = write(choice), _address(), st.session_state.get(_MIRRORED)
     st.session_state[_CHOICE] = choice
     if last is None or last.wanted != wanted:
-        st.session_state[_MIRRORED] = _Mirrored(wanted, ours, time.monotonic())
-    if not ours:
+        st.session_state[_MIRRORED] = _Mirrored(wanted, address, time.monotonic())
+    if not address:
         return wanted
-    if ours != wanted:
+    if address != wanted:
         others: dict[str, Any] = {
             name: st.query_params.get_all(name) for name in st.query_params if name not in PARAMETERS
         }
@@ -221,5 +221,5 @@ def notice(*sentences: str) -> None:
 
 def take_notices() -> list[str]:
     """The sentences still to be said; they are forgotten by this call."""
-    said: list[str] = st.session_state.pop(_NOTICES, [])
-    return said
+    notices: list[str] = st.session_state.pop(_NOTICES, [])
+    return notices

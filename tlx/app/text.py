@@ -43,5 +43,5 @@ def _no_formula(cell: object) -> object:
 
 def sentence(error: BaseException) -> str:
     """An error's message as an escaped sentence: first letter large, full stop at the end."""
-    said = escape(error, limit=600)
-    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "…")) else ".")
+    message = escape(error, limit=600)
+    return message[:1].upper() + message[1:] + ("" if message.endswith((".", "…")) else ".")

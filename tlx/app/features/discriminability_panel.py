@@ -57,8 +57,8 @@ def _few(result: Discriminability) -> str:
     counts = {domain: int((result.domain == domain).sum()) for domain in DOMAINS}
     if min(counts.values()) >= FEW:
         return ""
-    said = " and ".join(f"{count} of the {domain} domain" for domain, count in counts.items())
-    return f" These are few instances ({said}): a handful more may change the ranking."
+    sizes = " and ".join(f"{count} of the {domain} domain" for domain, count in counts.items())
+    return f" These are few instances ({sizes}): a handful more may change the ranking."
 
 
 def discriminability_plot(
@@ -93,10 +93,10 @@ def discriminability_plot(
         selected={"points": gathered_instances.indices_of(marks, gathered_instances.lasso())},
         on_select=gathered_instances.take_points(marks),
     )
-    st.caption(_explained(result, active, agreement(result, coordinates)) if only else _WHOLE_SAID)
+    st.caption(_explained(result, active, agreement(result, coordinates)) if only else _WHOLE_EXPLAINED)
 
 
-_WHOLE_SAID = (
+_WHOLE_EXPLAINED = (
     "The dashed line is the classifier's boundary: left of it every instance is taken for source, right of it for "
     "target. Axes are longer across the more a neuron's weight counts."
 )
@@ -116,12 +116,12 @@ def silenced_words(result: Silenced) -> str:
     worst = table.iloc[int(np.argmax(np.abs(table["change"])))]
     draws = np.concatenate([result.random[domain] - result.before[domain] for domain in DOMAINS], axis=1)
     largest = float(np.nanmax(np.abs(draws)))  # the largest change was looked for among all classes: so is chance's
-    told = "**more than chance does**" if abs(worst["change"]) > largest else "within chance"
+    judgement = "**more than chance does**" if abs(worst["change"]) > largest else "within chance"
     return (
         f"Class **{escape(worst['class_name'])}** of the {worst['domain']} domain changes most: from "
         f"{worst['before']:.1%} to {worst['after']:.1%}. As many random neurons of the same layers change it by "
         f"{worst['random_points']:+.1f} points on average, and no class by more than "
-        f"{100 * largest:.1f} in {len(draws)} draws, so this is {told}."
+        f"{100 * largest:.1f} in {len(draws)} draws, so this is {judgement}."
     )
 
 

@@ -105,11 +105,11 @@ def taker(rows: pd.DataFrame, model: str, about: str) -> Callable[[Event], None]
     """Handles a tap on the list."""
 
     def take(event: Event) -> None:
-        found = hit(float(event["x"]), float(event["y"]), len(rows))
-        if found is None:
+        tapped = hit(float(event["x"]), float(event["y"]), len(rows))
+        if tapped is None:
             return
-        row = rows.iloc[found.row]
-        if found.tick:
+        row = rows.iloc[tapped.row]
+        if tapped.tick:
             ticked = st.session_state["features ticked"][about]
             column = int(row["column"])
             st.session_state["features ticked"][about] = (
@@ -124,13 +124,13 @@ def taker(rows: pd.DataFrame, model: str, about: str) -> Callable[[Event], None]
 def neuron_picker(table: pd.DataFrame, model: str, chosen: NeuronRef | None) -> NeuronRef:
     """The chosen neuron, by default the first of the ranking, and the keyboard's way to another."""
     pairs = list(zip(table["layer"], table["neuron"].astype(int), strict=True))
-    said = [f"#{place} {title}, neuron {n}" for place, title, n in table[["place", "title", "neuron"]].to_numpy()]
-    words = dict(zip(pairs, said, strict=True))
-    ours = chosen_in(chosen, model)
-    if ours is not None and ours not in words:
-        pairs, words = [ours, *pairs], {ours: f"{ours[0]}, neuron {ours[1]} (not ranked)", **words}
+    labels = [f"#{place} {title}, neuron {n}" for place, title, n in table[["place", "title", "neuron"]].to_numpy()]
+    words = dict(zip(pairs, labels, strict=True))
+    picked = chosen_in(chosen, model)
+    if picked is not None and picked not in words:
+        pairs, words = [picked, *pairs], {picked: f"{picked[0]}, neuron {picked[1]} (not ranked)", **words}
     key = "features neuron"
-    st.session_state[key] = ours or pairs[0]
+    st.session_state[key] = picked or pairs[0]
 
     def take() -> None:
         layer, index = st.session_state[key]

@@ -19,10 +19,10 @@ def by_description(instances: pd.DataFrame, drawn: list[str]) -> None:
         domain = places[0].selectbox("Domain", [None, *DOMAINS], format_func=_shown, key="gather domain")
         label = places[1].selectbox("Class", [None, *drawn], format_func=_shown, key="gather class")
         answers = [None, WRONG, *sorted(set(instances["prediction"]))]
-        said = places[2].selectbox("Target model says", answers, format_func=_shown, key="gather prediction")
-        found = matching(instances[instances["label"].isin(drawn)], domain, label, said)
-        st.button(f"Gather {len(found):,} instances", disabled=not found, on_click=gather, args=(found,))
-        if not found:
+        prediction = places[2].selectbox("Target model says", answers, format_func=_shown, key="gather prediction")
+        pairs = matching(instances[instances["label"].isin(drawn)], domain, label, prediction)
+        st.button(f"Gather {len(pairs):,} instances", disabled=not pairs, on_click=gather, args=(pairs,))
+        if not pairs:
             st.caption("No instance of the classes drawn fits all three.")
 
 

@@ -47,8 +47,9 @@ def detail(pictures: Pictures, row: pd.Series, drawn: list[str]) -> None:
         f"{str(row['domain']).capitalize()} domain, instance {row['instance']}, {row['split']} split",
         f"Class **{escape(row['label'])}**",
         *(
-            f"{model.capitalize()} model: **{escape(said)}** ({confidence:.1%}) {'✓' if said == row['label'] else '✗'}"
-            for model, said, confidence in (
+            f"{model.capitalize()} model: **{escape(prediction)}** ({confidence:.1%}) "
+            f"{'✓' if prediction == row['label'] else '✗'}"
+            for model, prediction, confidence in (
                 ("target", row["prediction"], row["confidence"]),
                 ("source", row["source_prediction"], row["source_confidence"]),
             )

@@ -64,9 +64,9 @@ def view_options(network: Network) -> tuple[str | None, tuple[str, ...]]:
 
 def class_counts(instances: pd.DataFrame) -> dict[str, dict[str, int]]:
     """How many instances of each class either domain has."""
-    found = instances.groupby(["label", "domain"]).size()
+    sizes = instances.groupby(["label", "domain"]).size()
     labels = instances["label"].unique()
-    counts = {name: {domain: int(found.get((name, domain), 0)) for domain in DOMAINS} for name in labels}
+    counts = {name: {domain: int(sizes.get((name, domain), 0)) for domain in DOMAINS} for name in labels}
     return _Counts(counts)
 
 
@@ -83,12 +83,12 @@ def class_list(instances: pd.DataFrame, colours: Mapping[str, str]) -> None:
     wrong = instances[instances["mispredicted"]].groupby(["label", "domain"]).size()
     parts = []
     for name, colour in colours.items():
-        told = " ".join(
+        numbers = " ".join(
             f"{SIGNS[domain]} {counts[name][domain]:,} ({int(wrong.get((name, domain), 0)):,})" for domain in DOMAINS
         )
         dot = f'<span style="width:14px;height:14px;border-radius:4px;background:{colour};flex:none"></span>'
-        said = f'<span style="overflow-wrap:anywhere"><b>{escape_html(name)}</b> {told}</span>'
-        parts.append(f'<span style="display:flex;align-items:center;gap:7px">{dot}{said}</span>')
+        label = f'<span style="overflow-wrap:anywhere"><b>{escape_html(name)}</b> {numbers}</span>'
+        parts.append(f'<span style="display:flex;align-items:center;gap:7px">{dot}{label}</span>')
     marks = "✕ source · ● target · in brackets and with a dark grey border: mispredicted by the target model"
     st.html(
         '<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:3px 16px;'

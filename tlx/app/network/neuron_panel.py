@@ -129,5 +129,5 @@ def parts_seen(crops: Mapping[str, Sequence[Crop]] | None, layer: Layer, domain:
 def top_instances(strongest: Strongest, instances: pd.DataFrame, neuron: NeuronRef, domain: str) -> pd.DataFrame:
     """The instances of a domain that activate the neuron most, rows of `pipeline.instances` with a caption."""
     best, values = strongest.of(neuron.layer, neuron.index)
-    ours = instances[instances["domain"] == domain].set_index("instance", drop=False).loc[best]
-    return ours.assign(caption=[f"{label}: {value:.2g}" for label, value in zip(ours["label"], values, strict=True)])
+    rows = instances[instances["domain"] == domain].set_index("instance", drop=False).loc[best]
+    return rows.assign(caption=[f"{label}: {value:.2g}" for label, value in zip(rows["label"], values, strict=True)])

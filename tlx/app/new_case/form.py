@@ -71,21 +71,21 @@ def _experiment() -> dict[str, Any]:
         channels = _choice("channels", "Channels", "3 for colour, 1 for grey images.", (3, 1), str)
         mean = _text("mean", "Mean", "Of each channel, taken off the images (0 to 1).", "0.485, 0.456, 0.406")
         std = _text("std", "Standard deviation", "Of each channel; images are divided by it.", "0.229, 0.224, 0.225")
-    said = {"title": title, "about": about, "architecture": architecture, "image_size": size, "channels": channels}
-    said |= {"mean": numbers(mean), "std": numbers(std)}
-    return {"title": title, "architecture": architecture} | _unlike(said, Case)
+    entries = {"title": title, "about": about, "architecture": architecture, "image_size": size, "channels": channels}
+    entries |= {"mean": numbers(mean), "std": numbers(std)}
+    return {"title": title, "architecture": architecture} | _unlike(entries, Case)
 
 
 def _domain(side: str) -> dict[str, Any]:
     kind = _choice(
         f"{side}.kind", f"{side.capitalize()} domain", "Where its labelled images come from.", KINDS, KINDS.get
     )
-    said: dict[str, Any] = {
+    entries: dict[str, Any] = {
         "kind": kind,
         "title": _text(f"{side}.title", "Name", "Of the domain, as pages say it.", side),
     }
     if kind in _PLACES:
-        said["path"] = _text(
+        entries["path"] = _text(
             f"{side}.path",
             "Path",
             {
@@ -95,16 +95,16 @@ def _domain(side: str) -> dict[str, Any]:
             }[kind],
         )
     if kind == "torchvision":
-        said["dataset"] = _text(
+        entries["dataset"] = _text(
             f"{side}.dataset", "Dataset", "Its name in torchvision, such as MNIST or SVHN.", "MNIST"
         )
     least = int(kind == "printed-digits")
-    said["per_class"] = _number(
+    entries["per_class"] = _number(
         f"{side}.per_class", "Images per class", "At most; 0 takes all.", 300 * least, least=least
     )
-    said["classes"] = listed(_text(f"{side}.classes", "Classes", "These only, between commas; empty takes all."))
+    entries["classes"] = listed(_text(f"{side}.classes", "Classes", "These only, between commas; empty takes all."))
     if kind in _PLACES:
-        said["split"] = _choice(
+        entries["split"] = _choice(
             f"{side}.split",
             "Split",
             "Given: the split folders or the CSV's column where there are "
@@ -112,10 +112,10 @@ def _domain(side: str) -> dict[str, Any]:
             SPLITS,
             str,
         )
-        said["unreadable"] = _choice(
+        entries["unreadable"] = _choice(
             f"{side}.unreadable", "Broken images", "Fail, or skip and count them.", UNREADABLE, str
         )
-    return {"kind": kind, "title": said["title"]} | _unlike(said, Domain)
+    return {"kind": kind, "title": entries["title"]} | _unlike(entries, Domain)
 
 
 def _model(side: str) -> dict[str, Any]:
@@ -123,13 +123,13 @@ def _model(side: str) -> dict[str, Any]:
         f"{side}.how", f"{side.capitalize()} model", "Train it here, or bring its weights.", (_TRAINED, _GIVEN), str
     )
     if how == _GIVEN:
-        said = {
+        entries = {
             "checkpoint": _text(
                 f"{side}.checkpoint", "Checkpoint", "State dict (.pt, .pth) or .safetensors; only tensors are read."
             ),
             "history": _text(f"{side}.history", "History", "CSV of accuracies that belongs to it; may stay empty."),
         }
-        return {key: value for key, value in said.items() if value}
+        return {key: value for key, value in entries.items() if value}
     initial = (
         _text(f"{side}.initial", "Starts from", "Checkpoint that initialises the parts it fits; empty: random.")
         if side == "source"
@@ -140,7 +140,7 @@ def _model(side: str) -> dict[str, Any]:
 
 
 def _training(side: str) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    entries: dict[str, Any] = {
         "strategy": _choice(
             f"{side}.strategy",
             "Strategy",
@@ -163,14 +163,14 @@ def _training(side: str) -> dict[str, Any]:
             f"{side}.augment", "Augmentation", "None, digits (shifts, rotations), photos (crops, flips).", AUGMENTS, str
         ),
     }
-    if said["strategy"] == "all":
-        said["freeze_until"] = _text(
+    if entries["strategy"] == "all":
+        entries["freeze_until"] = _text(
             f"{side}.freeze", "Frozen up to", "Name of the last layer that stays as it was; empty: none."
         )
-        said["head_epochs"] = _number(
+        entries["head_epochs"] = _number(
             f"{side}.head", "Head first", "So many of the epochs train the last layer only.", 0
         )
-    return _unlike(said, Training)
+    return _unlike(entries, Training)
 
 
 def _analysis() -> dict[str, Any]:
@@ -187,31 +187,31 @@ def _analysis() -> dict[str, Any]:
     with right:
         steps = _number("n_steps", "Path steps", "Of conductance; more is more exact and takes longer.", 16, least=1)
         precision = _choice("precision", "Precision", "bfloat16 is faster on processors that have it.", PRECISIONS, str)
-    said = {"layers": listed(layers), "baseline": baseline, "n_steps": steps, "precision": precision}
-    return _unlike(said, Case)
+    entries = {"layers": listed(layers), "baseline": baseline, "n_steps": steps, "precision": precision}
+    return _unlike(entries, Case)
 
 
-def _unlike(said: dict[str, Any], kind: type) -> dict[str, Any]:
+def _unlike(entries: dict[str, Any], kind: type) -> dict[str, Any]:
     """What differs from the defaults of this part of a case."""
     defaults = {f.name: f.default for f in fields(kind) if f.default is not MISSING}
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()}
-    return {key: value for key, value in said.items() if key not in plain or value != plain[key]}
+    return {key: value for key, value in entries.items() if key not in plain or value != plain[key]}
 
 
 def _key(name: str) -> str:
     return f"new case {name}"
 
 
-def _text(name: str, label: str, said: str, default: str = "") -> str:
-    return str(st.text_input(label, default, key=_key(name), persist_state="session", help=said))
+def _text(name: str, label: str, hint: str, default: str = "") -> str:
+    return str(st.text_input(label, default, key=_key(name), persist_state="session", help=hint))
 
 
-def _number(name: str, label: str, said: str, default: int, *, least: int = 0) -> int:
+def _number(name: str, label: str, hint: str, default: int, *, least: int = 0) -> int:
     key = _key(f"{name} {least}")
     return int(
-        st.number_input(label, min_value=least, value=default, step=1, key=key, persist_state="session", help=said)
+        st.number_input(label, min_value=least, value=default, step=1, key=key, persist_state="session", help=hint)
     )
 
 
-def _choice(name: str, label: str, said: str, options: Sequence[Any] | dict[str, str], shown: Any) -> Any:
-    return st.selectbox(label, list(options), format_func=shown, key=_key(name), persist_state="session", help=said)
+def _choice(name: str, label: str, hint: str, options: Sequence[Any] | dict[str, str], shown: Any) -> Any:
+    return st.selectbox(label, list(options), format_func=shown, key=_key(name), persist_state="session", help=hint)

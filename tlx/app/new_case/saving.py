@@ -76,11 +76,11 @@ def check(text: str, path: str, attempt: int) -> Checked:
 
     try:
         with _beside(text, Path(path)) as file:
-            found = checking.inspect(file)
+            inspection = checking.inspect(file)
     except OSError as error:
         raise CaseError(f"the folder {Path(path).parent} cannot be written to: {error.strerror or error}") from None
-    several = (found.facts, found.warnings, found.fatal)
-    return Checked(*(tuple(said.replace(str(file), path) for said in sentences) for sentences in several))
+    several = (inspection.facts, inspection.warnings, inspection.fatal)
+    return Checked(*(tuple(sentence.replace(str(file), path) for sentence in sentences) for sentences in several))
 
 
 def save(text: str, path: Path, *, replace: bool) -> None:

@@ -26,8 +26,8 @@ def cases(chosen: Case) -> None:
     if len(known) > CARDS:
         st.caption(f"The sidebar has all {len(known)} cases.")
     if waiting := waiting_cases():
-        said = "1 more built-in case waits" if len(waiting) == 1 else f"{len(waiting)} more built-in cases wait"
-        with st.expander(f"{said} for data"):
+        heading = "1 more built-in case waits" if len(waiting) == 1 else f"{len(waiting)} more built-in cases wait"
+        with st.expander(f"{heading} for data"):
             for title, why in waiting:
                 st.markdown(f"**{escape(title)}**  \n{escape(why[:1].upper() + why[1:], 600)}.")
 
@@ -50,18 +50,18 @@ def _cards(known: dict[str, Case], chosen: Case) -> None:
             )
 
 
-def finding(found: Finding | None, selection: Selection, nothing: str) -> None:
+def finding(content: Finding | None, selection: Selection, nothing: str) -> None:
     """A finding as a card that leads to its view with the selection set; a sentence where there is nothing to find."""
-    if found is None:
+    if content is None:
         st.caption(escape(nothing))
         return
     with st.container(border=True):
-        st.markdown(f"**{escape(found.title)}**  \n{escape(found.text, 600)}")
+        st.markdown(f"**{escape(content.title)}**  \n{escape(content.text, 600)}")
         choice = Choice(
             selection.case.name,
-            found.class_name or selection.class_name,
-            found.layers or selection.layers,
-            NeuronRef(*found.neuron) if found.neuron else selection.neuron,
+            content.class_name or selection.class_name,
+            content.layers or selection.layers,
+            NeuronRef(*content.neuron) if content.neuron else selection.neuron,
             selection.instance,
         )
-        link(found.page, choice, label=f"See it in {found.page}")
+        link(content.page, choice, label=f"See it in {content.page}")

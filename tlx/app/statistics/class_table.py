@@ -77,9 +77,9 @@ def _take(key: str, names: list[str]) -> Callable[[], None]:
 
 
 def _columns() -> dict[str, Any]:
-    def share(model: str, said: str) -> Any:
+    def share(model: str, hint: str) -> Any:
         return st.column_config.ProgressColumn(
-            f"{model} model", format="%.1f %%", min_value=0, max_value=100, help=said, color=theme.COLOURS[model]
+            f"{model} model", format="%.1f %%", min_value=0, max_value=100, help=hint, color=theme.COLOURS[model]
         )
 
     return {
