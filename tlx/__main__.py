@@ -195,8 +195,8 @@ def _computable(name: str) -> Case:
 
 def _say_epoch(rows: list[dict[str, Any]]) -> None:
     """One line for an epoch: the accuracy on the training and the validation split of both domains."""
-    said = ", ".join(f"{row['domain']} {row['split']} {row['accuracy']:.3f}" for row in rows)
-    tqdm.write(f"{rows[0]['model']:8} epoch {rows[0]['epoch']:3}: {said}")
+    accuracies = ", ".join(f"{row['domain']} {row['split']} {row['accuracy']:.3f}" for row in rows)
+    tqdm.write(f"{rows[0]['model']:8} epoch {rows[0]['epoch']:3}: {accuracies}")
 
 
 def _home(case: Case) -> Path | None:
@@ -215,16 +215,16 @@ def _check(given: argparse.Namespace) -> int:
         return 0
     from tlx import checking
 
-    found = checking.inspect(given.case)
-    for said in found.facts:
-        print(said)
-    for said in found.warnings:
-        print(f"tlx: warning: {said}", file=sys.stderr)
-    for said in found.fatal:
-        print(f"tlx: {said}", file=sys.stderr)
-    if not found.fatal:
+    inspection = checking.inspect(given.case)
+    for fact in inspection.facts:
+        print(fact)
+    for warning in inspection.warnings:
+        print(f"tlx: warning: {warning}", file=sys.stderr)
+    for problem in inspection.fatal:
+        print(f"tlx: {problem}", file=sys.stderr)
+    if not inspection.fatal:
         print("the case will work")
-    return int(bool(found.fatal))
+    return int(bool(inspection.fatal))
 
 
 def _cache(given: argparse.Namespace) -> None:

@@ -46,8 +46,8 @@ def root() -> Path:
 def missing(case: Case) -> str:
     """One sentence on what a built-in case still needs and where to put it; "" when it is here."""
     absent = [
-        said
-        for places, said in (_FETCH[domain.title] for domain in (case.source, case.target) if domain.title in _FETCH)
+        words
+        for places, words in (_FETCH[domain.title] for domain in (case.source, case.target) if domain.title in _FETCH)
         if not any((root() / place).exists() for place in places)
     ]
     if not absent:

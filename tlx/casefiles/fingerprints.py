@@ -11,20 +11,20 @@ from tlx.images import files, listings
 
 def of_case(case: Case) -> tuple[tuple[str, str], ...]:
     """(role, digest) of each file or folder that exists."""
-    found = []
+    digests = []
     for side in DOMAINS:
         if case.domain(side).path:
-            found.append((side, _domain(case.domain(side))))
+            digests.append((side, _domain(case.domain(side))))
         plan = case.plan(side)
         code = _module_file(case.architecture_of(side), case.home)
         if code is not None:
-            found.append((f"{side}_model.architecture", files.digest(code)))
+            digests.append((f"{side}_model.architecture", files.digest(code)))
         # What a checkpoint's training began with changes nothing any more, and need not be here.
         for role in ("checkpoint", "history") if plan.checkpoint else ("initial",):
             path = Path(getattr(plan, role))
             if getattr(plan, role) and path.is_file():
-                found.append((f"{side}_model.{role}", files.digest(path)))
-    return tuple(found)
+                digests.append((f"{side}_model.{role}", files.digest(path)))
+    return tuple(digests)
 
 
 def _domain(domain: Domain) -> str:
