@@ -20,9 +20,9 @@ selection = frame.page(
 name = selection.case.name
 
 known, _ = known_cases(name)
-standings = summaries.standings(known, name)
-table = summaries.table(standings).sort_values("score", ascending=False, kind="stable", ignore_index=True)
-if len(standings) == 1:
+all_cases = summaries.summaries(known, name)
+table = summaries.table(all_cases).sort_values("score", ascending=False, kind="stable", ignore_index=True)
+if len(all_cases) == 1:
     st.info(
         "There is one case, so there is nothing to compare it with yet. Case files named in `TLX_CASES`, or put "
         "together on the page New case, stand beside it here."
@@ -41,7 +41,7 @@ if scored:
     frame.downloads(chart, table, name="cases")
 case_table.case_table(table, name)
 
-depth, names = summaries.depth_table(standings), table["name"].tolist()
+depth, names = summaries.depth_table(all_cases), table["name"].tolist()
 if len(depth):
     st.subheader("Over depth", anchor=False)
     st.caption("Colours and marks are those of the scores above; values are means over the classes stored.")
@@ -55,4 +55,4 @@ if len(depth):
 st.subheader("The chosen case", anchor=False)
 st.markdown(f"**{escape(selection.case.title)}**")
 case_table.views(Choice(name))
-case_table.offers(next(one for one in standings if one.case.name == name))
+case_table.offers(next(one for one in all_cases if one.case.name == name))

@@ -163,8 +163,8 @@ _SAYS_NOTHING = {"title", *PATHS}  # names and places; contents are in `files`
 def _fingerprint(case: Case, part: str) -> str:
     others = set(_PARTS["models"]) - set(_PARTS[part])  # whose files say nothing about this part
     files = [(role, digest) for role, digest in case.files if role.partition(".")[0] not in others]
-    said = {name: value for name, value in _plain(case).items() if name in _PARTS[part]} | {"files": files}
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+    facts = {name: value for name, value in _plain(case).items() if name in _PARTS[part]} | {"files": files}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:
@@ -174,8 +174,8 @@ def _plain(value: Any) -> Any:
     """
     if not hasattr(value, "__dataclass_fields__"):
         return value
-    said = {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _SAYS_NOTHING}
-    return {f.name: said[f.name] for f in fields(value) if f.name in said and said[f.name] != _plain(_default(f))}
+    plain = {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _SAYS_NOTHING}
+    return {f.name: plain[f.name] for f in fields(value) if f.name in plain and plain[f.name] != _plain(_default(f))}
 
 
 def _default(part: Field[Any]) -> Any:

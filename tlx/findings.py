@@ -83,11 +83,10 @@ def most_confused(table: pd.DataFrame) -> Finding | None:
     pairs = [(*mistakes[0], str(name), int(n)) for name, n, mistakes in zip(*columns, strict=True) if mistakes]
     if not pairs:
         return None
-    said, wrong, true, n = max(pairs, key=lambda pair: pair[1])
-    text = (
-        f"The target model says {said} for {wrong:,} of {n:,} validation images of class {true} ({percent(wrong / n)})."
-    )
-    return Finding(f"Class {true} is most often taken for {said}", text, "Instances", class_name=true)
+    answer, wrong, true, n = max(pairs, key=lambda pair: pair[1])
+    share = percent(wrong / n)
+    text = f"The target model says {answer} for {wrong:,} of {n:,} validation images of class {true} ({share})."
+    return Finding(f"Class {true} is most often taken for {answer}", text, "Instances", class_name=true)
 
 
 def rewiring(network: Network, inherited: Mapping[Pair, np.ndarray], class_name: str) -> Finding | None:
@@ -119,27 +118,27 @@ def rewiring(network: Network, inherited: Mapping[Pair, np.ndarray], class_name:
     return Finding(title, text, "Network", class_name=class_name, layers=shown)
 
 
-def most_domain_specific(found: Discriminability, network: Network) -> Finding | None:
+def most_domain_specific(result: Discriminability, network: Network) -> Finding | None:
     """The neuron with the largest discriminability (5.4.1) of a class; none stands out where the classifier guesses."""
-    if len(found.ranking) == 0:
+    if len(result.ranking) == 0:
         return None
     held_out = (
-        f"held-out accuracy {percent(found.accuracy)}, 95 % interval {percent(found.low)} to {percent(found.high)}"
+        f"held-out accuracy {percent(result.accuracy)}, 95 % interval {percent(result.low)} to {percent(result.high)}"
     )
-    if found.chance:
-        title = f"No neuron of class {found.class_name} tells the domains apart"
+    if result.chance:
+        title = f"No neuron of class {result.class_name} tells the domains apart"
         text = f"A linear classifier on its important neurons cannot ({held_out})."
-        return Finding(title, text, "Features", class_name=found.class_name)
-    column = int(found.ranking[0])
-    layer, index = found.neurons[column]
-    weight = float(found.weights[column])
+        return Finding(title, text, "Features", class_name=result.class_name)
+    column = int(result.ranking[0])
+    layer, index = result.neurons[column]
+    weight = float(result.weights[column])
     side = "target" if weight > 0 else "source"
-    title = f"Neuron {index} of {network.layer(layer).title} is the most domain-specific of class {found.class_name}"
+    title = f"Neuron {index} of {network.layer(layer).title} is the most domain-specific of class {result.class_name}"
     text = (
-        f"Its weight towards the {side} domain is {abs(weight):.2f}, the largest of the class's {len(found.neurons)} "
+        f"Its weight towards the {side} domain is {abs(weight):.2f}, the largest of the class's {len(result.neurons)} "
         f"important neurons ({held_out})."
     )
-    return Finding(title, text, "Features", class_name=found.class_name, neuron=(found.model, layer, index))
+    return Finding(title, text, "Features", class_name=result.class_name, neuron=(result.model, layer, index))
 
 
 def percent(share: float) -> str:
@@ -149,8 +148,8 @@ def percent(share: float) -> str:
 
 def points(difference: float) -> str:
     """A difference of accuracies in percentage points, signed: "+22.5 points", "−1 point"."""
-    said = _signed(difference)
-    return f"{said} point{'' if said.strip('+−') == '1' else 's'}"
+    number = _signed(difference)
+    return f"{number} point{'' if number.strip('+−') == '1' else 's'}"
 
 
 def points_between(low: float, high: float) -> str:
@@ -159,5 +158,5 @@ def points_between(low: float, high: float) -> str:
 
 
 def _signed(difference: float) -> str:
-    said = f"{abs(100 * difference):.1f}".removesuffix(".0")
-    return said if said == "0" else f"{'+' if difference > 0 else '−'}{said}"
+    number = f"{abs(100 * difference):.1f}".removesuffix(".0")
+    return number if number == "0" else f"{'+' if difference > 0 else '−'}{number}"

@@ -99,8 +99,8 @@ def panel_of(function: Callable[..., Any], *arguments: Any) -> Panel[Any]:
 
 def one(function: Callable[..., T], *arguments: Any) -> Panel[T]:
     """The panel that needs one result."""
-    found: T = yield need(function, *arguments)
-    return found
+    result: T = yield need(function, *arguments)
+    return result
 
 
 def answered(panel: Panel[T], answer: Callable[[Need], Any]) -> T:
@@ -109,11 +109,11 @@ def answered(panel: Panel[T], answer: Callable[[Need], Any]) -> T:
         wanted = next(panel)
         while True:
             try:
-                found = answer(wanted)
+                given = answer(wanted)
             except UserError as error:
                 wanted = panel.throw(error)
             else:
-                wanted = panel.send(found)
+                wanted = panel.send(given)
     except StopIteration as end:
         result: T = end.value
         return result
@@ -121,10 +121,10 @@ def answered(panel: Panel[T], answer: Callable[[Need], Any]) -> T:
 
 def each(names: Iterable[str], wanted: Callable[[str], Need]) -> Panel[dict[str, Any]]:
     """A result for each name."""
-    found = {}
+    results = {}
     for name in names:
-        found[name] = yield wanted(name)
-    return found
+        results[name] = yield wanted(name)
+    return results
 
 
 # Every page
@@ -153,13 +153,13 @@ def _of_domain(function: Any, case: Case, domain: str) -> Need:
 
 def looks(case: Case, neurons: Sequence[NeuronRef]) -> Panel[dict[NeuronRef, np.ndarray]]:
     """What these neurons look for: their feature images, those of a model drawn together."""
-    found: dict[NeuronRef, np.ndarray] = {}
+    images: dict[NeuronRef, np.ndarray] = {}
     for model in MODELS:
         wanted = tuple(dict.fromkeys((one.layer, one.index) for one in neurons if one.model == model))
         if wanted:
-            images = yield need(pipeline.neuron_images, case, model, wanted)
-            found |= {NeuronRef(model, *place): image for place, image in images.items()}
-    return found
+            drawn = yield need(pipeline.neuron_images, case, model, wanted)
+            images |= {NeuronRef(model, *place): image for place, image in drawn.items()}
+    return images
 
 
 # Start and Statistics: section 5.1 of the paper

@@ -53,9 +53,9 @@ def images(case: Case, domain: str) -> DomainImages:
     """The labelled images of one domain, read or rendered, resized to the case's size (method 2)."""
     from tlx.images import domains
 
-    found = domains.load(case.domain(domain), case.image_size, case.channels)
+    read = domains.load(case.domain(domain), case.image_size, case.channels)
     check_unchanged(case, domain)
-    return found
+    return read
 
 
 @memoized("Reading who is in the {domain} domain", part="data")
@@ -65,9 +65,9 @@ def catalogue(case: Case, domain: str) -> DomainImages:
 
     if case.domain(domain).unreadable == "skip":  # who is left is known once all were read
         return domains.without_pixels(images(case, domain))
-    found = domains.catalogue(case.domain(domain))
+    listed = domains.catalogue(case.domain(domain))
     check_unchanged(case, domain)
-    return found
+    return listed
 
 
 def _needed_to_train(case: Case, model: str) -> Iterator[Call]:
@@ -85,10 +85,10 @@ def trained(case: Case, model: str) -> TrainedModel:
 
     plan, classes = case.plan(model), catalogue(case, model).classes
     if plan.checkpoint:
-        found = loop.read(case, model, classes)
+        model_read = loop.read(case, model, classes)
         for role in ("checkpoint", "history"):
             check_unchanged(case, f"{model}_model.{role}")
-        return found
+        return model_read
     check_unchanged(case, f"{model}_model.initial")  # read at once; hours of training do not hang on it later
     return _source_trained(case) if model == "source" else _trained_here(case, model, trained(case, "source"), model)
 
@@ -121,9 +121,9 @@ def _trained_here(case: Case, model: str, start: TrainedModel | None, called: st
 
     both = {name: images(case, name) for name in DOMAINS}
     kept_at = unfinished(case) / f"{called}.pt"
-    found = loop.train(case, model, both, start=start, called=called, kept_at=kept_at)
+    result = loop.train(case, model, both, start=start, called=called, kept_at=kept_at)
     loop.forget(kept_at)
-    return found
+    return result
 
 
 @memoized("Reading the network")
@@ -220,8 +220,10 @@ def confusion(case: Case, model: str, domain: str = "target") -> pd.DataFrame:
     """(C, C) counts on a domain's validation split: rows true classes, columns what the model said."""
     from tlx.analysis import statistics
 
-    said = predictions(case, model, domain)
-    return statistics.confusion(said, tuple(dict.fromkeys([*classes(case), *sorted(said["prediction"].unique())])))
+    answers = predictions(case, model, domain)
+    return statistics.confusion(
+        answers, tuple(dict.fromkeys([*classes(case), *sorted(answers["prediction"].unique())]))
+    )
 
 
 @derived("Predicting every instance", of="predictions *model *domain")
@@ -252,10 +254,15 @@ def load_model(case: Case, model: str):  # type: ignore[no-untyped-def]  # a tor
 def _conductance_shard(case: Case, model: str, domain: str, first: int, end: int) -> Conductance:
     from tlx.analysis import attribution
 
-    ours = images(case, domain)
+    listed = images(case, domain)
     model_classes = trained(case, model).classes
     return attribution.of_instances(
-        load_model(case, model), network_of(case, model), ours, np.arange(first, end), case=case, outputs=model_classes
+        load_model(case, model),
+        network_of(case, model),
+        listed,
+        np.arange(first, end),
+        case=case,
+        outputs=model_classes,
     )
 
 
@@ -305,9 +312,9 @@ def responses(case: Case, model: str, domain: str) -> None:
 @memoized("Finding what activates each neuron of the {model} model most", of="activations model domain")
 def strongest(case: Case, model: str, domain: str) -> Strongest:
     """The few instances of a domain that activate each neuron most (method 7)."""
-    found = activations(case, model, domain)
-    best = np.argsort(-found.values, axis=0, kind="stable")[:STRONGEST].astype(np.int32)
-    return Strongest(best, np.take_along_axis(found.values, best, axis=0), found.layers, found.units)
+    maxima = activations(case, model, domain)
+    best = np.argsort(-maxima.values, axis=0, kind="stable")[:STRONGEST].astype(np.int32)
+    return Strongest(best, np.take_along_axis(maxima.values, best, axis=0), maxima.layers, maxima.units)
 
 
 @memoized("Reading the conductance of class {class_name}", of="conductance model target")
@@ -322,9 +329,9 @@ def activation_on(case: Case, model: str, class_name: str) -> OnClass:
     return _on_class(case, activations(case, model, "target"), class_name)
 
 
-def _on_class(case: Case, found: Conductance | Activations, class_name: str) -> OnClass:
+def _on_class(case: Case, measured: Conductance | Activations, class_name: str) -> OnClass:
     chosen = _chosen(case, class_name)
-    return OnClass(chosen, np.ascontiguousarray(found.values[chosen]), found.layers, found.units)
+    return OnClass(chosen, np.ascontiguousarray(measured.values[chosen]), measured.layers, measured.units)
 
 
 def classes(case: Case) -> tuple[str, ...]:
@@ -363,12 +370,12 @@ def abstraction(case: Case, model: str, class_name: str) -> Abstraction:
     chosen = _chosen(case, class_name)
     values = conductance(case, model, "target")
     pairs = [pair for pair in network(case).pairs if pair in network(case).joins]
-    found: dict[Pair, Edges] = {
+    edges: dict[Pair, Edges] = {
         pair: _edges(case, model, class_name, *pair)
         for pair in track(pairs, f"edges of the {model} model for class {class_name}")
     }
     return stage.abstraction(
-        {name: values.layer(name)[chosen] for name in values.layers}, found, model=model, class_name=class_name
+        {name: values.layer(name)[chosen] for name in values.layers}, edges, model=model, class_name=class_name
     )
 
 
@@ -429,15 +436,17 @@ def kernel_response(case: Case, model: str, pair: Pair, edge: tuple[int, int], i
         why = structure.apart.get(pair, "they are not neighbouring analysed layers")
         raise errors.SelectionError(f"{pair[0]} and {pair[1]} have no edges: {why}")
     units = structure.layer(pair[0]).units, structure.layer(pair[1]).units
-    ours = images(case, "target")
+    target_images = images(case, "target")
     for kind, given, count in (
         ("neuron", edge[0], units[0]),
         ("neuron", edge[1], units[1]),
-        ("instance", instance, len(ours)),
+        ("instance", instance, len(target_images)),
     ):
         if not 0 <= given < count:
             raise errors.SelectionError(f"{kind} {given} does not exist; choose from 0 to {count - 1}")
-    return kernels.response(load_model(case, model), structure.joins[pair], edge, units, ours, instance, case=case)
+    return kernels.response(
+        load_model(case, model), structure.joins[pair], edge, units, target_images, instance, case=case
+    )
 
 
 @memoized(
@@ -458,8 +467,8 @@ def discriminability(case: Case, class_name: str, model: str = "target") -> Disc
 
 def in_both_domains(case: Case, least: int = 2) -> tuple[str, ...]:
     """Classes with at least so many instances in either domain: what telling the domains apart needs."""
-    found = [catalogue(case, domain) for domain in DOMAINS]
-    return tuple(name for name in classes(case) if all(len(one.of_class(name)) >= least for one in found))
+    domains = [catalogue(case, domain) for domain in DOMAINS]
+    return tuple(name for name in classes(case) if all(len(one.of_class(name)) >= least for one in domains))
 
 
 def _each_discriminability(case: Case) -> list[Call]:
@@ -471,11 +480,11 @@ def discriminability_by_class(case: Case) -> dict[str, dict[str, Discriminabilit
     """Class name -> model -> discriminability, for every class that can have one."""
     from tlx.progress import track
 
-    found: dict[str, dict[str, Discriminability]] = {}
+    by_class: dict[str, dict[str, Discriminability]] = {}
     for name in track(in_both_domains(case), "domain gap, class by class"):
         with suppress(errors.EmptyError):  # no neuron's conductance varies
-            found[name] = {model: discriminability(case, name, model) for model in MODELS}
-    return found
+            by_class[name] = {model: discriminability(case, name, model) for model in MODELS}
+    return by_class
 
 
 @memoized("Embedding the instances under the {model} model", of="vectors model *domain layer")
@@ -485,12 +494,12 @@ def embedding(
     """2-D t-SNE of both domains' instances of the chosen classes under a model (5.2, method 6)."""
     from tlx.analysis import embedding as stage
 
-    ours = {domain: images(case, domain) for domain in DOMAINS}
+    both = {domain: images(case, domain) for domain in DOMAINS}
     for name in class_names:
         instances_of(case, "target", name)  # names the valid classes where this one is unknown
-    chosen = {domain: stage.choose(ours[domain], class_names, seed) for domain in DOMAINS}
-    found = {domain: vectors(case, model, domain, layer)[chosen[domain]] for domain in DOMAINS}
-    return stage.embedding(ours, chosen, found, model=model, layer=layer, seed=seed)
+    chosen = {domain: stage.choose(both[domain], class_names, seed) for domain in DOMAINS}
+    activations_of = {domain: vectors(case, model, domain, layer)[chosen[domain]] for domain in DOMAINS}
+    return stage.embedding(both, chosen, activations_of, model=model, layer=layer, seed=seed)
 
 
 @memoized(

@@ -61,7 +61,7 @@ def layer_conductance(
     for maps, _, _ in _batches(model, reads, images, targets, **ends):  # type: ignore[arg-type]
         for read in reads:
             parts[read.layer].append(maps[read.layer] if reduce is None else _largest(maps[read.layer], read.axis))
-    return {name: torch.cat(found) for name, found in parts.items()}
+    return {name: torch.cat(batches) for name, batches in parts.items()}
 
 
 def of_instances(
@@ -97,11 +97,11 @@ def of_instances(
     ):
         rows, column = slice(at, at + count), 0
         for place, (read, layer) in enumerate(zip(reads, network.layers, strict=True)):
-            found = maps[read.layer]
-            values[rows, column : column + layer.units] = _largest(found, read.axis).cpu().numpy()
+            layer_maps = maps[read.layer]
+            values[rows, column : column + layer.units] = _largest(layer_maps, read.axis).cpu().numpy()
             column += layer.units
             if layer.complete and delta is not None:
-                error[rows, place] = _relative_error(found.flatten(1).sum(1), delta)
+                error[rows, place] = _relative_error(layer_maps.flatten(1).sum(1), delta)
         at += count
         report("conductance of a shard", at, len(chosen))
     return Conductance(values, network.names, units, scored, own, error, case.n_steps)
@@ -248,6 +248,6 @@ def _scored(
         foreign = np.flatnonzero(~own)
         with torch.inference_mode():
             parts = np.array_split(foreign, -(-len(foreign) // BATCH_MOST))
-            said = [model(pictures[part]).argmax(1) for part in parts]
-        scored[foreign] = torch.cat(said).cpu().numpy()
+            answers = [model(pictures[part]).argmax(1) for part in parts]
+        scored[foreign] = torch.cat(answers).cpu().numpy()
     return scored, own

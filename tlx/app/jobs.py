@@ -86,10 +86,10 @@ def result(asked: Callable[..., Any], *args: Any) -> Any:
 
 def require(asked: Callable[..., Any], *args: Any) -> Any:
     """Like `result`, but the page ends here until the result is there."""
-    found = result(asked, *args)
-    if found is None:
+    given = result(asked, *args)
+    if given is None:
         st.stop()
-    return found
+    return given
 
 
 def offered(label: str, cost: str, asked: Callable[..., Any], *args: Any) -> Any:
@@ -162,8 +162,8 @@ def _forgive(key: Key) -> None:
 
 def _failures() -> dict[Key, float | None]:
     """When the failures that this session has seen happened: they stay until somebody tries again."""
-    found: dict[Key, float | None] = st.session_state.setdefault("tlx failures", {})
-    return found
+    failures: dict[Key, float | None] = st.session_state.setdefault("tlx failures", {})
+    return failures
 
 
 def _say_failure(key: Key, label: str, error: BaseException) -> None:

@@ -41,8 +41,8 @@ def reuse(
         min_border_right=12,
     )
     plot.xgrid.visible = False
-    ours = data[data["class_name"] == chosen]
-    band = ColumnDataSource(ours[["place", "low", "high", "chance"]].to_dict("list"), name="chance")
+    rows = data[data["class_name"] == chosen]
+    band = ColumnDataSource(rows[["place", "low", "high", "chance"]].to_dict("list"), name="chance")
     plot.varea("place", "low", "high", source=band, fill_color=theme.NEUTRAL, fill_alpha=0.25)
     plot.line("place", "chance", source=band, line_color=theme.NEUTRAL, line_dash="dotted", line_width=1.5)
     _classes(plot, data, _looks(known, chosen, second))
@@ -52,7 +52,7 @@ def reuse(
 def table(network: Network, known: Mapping[str, Reuse], measure: str) -> pd.DataFrame:
     """One row for each class and layer (or pair): class_name, place, counted, and what `Reuse.table` says."""
     index = {layer.name: str(layer.index) for layer in network.layers} | {"": ""}
-    parts = [found.of(measure).assign(class_name=name) for name, found in known.items()]
+    parts = [reuse_of.of(measure).assign(class_name=name) for name, reuse_of in known.items()]
     data = pd.concat(parts, ignore_index=True)
     data["place"] = [
         index[first] + (f"→{index[second]}" if second else "")

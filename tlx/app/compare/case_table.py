@@ -11,7 +11,7 @@ import streamlit as st
 from tlx import needs, pipeline
 from tlx.app import costs
 from tlx.app.bokeh_view import Event
-from tlx.app.compare.summaries import Standing
+from tlx.app.compare.summaries import CaseSummary
 from tlx.app.navigation import link
 from tlx.app.selection import Choice, choose
 from tlx.figures.side_by_side import COMPARED
@@ -76,7 +76,7 @@ def views(choice: Choice) -> None:
             link(title, choice, label=f"Open in {title}")
 
 
-def offers(one: Standing) -> None:
+def offers(one: CaseSummary) -> None:
     """A button with its cost for each kind of result that the chosen case lacks."""
     case = one.case
     if one.score is None:

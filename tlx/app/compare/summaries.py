@@ -22,7 +22,7 @@ DEPTH = ["measure", "depth", "place", "value", "chance", "classes"]
 
 
 @dataclass(frozen=True, eq=False)
-class Standing:
+class CaseSummary:
     """One case's stored results.
 
     depth: columns DEPTH, one row for each measure compared, or "domain_gap", and layer or pair, means
@@ -39,24 +39,24 @@ class Standing:
     note: str = ""
 
 
-def standings(known: Mapping[str, Case], chosen: str) -> list[Standing]:
+def summaries(known: Mapping[str, Case], chosen: str) -> list[CaseSummary]:
     """What is stored of each case; of the chosen one as it is now, of the others as it was a moment ago."""
-    found = []
+    all_cases = []
     for name, case in known.items():
         score, note = _score(case)
-        by_class = standing(case) if name == chosen else _seen(case.fingerprint(), case)
-        found.append(replace(by_class, case=case, score=score, note=note))
-    return found
+        by_class = summary(case) if name == chosen else _seen(case.fingerprint(), case)
+        all_cases.append(replace(by_class, case=case, score=score, note=note))
+    return all_cases
 
 
 @st.cache_data(ttl=SEEN, max_entries=256, show_spinner=False)
-def _seen(fingerprint: str, _case: Case) -> Standing:
-    return standing(_case)
+def _seen(fingerprint: str, _case: Case) -> CaseSummary:
+    return summary(_case)
 
 
-def standing(case: Case) -> Standing:
+def summary(case: Case) -> CaseSummary:
     """What is stored of a case class by class, without its score."""
-    nothing = Standing(case, None, pd.DataFrame(columns=DEPTH), {}, {})
+    nothing = CaseSummary(case, None, pd.DataFrame(columns=DEPTH), {}, {})
     try:
         known = jobs.stored(needs.frame, case)
     except UserError:
@@ -68,11 +68,15 @@ def standing(case: Case) -> Standing:
     reused = _stored(pipeline.reuse, case, of_target)
     gaps = _stored(pipeline.domain_gap, case, both)
     told = {model: _stored(pipeline.discriminability, case, both, model) for model in MODELS}
-    return Standing(
+    return CaseSummary(
         case,
         None,
         pd.concat([reuse_by_depth(network, reused), gap_by_depth(network, gaps)], ignore_index=True),
-        {model: float(np.mean([of.a_distance for of in found.values()])) for model, found in told.items() if found},
+        {
+            model: float(np.mean([of.a_distance for of in results.values()]))
+            for model, results in told.items()
+            if results
+        },
         {
             "reuse": (len(reused), len(of_target)),
             "distance": (min(map(len, told.values())), len(both)),
@@ -81,36 +85,36 @@ def standing(case: Case) -> Standing:
     )
 
 
-def reuse_by_depth(network: Network, found: Mapping[str, Reuse]) -> pd.DataFrame:
+def reuse_by_depth(network: Network, by_class: Mapping[str, Reuse]) -> pd.DataFrame:
     """The measures that cases are compared by, by relative depth, means over classes; columns DEPTH."""
-    if not found:
+    if not by_class:
         return pd.DataFrame(columns=DEPTH)
-    rows = pd.concat([of.table for of in found.values()], ignore_index=True)
+    rows = pd.concat([of.table for of in by_class.values()], ignore_index=True)
     rows = rows[rows["measure"].isin(COMPARED)]
     means = rows.groupby(["measure", "first", "second"], sort=False)[["value", "chance"]].mean().reset_index()
     ends = [(first, second or first) for first, second in zip(means["first"], means["second"], strict=True)]
     means["depth"] = [(_depth(network, first) + _depth(network, second)) / 2 for first, second in ends]
     means["place"] = [_place(network, *pair) for pair in ends]
-    return means.assign(classes=len(found))[DEPTH]
+    return means.assign(classes=len(by_class))[DEPTH]
 
 
-def gap_by_depth(network: Network, found: Mapping[str, tuple[LayerGap, ...]]) -> pd.DataFrame:
+def gap_by_depth(network: Network, by_class: Mapping[str, tuple[LayerGap, ...]]) -> pd.DataFrame:
     """The target model's proxy A-distance by relative depth, means over classes; chance is 0; columns DEPTH."""
-    rows = [(gap.layer, 4 * gap.accuracy - 2) for of in found.values() for gap in of if gap.model == "target"]
+    rows = [(gap.layer, 4 * gap.accuracy - 2) for of in by_class.values() for gap in of if gap.model == "target"]
     means = pd.DataFrame(rows, columns=["layer", "value"]).groupby("layer", sort=False)["value"].mean().reset_index()
     means["depth"] = [_depth(network, layer) for layer in means["layer"]]
     means["place"] = [_place(network, layer, layer) for layer in means["layer"]]
-    return means.assign(measure="domain_gap", chance=0.0, classes=len(found))[DEPTH]
+    return means.assign(measure="domain_gap", chance=0.0, classes=len(by_class))[DEPTH]
 
 
-def table(found: list[Standing]) -> pd.DataFrame:
+def table(summaries: list[CaseSummary]) -> pd.DataFrame:
     """One row a case: who it is, its score and accuracies, its means over depth; NaN where nothing is stored."""
-    return pd.DataFrame([_row(one) for one in found])
+    return pd.DataFrame([_row(one) for one in summaries])
 
 
-def depth_table(found: list[Standing]) -> pd.DataFrame:
+def depth_table(summaries: list[CaseSummary]) -> pd.DataFrame:
     """The cases' rows over depth, with name and title."""
-    parts = [one.depth.assign(name=one.case.name, title=one.case.title) for one in found if len(one.depth)]
+    parts = [one.depth.assign(name=one.case.name, title=one.case.title) for one in summaries if len(one.depth)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*DEPTH, "name", "title"])
 
 
@@ -140,7 +144,7 @@ def _stored(function: Any, case: Case, names: Sequence[str], *rest: str) -> dict
     return {name: function(case, name, *rest) for name in names if function.is_stored(case, name, *rest)}
 
 
-def _row(one: Standing) -> dict[str, object]:
+def _row(one: CaseSummary) -> dict[str, object]:
     case, score = one.case, one.score
 
     def mean(measure: str, column: str) -> float:

@@ -99,16 +99,16 @@ def second_class(case: Case, class_name: str) -> str | None:
     def take() -> None:
         st.session_state[_SECOND] = st.session_state[key]
 
-    said = {name: f"class {name}" for name in names} | {nobody: "no other class"}
-    asked: str = st.selectbox("Compare with", names, key=key, on_change=take, format_func=said.__getitem__, width=190)
+    labels = {name: f"class {name}" for name in names} | {nobody: "no other class"}
+    asked: str = st.selectbox("Compare with", names, key=key, on_change=take, format_func=labels.__getitem__, width=190)
     return asked or None
 
 
-def known_reuse(case: Case, ours: Reuse, second: Reuse | None) -> dict[str, Reuse]:
+def known_reuse(case: Case, own: Reuse, second: Reuse | None) -> dict[str, Reuse]:
     """The reuse of every class that is stored already; the two compared come last, so that they are drawn on top."""
-    found = {name: jobs.stored(pipeline.reuse, case, name) for name in _others(case, ours.class_name)}
-    known = {name: reuse for name, reuse in found.items() if reuse is not None}
-    for one in (second, ours):
+    stored = {name: jobs.stored(pipeline.reuse, case, name) for name in _others(case, own.class_name)}
+    known = {name: reuse for name, reuse in stored.items() if reuse is not None}
+    for one in (second, own):
         if one is not None:
             known.pop(one.class_name, None)
             known[one.class_name] = one
