@@ -36,8 +36,7 @@ with right:
 
     rewired = ask(f"Find where re-wiring begins for class {class_name}", needs.rewiring, case, class_name)
     if rewired is not None:
-        network, comparison = rewired
-        finding = findings.rewiring(network, comparison.inherited, class_name)
+        finding = findings.rewiring(*rewired)
         cards.finding(finding, selection, f"Class {class_name} has no important edges to compare.")
 
     worst = findings.worst_class(table) if table is not None else None

@@ -7,6 +7,7 @@ import streamlit as st
 from tlx import defaults, needs, pipeline
 from tlx.app import costs, frame, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
+from tlx.app.layout import beside
 from tlx.app.network import controls, neuron_panel, reuse_words, weight_panel
 from tlx.app.text import escape
 from tlx.cases import DOMAINS
@@ -20,9 +21,9 @@ from tlx.results import MEASURES
 selection = frame.page(
     "Network",
     "Each grey matrix compares the important neurons of one layer in both models: the darker a cell, the more alike "
-    "two neurons behave on the target images of the class, and orange cells are best matches. Between two matrices "
+    "two neurons behave on the target images of the class, and orange cells are counterparts. Between two matrices "
     "stand the weights that join their layers, blue for the target model and red for the source model; a red dot says "
-    "that an important weight was inherited. Click an index, a cell or a weight for its details below.",
+    "that an important weight is kept. Click an index, a cell or a weight for its details below.",
 )
 case, name, layers = selection.case, selection.class_name, selection.layers
 
@@ -81,13 +82,14 @@ st.subheader("Reuse over depth", anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     second = controls.second_class(case, name)
     costs.offer("Compare all classes", pipeline.reuse_by_class, case)
-beside = second and jobs.result(pipeline.reuse, case, second)
-known = controls.known_reuse(case, reused, beside)
+other = second and jobs.result(pipeline.reuse, case, second)
+known = controls.known_reuse(case, reused, other)
 charts = {measure: reuse.reuse(network, known, name, measure, second=second) for measure in MEASURES}
-for (measure, chart), column in zip(charts.items(), st.columns(len(charts)), strict=True):
-    with column:
-        bokeh_view(chart, key=f"reuse {measure}", label=f"{MEASURES[measure].title} over depth")
+for row in (list(charts)[:3], list(charts)[3:]):  # the headline measures above, the paper's and others below
+    for measure, column in zip(row, beside(len(row), name=f"reuse {row[0]}", least=230), strict=True):
+        with column:
+            bokeh_view(charts[measure], key=f"reuse {measure}", label=f"{MEASURES[measure].title} over depth")
 st.caption(reuse_words.reuse_caption(name, second))
-if beside:
-    st.markdown(reuse_words.difference(reused, beside, network))
-frame.downloads(list(charts.values())[-1], reused.table, name=f"reuse-{case.name}-{name}")
+if other:
+    st.markdown(reuse_words.difference(reused, other, network))
+frame.downloads(charts["kept"], reused.table, name=f"reuse-{case.name}-{name}")

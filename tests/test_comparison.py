@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as arrays
 from sklearn.metrics.pairwise import cosine_similarity
 
 from tlx.analysis import comparison
+from tlx.results import Comparison
 
 WHOLE = st.integers(-4, 4)
 
@@ -42,18 +43,35 @@ def test_the_most_similar_source_neuron_is_the_match() -> None:
     assert comparison.best_match(likeness).tolist() == [1, 0, 1]
 
 
-def test_an_edge_is_inherited_through_the_matches_of_both_its_neurons() -> None:
-    """Target edge (0, 1) has the counterpart (match 2, match 0); only that one is important in the source model."""
-    match, match_next = np.array([2, 1, -1]), np.array([5, 0])
+PAIR = ("one", "two")
+
+
+def test_an_edge_is_shared_between_the_counterparts_of_both_its_neurons() -> None:
+    """Target edge (0, 1) leads between source neurons 2 and 0; only that edge is important in the source model."""
+    counterpart = {"one": np.array([2, 1, -1]), "two": np.array([5, 0])}
     important = np.array([[0, 1], [1, 1], [0, 0], [2, 1]])
     in_source = np.array([[2, 0], [0, 1]])
-    assert comparison.inherited(important, in_source, match, match_next).tolist() == [True, False, False, False]
+    assert comparison.shared(important, in_source, counterpart, PAIR).tolist() == [True, False, False, False]
 
 
-def test_an_undefined_match_inherits_nothing() -> None:
+def test_without_a_counterpart_nothing_is_shared() -> None:
     """-1 must not wrap around: (1, -1) is not the edge before (1, 0), which is (0, 3) of four columns."""
-    found = comparison.inherited(np.array([[0, 0]]), np.array([[0, 3]]), np.array([1]), np.array([-1]))
-    assert found.tolist() == [False]
+    counterpart = {"one": np.array([1]), "two": np.array([-1])}
+    assert comparison.shared(np.array([[0, 0]]), np.array([[0, 3]]), counterpart, PAIR).tolist() == [False]
+
+
+def test_edges_of_inactive_neurons_leave_the_share() -> None:
+    """Of four edges two end in an inactive neuron; of the others one is kept."""
+    active = comparison.joins_active(
+        np.array([[0, 0], [0, 1], [1, 0], [1, 1]]),
+        {"one": np.array([True, False]), "two": np.array([True, True])},
+        PAIR,
+    )
+    assert active.tolist() == [True, True, False, False]
+    marks = {PAIR: np.array([True, False, True, True])}
+    found = Comparison("cup", {}, {}, marks, marks, marks, {PAIR: active})
+    assert found.share("kept", PAIR) == 0.5
+    assert np.isnan(Comparison("cup", {}, {}, marks, marks, marks, {PAIR: active & False}).share("kept", PAIR))
 
 
 def test_a_tie_goes_to_the_same_index() -> None:

@@ -16,6 +16,7 @@ from tlx.cases import Case, ModelPlan, Training
 PLAN = ModelPlan(training=Training(epochs=20))
 EPOCHS = 20 * (10 + 6) * costs.BACKWARD  # over 10 source and 6 target images
 PASSES = 2 * 6 * 16 * costs.BACKWARD  # the target images through both models, 16 steps each
+ONCE = 2 * 6 * costs.FORWARD  # and once for what they respond
 EDGES = 2 * 3 * costs.EDGES  # of both models on the three target cats
 
 
@@ -33,27 +34,27 @@ def test_the_score_costs_the_training_and_a_pass_through_both_models(case: Case)
 
 
 def test_a_comparison_costs_conductance_and_edges_of_both_models(case: Case) -> None:
-    expected = costs.BEGIN + EPOCHS + PASSES + EDGES
+    expected = costs.BEGIN + EPOCHS + PASSES + ONCE + EDGES
     assert costs.seconds(needs.rewiring, case, "cat") == pytest.approx(expected)
     assert costs.seconds(pipeline.comparison, case, "cat") == pytest.approx(expected)
 
 
 def test_the_seconds_grow_with_the_area_of_the_images(case: Case) -> None:
     larger = costs.seconds(needs.rewiring, replace(case, image_size=64), "cat")
-    assert larger == pytest.approx(costs.BEGIN + 4 * (EPOCHS + PASSES + EDGES))
+    assert larger == pytest.approx(costs.BEGIN + 4 * (EPOCHS + PASSES + ONCE + EDGES))
 
 
 def test_what_many_results_are_made_of_counts_once(case: Case) -> None:
     """Reuse of both classes: the conductance is measured once, the edges are valued for either class."""
-    expected = costs.BEGIN + EPOCHS + PASSES + 2 * EDGES
+    expected = costs.BEGIN + EPOCHS + PASSES + ONCE + 2 * EDGES
     assert costs.seconds(pipeline.reuse_by_class, case) == pytest.approx(expected)
 
 
 def test_what_is_stored_costs_nothing(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where both models are there, and then where the comparison is."""
     fakes.install(monkeypatch, {"trained": lambda *_: None})
-    assert costs.seconds(needs.rewiring, case, "cat") == pytest.approx(costs.BEGIN + PASSES + EDGES)
-    fakes.install(monkeypatch, {"comparison": lambda *_: None})
+    assert costs.seconds(needs.rewiring, case, "cat") == pytest.approx(costs.BEGIN + PASSES + ONCE + EDGES)
+    fakes.install(monkeypatch, {"reuse": lambda *_: None})
     assert costs.seconds(needs.rewiring, case, "cat") == costs.BEGIN
 
 

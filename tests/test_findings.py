@@ -14,7 +14,7 @@ from tlx.findings import (
     rewiring,
     worst_class,
 )
-from tlx.results import Discriminability, Layer, Network
+from tlx.results import Discriminability, Layer, Network, Reuse
 
 NETWORK = Network("toy", tuple(Layer(f"conv{i}", i, "conv", 4, (4, 4)) for i in range(1, 5)), {}, {}, 8, 100)
 
@@ -67,39 +67,42 @@ def test_the_worst_class_is_the_target_models():
     assert worst_class(table(("a", 9, 0.1, 0.9, ()), ("b", 9, 0.8, 0.7, ()), ("c", 9, 0.9, 0.7, ()))) == "b"
 
 
-def shares(*values):
-    """Inherited edges, ten per pair, of which the given numbers are inherited."""
-    pairs = NETWORK.pairs
-    return {pair: np.arange(10) < value for pair, value in zip(pairs, values, strict=False)}
+def kept(*values, high=0.25):
+    """Of a hundred important edges of each pair the given shares are kept; chance reaches up to `high`."""
+    rows = [("kept", *pair, 100, value, 0.2, 0.15, high) for pair, value in zip(NETWORK.pairs, values, strict=False)]
+    columns = ["measure", "first", "second", "n", "value", "chance", "low", "high"]
+    return Reuse("5", pd.DataFrame(rows, columns=columns))
 
 
-def test_rewiring_begins_below_half_of_the_first_pair():
-    """8 of 10, then 4 of 10 is exactly half and not below; 3 of 10 is."""
-    found = rewiring(NETWORK, shares(8, 4, 3), "5")
-    assert found.layers == ("conv3", "conv4")
-    assert "30 %" in found.text
-    assert "80 %" in found.text
-    assert found.title == "Re-wiring of class 5 begins at Layer 4: conv (4)"
+def test_rewiring_begins_where_no_more_is_kept_than_chance_gives():
+    """The first pair within the range of chance, whatever comes after it."""
+    found = rewiring(NETWORK, kept(0.8, 0.25, 0.1))
+    assert found.layers == ("conv2", "conv3")
+    assert found.title == "Class 5 is wired anew from Layer 3: conv (4) on"
+    assert found.text == (
+        "It keeps 25 % of its 100 important edges between Layer 2: conv (4) and Layer 3: conv (4): no more than chance "
+        "(by chance 20 %, 15 % to 25 %)."
+    )
 
 
-def test_without_a_break_the_lowest_share_is_named():
-    """Without a pair below half, the lowest share is named."""
-    found = rewiring(NETWORK, shares(8, 5, 6), "5")
-    assert found.title == "Class 5 inherits least into Layer 3: conv (4)"
-    assert "50 %" in found.text
+def test_beyond_chance_the_lowest_share_is_named():
+    found = rewiring(NETWORK, kept(0.8, 0.5, 0.6))
+    assert found.title == "Class 5 keeps least into Layer 3: conv (4)"
+    assert "It keeps 50 % of its 100 important edges" in found.text
     assert found.layers == ("conv2", "conv3")
 
 
-def test_wiring_that_never_was_inherited():
-    """A first pair without any inherited edge has no half."""
-    assert rewiring(NETWORK, shares(0, 5), "5").title == "Class 5 is re-wired from the start"
+def test_where_all_edges_are_kept_nothing_is_called_rewired():
+    """Only the head was retrained, say: the finding says that the wiring stayed."""
+    found = rewiring(NETWORK, kept(1.0, 0.97, 0.99))
+    assert found.title == "Class 5 keeps its wiring"
+    assert found.text.startswith("Even where it keeps least, it keeps 97 % of its 100 important edges")
 
 
 def test_pairs_without_edges_are_passed_over():
-    """A residual block has no edges; the comparison begins at the first pair that has."""
-    inherited = {NETWORK.pairs[1]: np.arange(10) < 8, NETWORK.pairs[2]: np.arange(10) < 2}
-    assert rewiring(NETWORK, inherited, "5").layers == ("conv3", "conv4")
-    assert rewiring(NETWORK, {}, "5") is None
+    """A residual block has no edges, or none of two active neurons."""
+    assert rewiring(NETWORK, kept(float("nan"), 0.8, 0.2)).layers == ("conv3", "conv4")
+    assert rewiring(NETWORK, kept()) is None
 
 
 def told(weights, low=0.8):

@@ -70,21 +70,25 @@ def test_the_most_confused_pair(case, answers):
 
 
 def test_where_rewiring_begins(case):
-    """Shares of important target edges whose matched source edge is important too, counted edge by edge."""
+    """Shares of important edges between active neurons that are important between their counterparts, edge by edge."""
     name = pipeline.classes(case)[0]
-    network, compared = pipeline.network(case), pipeline.comparison(case, name)
-    edges = {model: pipeline.abstraction(case, model, name).edges for model in MODELS}
+    network, reuse = pipeline.network(case), pipeline.reuse(case, name)
+    both = {model: pipeline.abstraction(case, model, name) for model in MODELS}
+    layers = pipeline.correspondence(case).layers
     shares = {}
     for pair in network.pairs:
-        source, target = ({tuple(edge) for edge in edges[model][pair].important.tolist()} for model in MODELS)
-        match, after = (compared.match[layer] for layer in pair)
-        shares[pair] = np.mean([(match[i], after[j]) in source for i, j in target])
-    begin = next(iter(shares.values()))
-    below = [pair for pair, share in shares.items() if share < begin / 2]
-    expected = below[0] if below else min(shares, key=shares.get)
-    found = findings.rewiring(network, compared.inherited, name)
+        source, target = ({tuple(edge) for edge in both[model].edges[pair].important.tolist()} for model in MODELS)
+        active = [both["target"].active[layer] for layer in pair]
+        here, there = (layers[layer].source for layer in pair)
+        counted = [(here[i], there[j]) in source for i, j in target if active[0][i] and active[1][j]]
+        shares[pair] = np.mean(counted)
+    table = reuse.of("kept").set_index(["first", "second"])
+    assert {pair: table.loc[pair, "value"] for pair in shares} == pytest.approx(shares)
+    chance = [pair for pair, share in shares.items() if share <= table.loc[pair, "high"]]
+    expected = chance[0] if chance else min(shares, key=shares.get)
+    found = findings.rewiring(network, reuse)
     assert found.layers == expected
-    assert f"{findings.percent(float(shares[expected]))} of its important edges" in found.text
+    assert f"{findings.percent(float(shares[expected]))} of its " in found.text
 
 
 def test_the_most_domain_specific_neuron_of_the_worst_class(case, answers):

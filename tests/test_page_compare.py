@@ -142,7 +142,7 @@ def _network():
 
 
 def _reuse(value):
-    rows = [("same_index", "c1", "", value), ("same_index", "c3", "", value), ("inherited", "c1", "c2", value)]
+    rows = [("correspondence", f"c{at}", "", value) for at in (1, 3)] + [("kept", "c1", "c2", value)]
     table = pd.DataFrame(rows, columns=["measure", "first", "second", "value"])
     return Reuse("x", table.assign(n=4, chance=0.25, low=0.0, high=0.5))
 
@@ -151,9 +151,9 @@ def test_means_over_classes_by_relative_depth():
     """First layer 0, last 1, a pair between its layers; 0.5 and 1 make 0.75."""
     told = summaries.reuse_by_depth(_network(), {"a": _reuse(0.5), "b": _reuse(1.0)})
     assert told[["measure", "depth", "value"]].to_numpy().tolist() == [
-        ["same_index", 0.0, 0.75],
-        ["same_index", 1.0, 0.75],
-        ["inherited", 0.25, 0.75],
+        ["correspondence", 0.0, 0.75],
+        ["correspondence", 1.0, 0.75],
+        ["kept", 0.25, 0.75],
     ]
     assert told["place"].tolist() == ["Layer 1: conv (4)", "Layer 3: conv (4)", "layers 1 → 2"]
     gaps = tuple(LayerGap(model, "c2", 4, share, 0, 1) for model, share in (("source", 1.0), ("target", 0.75)))

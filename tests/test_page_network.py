@@ -10,7 +10,7 @@ from tlx.app.network import controls, neuron_panel, weight_panel
 from tlx.errors import EmptyError
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Options, layout_of
-from tlx.results import NeuronRef, Strongest
+from tlx.results import MEASURES, NeuronRef, Strongest
 
 PAGE = "pages/3_Network.py"
 LAYERS = tuple(toy.UNITS)
@@ -46,10 +46,10 @@ def test_the_page_shows_the_zigzag_of_the_chosen_layers(page):
 
 
 def test_the_page_says_what_the_eye_should_find(page):
-    """Shares of same-index matches and inherited edges stand above the view, with chance."""
+    """Shares of kept edges and of neurons with the same function stand above the view, with chance."""
     said = text_of(page)
     assert "10 target instances" in said
-    assert "Important target edges that are inherited: most, **75%** (by chance" in said
+    assert "between the same neurons of the source model: most, **75%** (" in said
 
 
 def test_tapping_an_index_chooses_the_neuron_everywhere(page, layout):
@@ -67,12 +67,12 @@ def test_tapping_a_cell_chooses_its_target_neuron(page, layout):
 
 
 def test_tapping_a_weight_shows_both_edges_and_what_became_of_it(page, layout):
-    """Target edge 2 → 1 with its counterpart 3 → 1, which is important too, so it is inherited."""
+    """Target edge 2 → 1 with its counterpart 3 → 1, which is important too, so it is kept."""
     tap(page, layout.columns[0].centre(0), layout.rows[1].centre(0))
     said = text_of(page)
     assert "**target edge #2 → #1**: among the top 10 % in 3 of 10 instances (important), mean value 2.1." in said
     assert "**source edge #3 → #1**: among the top 10 % in 4 of 10 instances (important), mean value 3.1." in said
-    assert "it is **inherited**" in said
+    assert "it is **kept**" in said
     np.testing.assert_allclose(source_of(page, "network edge kernel", "map")["image"][0], [[1, -2], [0.5, 0]])
 
 
@@ -109,7 +109,7 @@ def test_a_second_class_is_drawn_beside_the_chosen_one(page):
     page.selectbox(key="network second class widget").set_value("<b>pen</b>")
     run_to_end(page)
     assert "class \\<b\\>pen" in text_of(page)
-    for measure in ("same_index", "rank_agreement", "inherited"):
+    for measure in MEASURES:
         assert "diamond" in source_of(page, f"reuse {measure}", "points")["marker"]
 
 
@@ -144,7 +144,7 @@ def test_the_keyboard_chooses_neurons_and_weights_too(page):
     page.number_input(key="network edge second").set_value(2)
     run_to_end(page)
     assert "**target edge #4 → #2**" in text_of(page)
-    assert "**not inherited**" in text_of(page)
+    assert "**not kept**" in text_of(page)
 
 
 def test_switches_and_order_change_the_view(page):
@@ -232,14 +232,15 @@ def test_the_top_instances_are_those_of_the_largest_activation():
 
 
 def test_an_edge_without_a_counterpart_says_why():
-    """A match of -1 leaves no source edge to compare with."""
+    """-1 leaves no source edge to compare with."""
     subject = toy.subject()
-    subject.comparison.match["conv1"] = np.array([-1, 3, 3, 3])
+    source = subject.counterpart("conv1")
+    source[0] = -1
     try:
         assert defaults.counterpart(subject, EdgeHit("target", toy.FIRST, 0, 4)) is None
-        assert "its match is undefined" in weight_panel.facts(subject, EdgeHit("target", toy.FIRST, 0, 4))
+        assert "No source counterpart" in weight_panel.facts(subject, EdgeHit("target", toy.FIRST, 0, 4))
     finally:
-        subject.comparison.match["conv1"] = np.array([0, 3, 3, 3])
+        source[0] = 0
 
 
 def test_the_downloaded_figure_brings_its_key(page, monkeypatch):
@@ -248,15 +249,15 @@ def test_the_downloaded_figure_brings_its_key(page, monkeypatch):
     monkeypatch.setattr(frame, "downloads", lambda whole, _, *, name: asked.setdefault(name, whole))
     run_to_end(page)
     file = frame._html(asked["network-digits-cup"], "network").decode("utf-8")
-    assert "best match with the same index" in file
+    assert "counterparts: the same neuron in both" in file
     assert '"name":"zigzag"' in file
 
 
 def test_the_table_holds_every_number_shown(layout):
-    """4 + 4 + 1 similarities and, for each model, 4 + 2 weights, with the important and inherited ones marked."""
+    """4 + 4 + 1 similarities and, for each model, 4 + 2 weights, with the important and kept ones marked."""
     table = controls.table(layout, toy.subject())
     assert table["kind"].value_counts().to_dict() == {"similarity": 9, "weight": 12}
     row = table[
         (table["kind"] == "weight") & (table["model"] == "target") & (table["first"] == 2) & (table["second"] == 1)
     ]
-    assert row[["value", "count", "important", "inherited"]].iloc[0].tolist() == [pytest.approx(2.1), 3, True, True]
+    assert row[["value", "count", "important", "kept"]].iloc[0].tolist() == [pytest.approx(2.1), 3, True, True]

@@ -1,19 +1,32 @@
 from dataclasses import replace
-from itertools import permutations, product
+from itertools import permutations
 
 import numpy as np
 import pytest
 import zigzag_case as toy
 from scipy.stats import spearmanr
 
-from tlx.analysis import reuse
+from tlx.analysis import comparison, reuse
 from tlx.app.network import reuse_words
 from tlx.figures import reuse as chart
-from tlx.results import Abstraction, Comparison, Edges, Layer, Network, Reuse
+from tlx.results import (
+    MEASURES,
+    Abstraction,
+    Comparison,
+    Correspondence,
+    Edges,
+    Layer,
+    LayerCorrespondence,
+    Network,
+    Reuse,
+)
 
 UNITS = 40
 PAIR = ("one", "two")
 NETWORK = Network("net", (Layer("one", 1, "conv", UNITS, (2, 2)), Layer("two", 2, "conv", UNITS, (2, 2))), {}, {}, 1, 1)
+
+
+SAME = np.arange(UNITS)
 
 
 def structure(model, scores, important):
@@ -21,11 +34,35 @@ def structure(model, scores, important):
     return Abstraction(model, "cup", 9, dict.fromkeys(PAIR, scores), {}, {}, {PAIR: edges})
 
 
-def answer(match, source_scores, target_scores, source_edges, target_edges):
-    inherited = {PAIR: np.zeros(len(target_edges), dtype=bool)}
-    compared = Comparison("cup", {}, dict.fromkeys(PAIR, match), inherited)
-    source, target = structure("source", source_scores, source_edges), structure("target", target_scores, target_edges)
-    return reuse.reuse(NETWORK, compared, source, target)
+def neurons(source=SAME, function=SAME, strength=None, cosine=0.5):
+    """The same correspondence for both layers."""
+    strength = np.ones(len(function)) if strength is None else strength
+    layer = LayerCorrespondence(True, source, function, strength, np.full(len(source), cosine), (0.0, -0.25, 0.25))
+    return Correspondence(dict.fromkeys(PAIR, layer))
+
+
+def compared(source_edges, target_edges, match=SAME, known=None, active=None):
+    """The comparison as the stage before makes it, from these edges alone."""
+    known = known or neurons()
+    counterparts = {
+        "kept": {layer: known.layers[layer].source for layer in PAIR},
+        "kept_by_function": {layer: known.layers[layer].function for layer in PAIR},
+        "inherited": dict.fromkeys(PAIR, match),
+    }
+    marks = {
+        mark: {PAIR: comparison.shared(target_edges, source_edges, which, PAIR)} for mark, which in counterparts.items()
+    }
+    active = np.ones(len(target_edges), dtype=bool) if active is None else active
+    return Comparison("cup", {}, dict.fromkeys(PAIR, match), **marks, active={PAIR: active})
+
+
+def answer(source_edges, target_edges, *, match=SAME, scores=(SAME, SAME), known=None, active=None):
+    known = known or neurons()
+    both = {
+        "source": structure("source", scores[0] * 1.0, source_edges),
+        "target": structure("target", scores[1] * 1.0, target_edges),
+    }
+    return reuse.reuse(NETWORK, compared(source_edges, target_edges, match, known, active), known, both)
 
 
 @pytest.fixture(scope="module")
@@ -34,110 +71,127 @@ def important():
 
 
 def test_a_model_compared_with_itself_reuses_everything(important):
-    """Every match has the same index, ranks agree fully, every edge is inherited; chance stays far below."""
-    scores = np.arange(UNITS) ** 2.0
-    found = answer(np.arange(UNITS), scores, scores, important, important)
-    assert found.of("same_index")["value"].tolist() == [1, 1]
-    assert found.of("rank_agreement")["value"].tolist() == pytest.approx([1, 1])
-    assert found.of("inherited")["value"].tolist() == [1]
-    assert (found.table["high"] < 0.5).all()
+    """Every share is 1, ranks agree fully, and chance stays far below."""
+    table = answer(important, important, known=neurons(cosine=1.0)).table
+    assert set(table["measure"]) == set(MEASURES)
+    assert table["value"].tolist() == pytest.approx([1] * len(table))
+    assert (table["high"] < 0.5).all()
 
 
 def test_chance_is_what_the_numbers_say_it_must_be(important):
-    """Trading 40 neurons at random keeps 1/40 in place and finds 10 % of edges, and no rank agreement."""
-    scores = np.arange(UNITS) * 1.0
-    found = answer(np.arange(UNITS), scores, scores, important, important)
-    assert found.of("same_index")["chance"].to_numpy() == pytest.approx([1 / 40] * 2, abs=0.01)
-    assert found.of("inherited")["chance"].to_numpy() == pytest.approx([0.1], abs=0.01)
+    """One of 40 neurons keeps its place or its function; of edges about the density, 10 %, is there by chance."""
+    found = answer(important, important)
+    for measure in ("same_index", "correspondence"):
+        assert found.of(measure)["chance"].to_numpy() == pytest.approx([1 / 40] * 2, abs=0.01)
+    for measure in ("kept", "kept_by_function", "inherited"):
+        assert found.of(measure)["chance"].to_numpy() == pytest.approx([0.12], abs=0.03)
     assert found.of("rank_agreement")["chance"].to_numpy() == pytest.approx([0, 0], abs=0.05)
-    ordered = found.table
-    assert ((ordered["low"] <= ordered["chance"]) & (ordered["chance"] <= ordered["high"])).all()
+    assert found.of("weight_cosine")[["chance", "low", "high"]].to_numpy().tolist() == [[0, -0.25, 0.25]] * 2
+    table = found.table
+    assert ((table["low"] <= table["chance"]) & (table["chance"] <= table["high"])).all()
 
 
-def test_chance_is_the_brute_force_permutation_of_the_source_neurons(monkeypatch):
-    """All 4! 3! trades: rows of the similarities and the ranks trade places, edges stay, and all is compared anew."""
-    rng = np.random.default_rng(5)
-    sizes, orders = {"one": 4, "two": 3}, list(product(permutations(range(4)), permutations(range(3))))
-    layers = tuple(Layer(name, at, "conv", units, (2, 2)) for at, (name, units) in enumerate(sizes.items(), 1))
-    likeness = {name: rng.random((units, units)) for name, units in sizes.items()}
-    scores = {model: {name: rng.permutation(units) * 1.0 for name, units in sizes.items()} for model in "st"}
-    important = {model: rng.permutation(list(np.ndindex(4, 3)))[:5] for model in "st"}
+def test_chance_of_matches_and_ranks_is_the_brute_force_permutation_of_the_source_neurons(monkeypatch):
+    """All 4! trades of a layer: similarities and ranks trade places, and all is compared anew."""
+    rng, orders = np.random.default_rng(5), list(permutations(range(4)))
+    likeness, source, target = rng.random((4, 4)), rng.permutation(4) * 1.0, rng.permutation(4) * 1.0
 
-    def measured(first, second):
-        """With source neuron i standing where `first` or `second` says."""
-        trades = dict(zip(sizes, (np.array(first), np.array(second)), strict=True))
-        moved = {name: np.empty_like(values) for name, values in likeness.items()}
-        ranks = {name: np.empty_like(values) for name, values in scores["s"].items()}
-        for name, trade in trades.items():
-            moved[name][trade], ranks[name][trade] = likeness[name], scores["s"][name]
-        match = {name: values.argmax(axis=0) for name, values in moved.items()}
-        same = [np.mean(match[name] == np.arange(units)) for name, units in sizes.items()]
-        agreed = [spearmanr(ranks[name], scores["t"][name]).statistic for name in sizes]
-        kept = [[match["one"][i], match["two"][j]] in important["s"].tolist() for i, j in important["t"]]
-        return [*same, *agreed, np.mean(kept)]
+    def measured(trade):
+        """With source neuron i standing where `trade` says."""
+        moved, ranks = np.empty_like(likeness), np.empty_like(source)
+        moved[list(trade)], ranks[list(trade)] = likeness, source
+        return [np.mean(moved.argmax(axis=0) == np.arange(4)), spearmanr(ranks, target).statistic]
 
-    models = {}
-    for model in "st":
-        edges = Edges(np.zeros((4, 3), np.int32), np.zeros((4, 3), np.float32), important[model])
-        models[model] = Abstraction(model, "cup", 9, scores[model], {}, {}, {PAIR: edges})
-    compared = Comparison("cup", likeness, {name: values.argmax(axis=0) for name, values in likeness.items()}, {})
-    place = {4: 0, 3: 1}
-    monkeypatch.setattr(
-        reuse, "_trades", lambda _, units: [np.arange(units), *(np.array(order[place[units]]) for order in orders)]
-    )
-    found = reuse.reuse(Network("net", layers, {}, {}, 1, 1), compared, models["s"], models["t"]).table
-    found = found.sort_values(
-        "measure", key=lambda held: held.map({"same_index": 0, "rank_agreement": 1, "inherited": 2}), kind="stable"
-    )
-    brute = np.array([measured(*order) for order in orders])
-    np.testing.assert_allclose(found["value"], measured(range(4), range(3)))
-    np.testing.assert_allclose(found["chance"], brute.mean(axis=0), atol=1e-12)
-    np.testing.assert_allclose(found["low"], np.quantile(brute, 0.025, axis=0), atol=1e-12)
-    np.testing.assert_allclose(found["high"], np.quantile(brute, 0.975, axis=0), atol=1e-12)
-    assert brute.std(axis=0).min() > 0.05  # every measure does depend on the trades
+    monkeypatch.setattr(reuse, "_trades", lambda _, units: [np.arange(units), *map(np.array, orders)])
+    layer = Layer("one", 1, "conv", 4, (2, 2))
+    both = {
+        model: Abstraction(model, "cup", 9, {"one": scores}, {}, {}, {})
+        for model, scores in (("source", source), ("target", target))
+    }
+    nobody = Comparison("cup", {}, {"one": likeness.argmax(axis=0)}, {}, {}, {}, {})
+    known = neurons(np.arange(4), np.arange(4))
+    table = reuse.reuse(Network("net", (layer,), {}, {}, 1, 1), nobody, known, both).table.set_index("measure")
+    brute = np.array([measured(order) for order in orders])
+    table = table.loc[["same_index", "rank_agreement"]]
+    np.testing.assert_allclose(table["value"], measured(range(4)))
+    np.testing.assert_allclose(table["chance"], brute.mean(axis=0), atol=1e-12)
+    np.testing.assert_allclose(table["low"], np.quantile(brute, 0.025, axis=0), atol=1e-12)
+    np.testing.assert_allclose(table["high"], np.quantile(brute, 0.975, axis=0), atol=1e-12)
+    assert brute.std(axis=0).min() > 0.05  # both do depend on the trades
 
 
 def test_unrelated_models_lie_within_chance(important):
-    """A random match and unrelated scores and edges are not mistaken for reuse."""
+    """Random counterparts and unrelated scores and edges are not mistaken for reuse."""
     rng = np.random.default_rng(3)
     other = np.stack(np.unravel_index(rng.choice(UNITS**2, 160, replace=False), (UNITS, UNITS)), 1)
-    found = answer(rng.permutation(UNITS), rng.normal(size=UNITS), rng.normal(size=UNITS), important, other).table
-    inside = (found["low"] <= found["value"]) & (found["value"] <= found["high"])
-    assert inside.sum() >= 4  # of five measurements, one may leave a 95 % range
+    known = neurons(rng.permutation(UNITS), rng.permutation(UNITS), cosine=0.1)
+    scores = rng.normal(size=UNITS), rng.normal(size=UNITS)
+    table = answer(important, other, match=rng.permutation(UNITS), scores=scores, known=known).table
+    inside = (table["low"] <= table["value"]) & (table["value"] <= table["high"])
+    assert inside.sum() >= len(table) - 1  # one of these may leave a 95 % range
+
+
+def test_kept_edges_follow_descent_and_those_by_function_follow_function(important):
+    """Counterparts by index keep everything; those by function, all moved by one place, find other edges."""
+    known = neurons(SAME, np.roll(SAME, 1))
+    found = answer(important, important, known=known)
+    moved = {((i - 1) % UNITS, (j - 1) % UNITS) for i, j in important.tolist()}
+    share = len(moved & {tuple(edge) for edge in important.tolist()}) / len(important)
+    assert found.of("kept")["value"].tolist() == [1]
+    assert found.of("kept_by_function")["value"].tolist() == pytest.approx([share])
+    assert found.of("correspondence")["value"].tolist() == [0, 0]
+
+
+def test_neurons_that_never_respond_have_no_function(important):
+    """Ten of forty are left out, the others keep theirs."""
+    strength = np.where(SAME < 10, np.nan, 0.9)
+    found = answer(
+        important, important, known=neurons(function=np.where(SAME < 10, SAME[::-1], SAME), strength=strength)
+    )
+    assert found.of("correspondence")[["n", "value"]].to_numpy().tolist() == [[30, 1]] * 2
+
+
+def test_edges_of_inactive_neurons_are_counted_nowhere(important):
+    active = np.arange(len(important)) % 4 != 0
+    found = answer(important, important, active=active)
+    assert found.of("kept")["n"].tolist() == [active.sum()]
+    assert found.of("kept")["value"].tolist() == [1]
 
 
 def test_rank_agreement_is_spearmans_correlation(important):
     """Equal to SciPy's, ties included."""
     rng = np.random.default_rng(0)
-    one, two = rng.integers(0, 9, UNITS) * 1.0, rng.integers(0, 9, UNITS) * 1.0
-    found = answer(np.arange(UNITS), one, two, important, important)
+    one, two = rng.integers(0, 9, UNITS), rng.integers(0, 9, UNITS)
+    found = answer(important, important, scores=(one, two))
     assert found.of("rank_agreement")["value"][0] == pytest.approx(spearmanr(one, two).statistic)
 
 
-def test_the_share_of_inherited_edges_is_that_of_the_comparison():
+def test_the_shares_of_edges_are_those_of_the_comparison():
     """By hand: three of four edges of the first pair, two of three of the second."""
-    found = toy.compared(None, "cup").of("inherited")
-    assert found["value"].tolist() == pytest.approx([3 / 4, 2 / 3])
-    assert found["n"].tolist() == [4, 3]
-    assert found["value"].tolist() == pytest.approx([toy.INHERITED[pair].mean() for pair in (toy.FIRST, toy.SECOND)])
+    for measure in ("kept", "kept_by_function", "inherited"):
+        found = toy.compared(None, "cup").of(measure)
+        assert found["value"].tolist() == pytest.approx([3 / 4, 2 / 3])
+        assert found["n"].tolist() == [4, 3]
 
 
 def test_undefined_matches_are_no_matches(important):
     """A neuron without a match is not counted among matches, its edges count as not inherited."""
-    match = np.arange(UNITS)
+    match = SAME.copy()
     match[:10] = -1
-    scores = np.arange(UNITS) * 1.0
-    found = answer(match, scores, scores, important, important)
+    found = answer(important, important, match=match)
     assert found.of("same_index")["n"].tolist() == [30, 30]
     assert found.of("same_index")["value"].tolist() == [1, 1]
     assert found.of("inherited")["value"][0] == pytest.approx((important >= 10).all(axis=1).mean())
 
 
 def test_nothing_to_measure_is_nan(important):
-    """No match at all, scores without spread and no important edge give NaN instead of a number."""
-    none = np.empty((0, 2), dtype=np.int32)
-    found = answer(np.full(UNITS, -1), np.ones(UNITS), np.ones(UNITS), important, none).table
-    assert found[["value", "chance", "low", "high"]].isna().all(axis=None)
+    """No match, no response, scores without spread, no weights and no edge give NaN instead of a number."""
+    none, nobody = np.empty((0, 2), dtype=np.int32), np.full(UNITS, -1)
+    layer = LayerCorrespondence(False, nobody, nobody, np.full(UNITS, np.nan), np.empty(0), (np.nan,) * 3)
+    known = Correspondence(dict.fromkeys(PAIR, layer))
+    flat = np.ones(UNITS)
+    table = answer(important, none, match=nobody, scores=(flat, flat), known=known).table
+    assert table[["value", "chance", "low", "high"]].isna().all(axis=None)
 
 
 def test_the_same_numbers_come_out_again():
@@ -147,30 +201,23 @@ def test_the_same_numbers_come_out_again():
 
 
 def test_the_words_name_most_and_least_beside_chance():
-    """Conv1 has one match in four of the same index, conv2 all five; inherited are 75 % and 67 %."""
+    """Kept are 75 % and 67 % of the edges; all responding neurons of conv2 have their function, none of fc3."""
     said = reuse_words.summary(toy.compared(None, "cup"), toy.NETWORK)
-    assert "most, **100%** (by chance" in said
-    assert "in layer 2; least, **0%**" in said  # fc3: matches 2, 0, 0
-    assert "**75%**" in said
-    assert "from layer 1 to 2; least, **67%**" in said
-
-
-def test_the_words_say_how_far_the_models_agree_on_what_matters():
-    """Spearman's correlation by SciPy, to two places, beside chance."""
-    said = reuse_words.summary(toy.compared(None, "cup"), toy.NETWORK)
-    source, target = (toy.structure(model).rank_score for model in ("source", "target"))
-    agreed = [spearmanr(source[layer], target[layer]).statistic for layer in toy.UNITS]
-    assert f"(Spearman's ρ): most, **{max(agreed):.2f}** (by chance" in said
+    edges, functions = said.split("  \n")
+    assert edges.startswith("Important target edges that are important between the same neurons")
+    assert "most, **75%** (" in edges
+    assert "from layer 1 to 2; least, **67%**" in edges
+    assert "most, **100%** (by chance: 20%, 0% to 60%) in layer 2; least, **0%** (no more than chance" in functions
 
 
 def test_the_words_name_where_two_classes_differ_most():
-    """The other class inherits 25 % of what enters layer 2 instead of 75 %; elsewhere the classes are alike."""
+    """The other class keeps 25 % of what enters layer 2 instead of 75 %; elsewhere the classes are alike."""
     ours = toy.compared(None, "cup")
     table = ours.table.copy()
-    table.loc[(table["measure"] == "inherited") & (table["first"] == "conv1"), "value"] = 0.25
+    table.loc[(table["measure"] == "kept") & (table["first"] == "conv1"), "value"] = 0.25
     said = reuse_words.difference(ours, replace(ours, class_name="<b>", table=table), toy.NETWORK)
     assert said.startswith("Classes cup and \\<b\\> differ most: ")
-    assert "inherited edges in layer 1 to 2 (**75%** and **25%**)" in said
+    assert "kept edges in layer 1 to 2 (**75%** and **25%**)" in said
 
 
 def test_the_words_are_empty_when_nothing_is_defined():
@@ -182,7 +229,7 @@ def test_the_words_are_empty_when_nothing_is_defined():
 def test_the_chart_draws_the_chosen_class_over_the_others():
     """One line a class, the chosen one in colour; the band is the chosen class's chance."""
     known = {name: toy.compared(None, name) for name in ("pen", "cup")}
-    figure = chart.reuse(toy.NETWORK, known, "cup", "inherited")
+    figure = chart.reuse(toy.NETWORK, known, "cup", "kept")
     data = figure.select_one({"name": "points"}).data
     ours = [at for at, name in enumerate(data["class_name"]) if name == "cup"]
     assert [data["place"][at] for at in ours] == ["1→2", "2→3"]
@@ -190,4 +237,4 @@ def test_the_chart_draws_the_chosen_class_over_the_others():
     lines = figure.select_one({"name": "lines"}).data
     assert dict(zip(lines["name"], lines["width"], strict=True)) == {"pen": 1.0, "cup": 2.5}
     band = figure.select_one({"name": "chance"}).data
-    assert list(band["low"]) == known["cup"].of("inherited")["low"].tolist()
+    assert list(band["low"]) == known["cup"].of("kept")["low"].tolist()

@@ -51,12 +51,12 @@ def test_what_is_not_computed_is_offered_with_its_cost(monkeypatch):
     page = app().run()
     offers = [button for button in page.button if "about 2 min" in button.label]
     assert len(offers) == 2
-    assert "Re-wiring" not in text_of(page).replace(r"\-", "-")
+    assert "is wired anew" not in text_of(page)
     offers[0].click()
     run_to_end(page)
     said = text_of(page).replace("\\", "")
-    assert "Re-wiring of class <b>dog</b> begins at Layer 4: conv (4)" in said
-    assert "20 % of its important edges" in said
+    assert "Class <b>dog</b> is wired anew from Layer 4: conv (4) on" in said
+    assert "20 % of its 10 important edges" in said
     assert "domain-specific" not in said
 
 

@@ -10,11 +10,12 @@ import small_case
 import torch
 from streamlit_help import app, run_to_end, text_of
 
-from tlx import pipeline
+from tlx import needs, pipeline
 from tlx.casefiles.loading import load_case
 from tlx.cases import Case
 from tlx.errors import ModelError
-from tlx.figures.zigzag.subject import Options, Subject, layout_of
+from tlx.figures.zigzag.subject import Options, layout_of
+from tlx.needs import Need, answered
 from tlx.networks import models
 
 NETS = """
@@ -85,11 +86,12 @@ def test_ranks_of_different_neurons_are_not_compared(case: Case) -> None:
     found = pipeline.reuse(case, "upright")
     assert found.of("rank_agreement")["value"].isna().all()
     assert found.of("same_index")["value"].notna().any()
+    assert found.of("weight_cosine")["value"].isna().any()
+    assert not any(layer.descent for layer in pipeline.correspondence(case).layers.values())
 
 
 def test_the_zigzag_can_be_laid_out(case: Case) -> None:
-    both = (pipeline.abstraction(case, model, "upright") for model in ("source", "target"))
-    subject = Subject(pipeline.network(case), pipeline.comparison(case, "upright"), *both)
+    subject, _ = answered(needs.compared(case, "upright"), Need.__call__)
     assert np.isfinite(layout_of(subject, tuple(SIZES), Options()).columns[-1].start)
 
 

@@ -12,7 +12,7 @@ from tlx.figures import shades, theme
 from tlx.figures.zigzag import margin_bars, matrices, weights
 from tlx.figures.zigzag.figure import _source, zigzag
 from tlx.figures.zigzag.layout import CellHit, EdgeHit, NeuronHit, Shown, arrange, locate
-from tlx.figures.zigzag.subject import Options, Subject, layout_of
+from tlx.figures.zigzag.subject import Options, layout_of
 from tlx.results import Network
 
 LAYERS = tuple(toy.UNITS)
@@ -139,13 +139,13 @@ def test_every_cell_leads_back_to_itself_whatever_the_sizes(sizes, data):
     [("rank", (2, 0), (3, 0)), ("index", (0, 2), (0, 3)), ("match", (2, 0), (3, 0))],
 )
 def test_neurons_stand_in_the_order_asked_for(subject, order, targets, sources):
-    """By rank, by index, or each source neuron beside the target neuron it matches."""
+    """By rank, by index, or each source neuron beside its counterpart in the target model."""
     layout = layout_of(subject, LAYERS, Options(order=order))
     assert (layout.columns[0].shown.neurons, layout.rows[0].shown.neurons) == (targets, sources)
 
 
-def test_matches_side_by_side_put_the_match_first(subject):
-    """Target neurons 1 and 4 of conv2 lead, so their matches lead, too; source neuron 2 matches neither and is last."""
+def test_counterparts_side_by_side_put_the_counterpart_first(subject):
+    """Target neurons 1 and 4 of conv2 lead, so do their counterparts; source neuron 2 is neither's and is last."""
     important = {**subject.source.important, "conv2": np.array([2, 4, 1])}
     more = replace(subject, source=replace(subject.source, important=important))
     layout = layout_of(more, LAYERS, Options(order="match"))
@@ -178,8 +178,8 @@ def test_a_matrix_shows_the_similarities_of_the_important_neurons(drawn):
     assert data["target"][0].tolist() == [[2, 0], [2, 0]]
     assert data["target_rank"][1].tolist() == [[1, 1], [2, 2]]
     assert [[matrices.RELATIONS[code] for code in row] for row in data["relation"][0]] == [
-        ["best match of the target neuron", ""],
-        ["", "best match of the target neuron, same index"],
+        ["counterparts", ""],
+        ["", "counterparts, and the source neuron most similar to the target neuron"],
     ]
 
 
@@ -227,16 +227,16 @@ def test_long_columns_are_packed_without_moving_anything():
     assert _source({"x": [1.5, 2.5]}, "short").data["x"] == [1.5, 2.5]
 
 
-def test_best_matches_are_framed_and_same_indices_cornered(drawn, layout):
-    """Target 2 matches source 3, target 0 matches source 0 (same index); fc3's target 0 matches source 2."""
+def test_counterparts_are_framed_and_cornered_where_they_are_most_similar(drawn, layout):
+    """Target 2 of conv1 corresponds to source 3 but is most similar to source 2; target 0 and source 0 are both."""
     data = source(drawn, "matches")
-    found = list(zip(data["layer"], data["source"], data["target"], data["same"], strict=True))
+    found = list(zip(data["layer"], data["source"], data["target"], data["best"], strict=True))
     assert ("Layer 1: conv (4)", 3, 2, False) in found
     assert ("Layer 1: conv (4)", 0, 0, True) in found
-    assert ("Layer 3: linear (3)", 2, 0, False) in found
+    assert ("Layer 3: linear (3)", 2, 0, True) in found
     at = found.index(("Layer 1: conv (4)", 0, 0, True))
     assert (data["x"][at], data["y"][at]) == (layout.columns[0].centre(1), layout.rows[0].centre(1))
-    assert [len(corner) == 3 for corner in data["corner_x"]] == data["same"]
+    assert [len(corner) == 3 for corner in data["corner_x"]] == data["best"]
 
 
 def test_the_three_histograms_and_the_cells_count_every_pair_once(subject, layout):
@@ -267,16 +267,16 @@ def test_weight_cells_hold_values_counts_states_and_counterparts(drawn):
     np.testing.assert_allclose(data["image"][0] * 2.4 / 1000, [[2.1, 0.1], [2.4, 0.4]], atol=0.5 * 2.4 / 1000)
     assert data["count"][0].tolist() == [[3, 1], [6, 4]]
     assert [[weights.STATES[code] for code in row] for row in data["state"][0]] == [
-        ["yes, inherited", "no"],
-        ["no", "yes, inherited"],
+        ["yes, kept", "no"],
+        ["no", "yes, kept"],
     ]
     assert data["match_first"][0].tolist() == [[3, 0], [3, 0]]
     assert data["match_second"][0].tolist() == [[1, 1], [4, 4]]
     assert data["darkest"][0] == pytest.approx(2.4)
 
 
-def test_red_dots_mark_inherited_target_edges_only(drawn, layout):
-    """Important edges are outlined in both models; only inherited ones of the target model have a dot."""
+def test_red_dots_mark_kept_target_edges_only(drawn, layout):
+    """Important edges are outlined in both models; only kept ones of the target model have a dot."""
     data = source(drawn, "marks")
     dotted = {(x, y) for x, y, dot in zip(data["x"], data["y"], data["dot"], strict=True) if dot > 0}
     rows, columns = layout.rows, layout.columns
@@ -289,13 +289,13 @@ def test_red_dots_mark_inherited_target_edges_only(drawn, layout):
     assert not any(np.isfinite(dot) for dot, model in zip(data["dot"], data["model"], strict=True) if model == "source")
 
 
-def test_boxes_summarise_important_edges_to_other_neurons_with_their_inherited_share(drawn):
-    """Target neuron 0 of conv1 has one such edge, (0, 0); neuron 1 of conv2 has (3, 1), inherited."""
+def test_boxes_summarise_important_edges_to_other_neurons_with_their_kept_share(drawn):
+    """Target neuron 0 of conv1 has one such edge, (0, 0); neuron 1 of conv2 has (3, 1), which is kept."""
     data = source(drawn, "boxes")
     rows = {
-        (model, layer, neuron, other): (count, median, inherited)
-        for model, layer, neuron, other, count, median, inherited in zip(
-            *(data[name] for name in ("model", "layer", "neuron", "other", "count", "median", "inherited")), strict=True
+        (model, layer, neuron, other): (count, median, kept)
+        for model, layer, neuron, other, count, median, kept in zip(
+            *(data[name] for name in ("model", "layer", "neuron", "other", "count", "median", "kept")), strict=True
         )
         if model == "target"
     }
@@ -313,7 +313,7 @@ def test_a_box_is_as_thick_as_it_has_edges():
     important = np.array([(2, 0), (2, 2), (2, 3), (0, 0)])
     edges = replace(subject.target.edges[toy.FIRST], important=important)
     target = replace(subject.target, edges={toy.FIRST: edges})
-    compared = replace(subject.comparison, inherited={toy.FIRST: np.array([True, False, False, True])})
+    compared = replace(subject.comparison, kept={toy.FIRST: np.array([True, False, False, True])})
     data = source(zigzag(replace(subject, target=target, comparison=compared), ("conv1", "conv2")), "boxes")
     blue = [at for at, model in enumerate(data["model"]) if model == "target"]
     thick = {data["neuron"][at]: data["right"][at] - data["left"][at] for at in blue}
@@ -342,7 +342,7 @@ def test_the_fourth_region_counts_important_edges_between_other_neurons(drawn):
 
 
 def test_marks_of_large_blocks_become_one_image(subject, monkeypatch):
-    """Above a limit dots are points of an image: corners for important edges, a red middle for inherited ones."""
+    """Above a limit dots are points of an image: corners for important edges, a red middle for kept ones."""
     monkeypatch.setattr(weights, "MANY", 3)
     figure = zigzag(subject, LAYERS)
     assert source(figure, "many_marks")["image"][1].tolist() == [
@@ -366,7 +366,7 @@ def test_layers_that_are_not_joined_say_why(subject):
         model: replace(subject.model(model), edges={toy.SECOND: subject.model(model).edges[toy.SECOND]})
         for model in ("source", "target")
     }
-    figure = zigzag(Subject(network, subject.comparison, **bare), LAYERS)
+    figure = zigzag(replace(subject, network=network, **bare), LAYERS)
     assert why in " ".join(source(figure, "gaps")["text"][0].split())
     assert len(source(figure, "similarity")["image"]) == 3
     assert len(source(figure, "target_weights")["image"]) == 1
@@ -396,22 +396,22 @@ def test_the_chosen_edge_and_its_counterpart_are_framed(subject, layout):
 def test_each_matrix_says_from_where_to_where_its_similarities_go(drawn, subject):
     """Conv1 shows 0.95, 0.5, 0.2 and 0.9; a matrix of inactive neurons only has no range."""
     assert source(drawn, "titles")["range"][:2] == [
-        "similarity 0.20 to 0.95, 50% same index",
-        "similarity 0.20 to 0.90, 100% same index",
+        "similarity 0.20 to 0.95, 67% same function",
+        "similarity 0.20 to 0.90, 100% same function",
     ]
     important = {**subject.source.important, "conv1": np.array([1])}
     silent = replace(subject, source=replace(subject.source, important=important))
     assert source(zigzag(silent, LAYERS), "titles")["range"][0].startswith("similarity undefined")
 
 
-def test_each_target_block_says_how_much_of_it_is_inherited(drawn):
+def test_each_target_block_says_how_much_of_it_is_kept(drawn):
     """Three of four edges and two of three, as the comparison has it; the source side says nothing of the kind."""
     held = source(drawn, "captions")
     said = dict(zip(held["text"], held["short"], strict=True))
     assert said == {
         "source weights 1 → 2": "1 → 2",
-        "target weights 1 → 2, 75% inherited": "1 → 2, 75% inherited",
-        "target weights 2 → 3, 67% inherited": "2 → 3, 67% inherited",
+        "target weights 1 → 2, 75% kept": "1 → 2, 75% kept",
+        "target weights 2 → 3, 67% kept": "2 → 3, 67% kept",
         "source weights 2 → 3": "2 → 3",
     }
 

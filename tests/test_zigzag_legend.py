@@ -43,7 +43,7 @@ def test_the_key_explains_only_what_is_shown():
     """Without the regions of other neurons no histogram, box or pie; without source weights no red ramp."""
     view = layout_of(toy.subject(), tuple(toy.UNITS), Options())
     whole, bare = (legend.html(view, options) for options in (Options(), Options(others=False, source=False)))
-    for words in ("all pairs with other neurons", "inherited share of these", "source weights, 0 to"):
+    for words in ("all pairs with other neurons", "share of these that is kept", "source weights, 0 to"):
         assert words in whole
         assert words not in bare
     assert whole.count("<li") == whole.count("data:image/svg+xml;base64,") == 13

@@ -1,6 +1,6 @@
 """Results of a case small enough to check by eye, in place of the pipeline's, for tests of the start page.
 
-`comparison` and `discriminability` are memoized like the real ones: on an empty cache they have to be asked for.
+`reuse` and `discriminability` are memoized like the real ones: on an empty cache they have to be asked for.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tlx.results import Comparison, Discriminability, DomainImages, Layer, Network, Transferability
+from tlx.results import Discriminability, DomainImages, Layer, Network, Reuse, Transferability
 from tlx.storage.memory import memoized
 
 CLASSES = ("cat", "<b>dog</b>")
@@ -52,9 +52,11 @@ def class_table(case):
 
 
 @memoized()
-def comparison(case, class_name):
-    inherited = {pair: np.arange(10) < kept for pair, kept in zip(NETWORK.pairs, (8, 6, 2), strict=True)}
-    return Comparison(class_name, {}, {}, inherited)
+def reuse(case, class_name):
+    """Of ten edges each pair keeps 8, 6 and 2; chance reaches up to 3."""
+    rows = [("kept", *pair, 10, kept / 10, 0.2, 0.1, 0.3) for pair, kept in zip(NETWORK.pairs, (8, 6, 2), strict=True)]
+    columns = ["measure", "first", "second", "n", "value", "chance", "low", "high"]
+    return Reuse(class_name, pd.DataFrame(rows, columns=columns))
 
 
 @memoized()
@@ -83,4 +85,4 @@ def discriminability(case, class_name, model="target"):
     )
 
 
-FACE = (network, catalogue, images, transferability, class_table, comparison, discriminability)
+FACE = (network, catalogue, images, transferability, class_table, reuse, discriminability)

@@ -1,6 +1,9 @@
 """A class's network results small enough to check by eye: three layers of 4, 5 and 3 neurons, a few edges.
 
-Source neuron 1 of conv1 is inactive. Of the important target edges from conv1 to conv2 the counterparts are, in order,
+Source neuron 1 of conv1 is inactive. Target neuron 2 of conv1 corresponds to source neuron 3 and is most similar to
+source neuron 2; elsewhere counterparts are best matches.
+
+Of the important target edges from conv1 to conv2 the counterparts are, in order,
 (3, 1), (0, 4), (0, 0) and (3, 1), of which (0, 0) is not important in the source model; from conv2 to fc3 they are
 (1, 2), (4, 0) and (2, 0), of which (4, 0) is not.
 """
@@ -22,10 +25,12 @@ from tlx.results import (
     Activations,
     Comparison,
     Conductance,
+    Correspondence,
     DomainImages,
     Edges,
     KernelResponse,
     Layer,
+    LayerCorrespondence,
     Network,
 )
 
@@ -46,8 +51,10 @@ SIMILARITY = {
     "fc3": np.array([[0.2, 0.9, 0.1], [0.4, 0.3, 0.0], [0.6, 0.1, -0.5]], np.float32),
 }
 SIMILARITY["conv2"][4, 1], SIMILARITY["conv2"][1, 4] = 0.3, 0.2
-MATCH = {"conv1": np.array([0, 3, 3, 3]), "conv2": np.arange(5), "fc3": np.array([2, 0, 0])}
-INHERITED = {FIRST: np.array([True, True, False, True]), SECOND: np.array([True, False, True])}
+MATCH = {"conv1": np.array([0, 3, 2, 3]), "conv2": np.arange(5), "fc3": np.array([2, 0, 0])}
+KEPT = {FIRST: np.array([True, True, False, True]), SECOND: np.array([True, False, True])}
+ACTIVE = {pair: np.ones(len(kept), dtype=bool) for pair, kept in KEPT.items()}
+COUNTERPART = {"conv1": np.array([0, 3, 3, 3]), "conv2": np.arange(5), "fc3": np.array([2, 0, 0])}
 
 
 def edges(shape, important):
@@ -82,11 +89,24 @@ def structure(model):
 
 
 def comparison():
-    return Comparison("cup", SIMILARITY, MATCH, INHERITED)
+    """What is inherited is what is kept, for the eye's sake."""
+    return Comparison("cup", SIMILARITY, MATCH, KEPT, KEPT, KEPT, ACTIVE)
+
+
+def correspondence(case=None):
+    """By descent, with counterparts that are not one to one; all but conv1's neuron 1 respond."""
+    layers = {}
+    for layer, source in COUNTERPART.items():
+        strength = np.linspace(0.9, 0.5, len(source)).astype(np.float32)
+        if layer == "conv1":
+            strength[1] = np.nan
+        cosine = np.full(len(source), 0.75, np.float32)
+        layers[layer] = LayerCorrespondence(True, source, source, strength, cosine, (0.0, -0.25, 0.25))
+    return Correspondence(layers)
 
 
 def subject():
-    return Subject(NETWORK, comparison(), structure("source"), structure("target"))
+    return Subject(NETWORK, comparison(), structure("source"), structure("target"), correspondence())
 
 
 def images(case, domain):
@@ -134,7 +154,8 @@ def kernel_response(case, model, pair, edge, instance):
 
 
 def compared(case, class_name):
-    return reuse.reuse(NETWORK, comparison(), structure("source"), structure("target"))
+    both = {model: structure(model) for model in ("source", "target")}
+    return reuse.reuse(NETWORK, comparison(), correspondence(), both)
 
 
 def instances(case):
@@ -183,6 +204,7 @@ def install(monkeypatch):
         "class_table": class_table,
         "abstraction": structure_of,
         "comparison": comparison_of,
+        "correspondence": correspondence,
         "reuse": compared,
         "conductance": conductance,
         "activations": activations,

@@ -79,9 +79,10 @@ def strongest_edge(subject: Subject, pair: Pair) -> EdgeHit:
 
 
 def counterpart(subject: Subject, edge: EdgeHit) -> EdgeHit | None:
-    """The source edge between the neurons most similar to a target edge's ends; None where a match is undefined."""
-    match = subject.comparison.match
-    first, second = int(match[edge.pair[0]][edge.first]), int(match[edge.pair[1]][edge.second])
+    """The source edge between the neurons that a target edge's ends correspond to; None where one has none."""
+    first, second = (
+        int(subject.counterpart(layer)[end]) for layer, end in zip(edge.pair, (edge.first, edge.second), strict=True)
+    )
     return None if min(first, second) < 0 else EdgeHit("source", edge.pair, first, second)
 
 

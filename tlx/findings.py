@@ -6,13 +6,13 @@ who shows them escapes them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from tlx.results import Discriminability, Network, Pair
+from tlx.results import Discriminability, Network, Reuse
+
+KEPT = 0.95  # share of important edges from which a class is said to keep its wiring
 
 
 @dataclass(frozen=True)
@@ -89,33 +89,28 @@ def most_confused(table: pd.DataFrame) -> Finding | None:
     return Finding(f"Class {true} is most often taken for {answer}", text, "Instances", class_name=true)
 
 
-def rewiring(network: Network, inherited: Mapping[Pair, np.ndarray], class_name: str) -> Finding | None:
-    """The first pair of layers whose share of inherited edges is below half of the first pair's share (5.3.2).
+def rewiring(network: Network, reuse: Reuse) -> Finding | None:
+    """The first pair of layers that keeps no more edges than chance gives, or the one that keeps least (method 4).
 
-    inherited: per pair of consecutive layers, for each important target edge whether it is inherited. Where no pair
-    falls so low, the finding names the pair with the lowest share. None without any important edge.
+    None without any important edge.
     """
-    shares = {pair: float(np.mean(inherited[pair])) for pair in network.pairs if len(inherited.get(pair, ())) > 0}
-    if not shares:
+    rows = reuse.of("kept").dropna(subset="value")
+    if rows.empty:
         return None
-    (first, before), *_ = shares.items()
-    begins = next((pair for pair, share in shares.items() if share < before / 2), None)
-    shown = begins or min(shares, key=lambda pair: shares[pair])
-    where = f"between {network.layer(shown[0]).title} and {network.layer(shown[1]).title}"
-    start = f"in the first pair, {network.layer(first[0]).title} and {network.layer(first[1]).title}, {percent(before)}"
-    if before == 0:
-        title = f"Class {class_name} is re-wired from the start"
-        text = f"None of its important edges is inherited {where}."
-    elif begins:
-        title = f"Re-wiring of class {class_name} begins at {network.layer(begins[1]).title}"
-        text = f"{percent(shares[begins])} of its important edges are inherited {where}, {start}."
+    by_chance = rows[rows["value"] <= rows["high"]]
+    row = by_chance.iloc[0] if len(by_chance) else rows.iloc[int(rows["value"].to_numpy().argmin())]
+    first, second = network.layer(row["first"]), network.layer(row["second"])
+    chance = f"by chance {percent(row['chance'])}, {percent(row['low'])} to {percent(row['high'])}"
+    kept = f"{percent(row['value'])} of its {int(row['n']):,} important edges between {first.title} and {second.title}"
+    name = reuse.class_name
+    if len(by_chance):
+        title = f"Class {name} is wired anew from {second.title} on"
+        text = f"It keeps {kept}: no more than chance ({chance})."
+    elif row["value"] >= KEPT:
+        title, text = f"Class {name} keeps its wiring", f"Even where it keeps least, it keeps {kept} ({chance})."
     else:
-        title = f"Class {class_name} inherits least into {network.layer(shown[1]).title}"
-        text = (
-            f"{percent(shares[shown])} of its important edges are inherited {where}, the lowest share of all pairs; "
-            f"none falls below half of the first one's, {percent(before)}."
-        )
-    return Finding(title, text, "Network", class_name=class_name, layers=shown)
+        title, text = f"Class {name} keeps least into {second.title}", f"It keeps {kept}, the lowest share ({chance})."
+    return Finding(title, text, "Network", class_name=name, layers=(first.name, second.name))
 
 
 def most_domain_specific(result: Discriminability, network: Network) -> Finding | None:

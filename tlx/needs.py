@@ -25,6 +25,7 @@ from tlx.figures.zigzag.subject import Subject
 from tlx.results import (
     Abstraction,
     Comparison,
+    Correspondence,
     Discriminability,
     DomainImages,
     Embedding,
@@ -180,10 +181,10 @@ def history(case: Case) -> Panel[pd.DataFrame]:
     return (yield from one(pipeline.history, case))
 
 
-def rewiring(case: Case, class_name: str) -> Panel[tuple[Network, Comparison]]:
+def rewiring(case: Case, class_name: str) -> Panel[tuple[Network, Reuse]]:
     """Where re-wiring begins."""
     network = yield need(pipeline.network, case)
-    return network, (yield need(pipeline.comparison, case, class_name))
+    return network, (yield need(pipeline.reuse, case, class_name))
 
 
 def worst_class(case: Case) -> Panel[tuple[Discriminability, Network] | None]:
@@ -228,7 +229,9 @@ def compared(case: Case, class_name: str) -> Panel[tuple[Subject, Reuse]]:
     """What the zig-zag shows of a class, and how much is reused over depth."""
     network: Network = yield need(pipeline.network, case)
     both: dict[str, Abstraction] = yield from each(MODELS, partial(_of_class, pipeline.abstraction, case, class_name))
-    subject = Subject(network, (yield need(pipeline.comparison, case, class_name)), both["source"], both["target"])
+    comparison: Comparison = yield need(pipeline.comparison, case, class_name)
+    correspondence: Correspondence = yield need(pipeline.correspondence, case)
+    subject = Subject(network, comparison, both["source"], both["target"], correspondence)
     return subject, (yield need(pipeline.reuse, case, class_name))
 
 

@@ -22,6 +22,7 @@ from tlx.results import (
     Activations,
     Comparison,
     Conductance,
+    Correspondence,
     Crop,
     Discriminability,
     DomainImages,
@@ -389,9 +390,26 @@ def _chosen(case: Case, class_name: str) -> np.ndarray:
     return chosen
 
 
-@memoized("Comparing the neurons of class {class_name}", of="conductance *model target | abstraction *model class_name")
+@memoized(
+    "Finding which neurons of the two models correspond", of="trained *model | activations *model target | network"
+)
+def correspondence(case: Case) -> Correspondence:
+    """Which source neuron each target neuron corresponds to, by descent or by function (method 4)."""
+    from tlx.analysis import correspondence as stage
+
+    layers = network(case).names
+    return stage.correspondence(
+        {model: stage.incoming(trained(case, model).tensors, network_of(case, model)) for model in MODELS},
+        {model: {name: activations(case, model, "target").layer(name) for name in layers} for model in MODELS},
+    )
+
+
+@memoized(
+    "Comparing the neurons of class {class_name}",
+    of="conductance *model target | abstraction *model class_name | correspondence",
+)
 def comparison(case: Case, class_name: str) -> Comparison:
-    """Similarity, match and inherited edges of the two models for a class (5.3.2)."""
+    """Similarity, match, kept and inherited edges of the two models for a class (5.3.2, method 4)."""
     from tlx.analysis import comparison as stage
 
     chosen = _chosen(case, class_name)
@@ -399,18 +417,21 @@ def comparison(case: Case, class_name: str) -> Comparison:
     return stage.comparison(
         {name: values["source"].layer(name)[chosen] for name in network(case).names},
         {name: values["target"].layer(name)[chosen] for name in network(case).names},
-        abstraction(case, "source", class_name),
-        abstraction(case, "target", class_name),
+        {model: abstraction(case, model, class_name) for model in MODELS},
+        correspondence(case),
     )
 
 
-@memoized("Measuring the reuse of class {class_name}", of="abstraction *model class_name | comparison class_name")
+@memoized(
+    "Measuring the reuse of class {class_name}",
+    of="abstraction *model class_name | comparison class_name | correspondence",
+)
 def reuse(case: Case, class_name: str) -> Reuse:
-    """Same-index matches, rank agreement and inherited edges by depth, each beside chance (5.3.2)."""
+    """How much of the source model is reused, by depth and by every measure, each beside chance (5.3.2, method 4)."""
     from tlx.analysis import reuse as stage
 
     both = {model: abstraction(case, model, class_name) for model in MODELS}
-    return stage.reuse(network(case), comparison(case, class_name), both["source"], both["target"])
+    return stage.reuse(network(case), comparison(case, class_name), correspondence(case), both)
 
 
 def _each_reuse(case: Case) -> list[Call]:

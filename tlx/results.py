@@ -347,18 +347,55 @@ class Abstraction:
 
 
 @dataclass(frozen=True, eq=False)
+class LayerCorrespondence:
+    """Which source neuron each target neuron of a layer corresponds to, one to one (method 4).
+
+    descent: whether the layer's weights evidently come from the source's, so that a neuron corresponds to the one of
+    its index; source: (U_target,) the counterpart, by descent or else by function, -1 where there is none; function:
+    (U_target,) that by function alone; strength: (U_target,) correlation of the activations of a neuron and its
+    counterpart by function over all target instances, NaN where either never changes; weight_cosine: (U,) cosine of the
+    incoming weights of same-index neurons, empty where the layers' shapes differ; others: median and 95 % range of
+    that cosine over other pairs.
+    """
+
+    descent: bool
+    source: np.ndarray
+    function: np.ndarray
+    strength: np.ndarray
+    weight_cosine: np.ndarray
+    others: tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Correspondence:
+    """Which neurons of the two models correspond, by layer; of the case, not of a class."""
+
+    layers: dict[str, LayerCorrespondence]
+
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
-    """How the neurons and edges of the two models relate for one class (5.3.2).
+    """How the neurons and edges of the two models relate for one class (5.3.2, method 4).
 
     similarity: per layer (U_source, U_target) float32 cosine over the class's target instances, NaN where either
-    neuron is inactive; match: per layer (U_target,) most similar source neuron, -1 where undefined; inherited: per
-    pair (K,) bool aligned with the *target* model's `Edges.important`.
+    neuron is inactive; match: per layer (U_target,) most similar source neuron, -1 where undefined. Per pair (K,) bool
+    aligned with the *target* model's `Edges.important`: kept, whether the edge between its ends' counterparts is
+    important in the source model; kept_by_function, the same by function alone; inherited, the same by match; active,
+    whether both ends are: other edges are counted nowhere.
     """
 
     class_name: str
     similarity: dict[str, np.ndarray]
     match: dict[str, np.ndarray]
+    kept: dict[Pair, np.ndarray]
+    kept_by_function: dict[Pair, np.ndarray]
     inherited: dict[Pair, np.ndarray]
+    active: dict[Pair, np.ndarray]
+
+    def share(self, mark: str, pair: Pair) -> float:
+        """Share of a pair's active important edges that bear a mark ("kept", "inherited", …); NaN of none."""
+        active = self.active[pair]
+        return float(getattr(self, mark)[pair][active].mean()) if active.any() else float("nan")
 
 
 @dataclass(frozen=True)
@@ -386,12 +423,51 @@ class Measure:
 
 
 MEASURES = {
-    "same_index": Measure(
-        "Same-index matches",
+    "kept": Measure(
+        "Kept edges",
+        "share of important edges",
+        "Important target edges that are important between the same neurons of the source model",
+        "kept edges",
+        edges=True,
+        compared="Important target edges whose counterpart is important in the source model; mean over layers and "
+        "classes.",
+    ),
+    "correspondence": Measure(
+        "Same function, same index",
         "share of target neurons",
-        "Target neurons whose best match is the source neuron of the same index",
+        "Target neurons whose counterpart by function is the source neuron of the same index",
+        "neurons that kept their function",
+        compared="Target neurons whose counterpart by function has their own index; mean over layers.",
+    ),
+    "weight_cosine": Measure(
+        "Weight cosine",
+        "median cosine of incoming weights",
+        "Median cosine of the incoming weights of neurons of the same index",
+        "weight cosine",
+        lowest=-1.0,
+        form="{:.2f}",
+    ),
+    "kept_by_function": Measure(
+        "Kept edges, by function",
+        "share of important edges",
+        "Important target edges that are important between the source neurons of the same function",
+        "kept edges by function",
+        edges=True,
+    ),
+    "inherited": Measure(
+        "Inherited edges (paper)",
+        "share of important edges",
+        "Important target edges that are inherited in the paper's sense, between best matches",
+        "inherited edges",
+        edges=True,
+        compared="The paper's share: important target edges whose ends' most similar source neurons are joined by an "
+        "important edge; mean over layers and classes.",
+    ),
+    "same_index": Measure(
+        "Same-index matches (paper)",
+        "share of target neurons",
+        "Target neurons whose most similar source neuron, the paper's match, has the same index",
         "same-index matches",
-        compared="Target neurons whose most similar source neuron has their index; mean over layers and classes.",
     ),
     "rank_agreement": Measure(
         "Rank agreement",
@@ -400,15 +476,6 @@ MEASURES = {
         "rank agreement",
         lowest=-1.0,
         form="{:.2f}",
-    ),
-    "inherited": Measure(
-        "Inherited edges",
-        "share of important edges",
-        "Important target edges that are inherited",
-        "inherited edges",
-        edges=True,
-        compared="Important target edges whose counterpart is important in the source model; mean over layers and "
-        "classes.",
     ),
 }
 """The measures of reuse by name, in the order in which views show them."""
@@ -419,8 +486,8 @@ class Reuse:
     """How much of the source model the target model reuses for one class, beside chance.
 
     table: columns measure (of `MEASURES`, per layer or per pair), first, second (layer names, second empty for a
-    layer), n (neurons or edges counted), value, chance (mean with the source neurons traded at random), low, high (its
-    95 % range); shares in [0, 1], rank agreement in [-1, 1]; NaN where undefined.
+    layer), n (neurons or edges counted), value, chance (its mean by chance), low, high (95 % range by chance); shares
+    in [0, 1], cosines and rank agreement in [-1, 1]; NaN where undefined. What chance is differs: `analysis.reuse`.
     """
 
     class_name: str

@@ -65,7 +65,7 @@ def test_every_finding_leads_to_its_view_with_its_selection(tab):
     found = [
         findings.most_changed(table),
         findings.most_confused(table),
-        findings.rewiring(network, pipeline.comparison(case, "8").inherited, "8"),
+        findings.rewiring(network, pipeline.reuse(case, "8")),
         findings.most_domain_specific(pipeline.discriminability(case, worst), network),
     ]
     opened = tab().open("/?case=digits&class=8").ready()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tlx.results import Abstraction, Comparison
+from tlx.results import Abstraction, Comparison, Correspondence, Pair
 
 TIE = 1e-6  # similarities closer than this are equal: float32 cosines are no finer
 
@@ -14,21 +14,33 @@ TIE = 1e-6  # similarities closer than this are equal: float32 cosines are no fi
 def comparison(
     source: Mapping[str, np.ndarray],
     target: Mapping[str, np.ndarray],
-    source_structure: Abstraction,
-    target_structure: Abstraction,
+    both: Mapping[str, Abstraction],
+    correspondence: Correspondence,
 ) -> Comparison:
-    """Compares the two models' (N, U) conductance per layer, on the same instances, and their important edges."""
+    """Compares the two models' (N, U) conductance per layer, on the same instances, and their important edges.
+
+    both: the models' abstractions; correspondence: of their neurons.
+    """
     likeness = {name: similarity(source[name], target[name]) for name in source}
     match = {name: best_match(similarities) for name, similarities in likeness.items()}
-    return Comparison(
-        class_name=target_structure.class_name,
-        similarity=likeness,
-        match=match,
-        inherited={
-            pair: inherited(edges.important, source_structure.edges[pair].important, match[pair[0]], match[pair[1]])
-            for pair, edges in target_structure.edges.items()
-        },
-    )
+    counterparts = {
+        "kept": {name: layer.source for name, layer in correspondence.layers.items()},
+        "kept_by_function": {name: layer.function for name, layer in correspondence.layers.items()},
+        "inherited": match,
+    }
+    known, wanted = both["source"].edges, both["target"].edges
+    marks = {
+        mark: {pair: shared(edges.important, known[pair].important, neurons, pair) for pair, edges in wanted.items()}
+        for mark, neurons in counterparts.items()
+    }
+    active = {pair: joins_active(edges.important, both["target"].active, pair) for pair, edges in wanted.items()}
+    return Comparison(both["target"].class_name, likeness, match, **marks, active=active)
+
+
+def joins_active(important: np.ndarray, active: Mapping[str, np.ndarray], pair: Pair) -> np.ndarray:
+    """(K,) bool: which edges join two neurons that are active on the class."""
+    ends: np.ndarray = active[pair[0]][important[:, 0]] & active[pair[1]][important[:, 1]]
+    return ends
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -60,15 +72,21 @@ def best_match(likeness: np.ndarray) -> np.ndarray:
     return match
 
 
-def inherited(important: np.ndarray, in_source: np.ndarray, match: np.ndarray, match_next: np.ndarray) -> np.ndarray:
-    """(K,) bool: which important target edges have an important source edge between their neurons' matches.
+def shared(
+    important: np.ndarray, in_source: np.ndarray, counterpart: Mapping[str, np.ndarray], pair: Pair
+) -> np.ndarray:
+    """(K,) bool: which important target edges have an important source edge between their ends' counterparts.
 
-    important: (K, 2) target edges; in_source: (K', 2) important source edges; match, match_next: (U_target,) of the
-    two layers.
+    important: (K, 2) target edges; in_source: (K', 2) important source edges; counterpart: per layer (U_target,).
     """
-    counterpart = np.stack([match[important[:, 0]], match_next[important[:, 1]]], axis=1)
-    columns = int(max(in_source[:, 1].max(initial=0), counterpart[:, 1].max(initial=0))) + 1
+    wanted = carried(important, counterpart, pair)
+    columns = int(max(in_source[:, 1].max(initial=0), wanted[:, 1].max(initial=0))) + 1
     known = in_source[:, 0].astype(np.int64) * columns + in_source[:, 1]
-    asked = counterpart[:, 0].astype(np.int64) * columns + counterpart[:, 1]
-    is_inherited: np.ndarray = np.isin(asked, known) & (counterpart >= 0).all(axis=1)
-    return is_inherited
+    asked = wanted[:, 0].astype(np.int64) * columns + wanted[:, 1]
+    result: np.ndarray = np.isin(asked, known) & (wanted >= 0).all(axis=1)
+    return result
+
+
+def carried(edges: np.ndarray, counterpart: Mapping[str, np.ndarray], pair: Pair) -> np.ndarray:
+    """(K, 2) the edges between the counterparts of these edges' ends; -1 where an end has none."""
+    return np.stack([counterpart[layer][edges[:, end]] for end, layer in enumerate(pair)], axis=1)

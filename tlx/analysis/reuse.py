@@ -1,43 +1,109 @@
-"""How much of the source model the target model reuses, layer by layer, beside what chance would give (5.3.2).
+"""How much of the source model the target model reuses, layer by layer, beside what chance would give (method 4).
 
-Chance: the source neurons of every layer trade their rank scores and similarities at random, 200 times, and thus their
-target neurons; their indices and edges stay. What then still agrees, agrees without any neuron having kept its part.
+What chance is differs by what is counted. Of edges: the source's important edges at random, with every neuron's number
+of edges kept (`chance`). Of neurons' matches and ranks: the source neurons of a layer trade places at random, 200
+times. Of functions: a random assignment, of which one neuron in U falls on its own index. Of weights: other pairs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+from scipy.stats import poisson, rankdata
 
-from tlx.results import Abstraction, Comparison, Network, Reuse
+from tlx.analysis.chance import RandomEdges, random_edges, shared
+from tlx.analysis.comparison import carried
+from tlx.results import (
+    MEASURES,
+    Abstraction,
+    Comparison,
+    Correspondence,
+    Layer,
+    LayerCorrespondence,
+    Network,
+    Pair,
+    Reuse,
+)
 
 DRAWS = 200
 _SEED = 0
+_COLUMNS = ["measure", "first", "second", "n", "value", "chance", "low", "high"]
+_NONE = (float("nan"),) * 3
+Row = tuple[str, str, str, int, float, float, float, float]
 
 
-def reuse(network: Network, comparison: Comparison, source: Abstraction, target: Abstraction) -> Reuse:
-    """Shares of same-index matches and rank agreement per layer, share of inherited edges per pair; with chance."""
+def reuse(
+    network: Network, comparison: Comparison, correspondence: Correspondence, both: Mapping[str, Abstraction]
+) -> Reuse:
+    """Every measure of `MEASURES` by layer or pair of layers, beside chance; both: the models' abstractions."""
     rng = np.random.default_rng(_SEED)
-    trades = {layer.name: _trades(rng, layer.units) for layer in network.layers}
-    rows = []
+    rows: list[Row] = []
     for layer in network.layers:
-        match = comparison.match[layer.name]
-        scores = source.rank_score[layer.name], target.rank_score[layer.name]
-        measured = {"same_index": _same_index(match), "rank_agreement": _rank_agreement(*scores)}
-        sizes = {"same_index": int((match >= 0).sum()), "rank_agreement": layer.units}
-        for measure, share in measured.items():
-            rows.append(_row(measure, (layer.name, ""), sizes[measure], [share(trade) for trade in trades[layer.name]]))
-    for pair, edges in target.edges.items():
-        inherited = _inherited(comparison, source, pair, edges.important)
-        both = list(zip(trades[pair[0]], trades[pair[1]], strict=True))
-        rows.append(_row("inherited", pair, len(edges.important), [inherited(*trade) for trade in both]))
+        trades = _trades(rng, layer.units)
+        rows += _of_layer(layer, comparison, correspondence.layers[layer.name], both, trades)
+    for pair in both["target"].edges:
+        rows += _of_pair(pair, comparison, correspondence, both)
+    rows.sort(key=lambda row: list(MEASURES).index(row[0]))
     return Reuse(comparison.class_name, pd.DataFrame(rows, columns=_COLUMNS))
 
 
-_COLUMNS = ["measure", "first", "second", "n", "value", "chance", "low", "high"]
+def _of_layer(
+    layer: Layer,
+    comparison: Comparison,
+    neurons: LayerCorrespondence,
+    both: Mapping[str, Abstraction],
+    trades: list[np.ndarray],
+) -> Iterator[Row]:
+    name, match = layer.name, comparison.match[layer.name]
+    scores = [both[model].rank_score[name] for model in ("source", "target")]
+    responding = np.flatnonzero(~np.isnan(neurons.strength))
+    yield "correspondence", name, "", len(responding), *_same_function(neurons.function, responding)
+    yield "weight_cosine", name, "", len(neurons.weight_cosine), *_weights(neurons)
+    yield "same_index", name, "", int((match >= 0).sum()), *_traded(_same_index(match), trades)
+    yield "rank_agreement", name, "", layer.units, *_traded(_rank_agreement(*scores), trades)
+
+
+def _of_pair(
+    pair: Pair, comparison: Comparison, correspondence: Correspondence, both: Mapping[str, Abstraction]
+) -> Iterator[Row]:
+    source, target = (both[model].edges[pair] for model in ("source", "target"))
+    active = comparison.active[pair]
+    graph = random_edges(source.important, source.counts.shape)
+    counterparts = {
+        "kept": {layer: correspondence.layers[layer].source for layer in pair},
+        "kept_by_function": {layer: correspondence.layers[layer].function for layer in pair},
+        "inherited": comparison.match,
+    }
+    for measure, neurons in counterparts.items():
+        wanted = carried(target.important[active], neurons, pair)
+        yield measure, *pair, len(wanted), comparison.share(measure, pair), *_at_random(graph, wanted)
+
+
+def _at_random(graph: RandomEdges, wanted: np.ndarray) -> tuple[float, float, float]:
+    return shared(graph, wanted[(wanted >= 0).all(axis=1)], len(wanted))
+
+
+def _same_function(function: np.ndarray, responding: np.ndarray) -> tuple[float, float, float, float]:
+    """Share of neurons assigned to their own index; of a random assignment that number is about Poisson(1).
+
+    responding: the neurons whose response changes at all; others have no function to be known by.
+    """
+    count = len(responding)
+    if count == 0:
+        return float("nan"), *_NONE
+    low, high = (min(1.0, float(poisson.ppf(end, 1)) / count) for end in (0.025, 0.975))
+    return float((function[responding] == responding).mean()), 1 / count, low, high
+
+
+def _weights(neurons: LayerCorrespondence) -> tuple[float, float, float, float]:
+    """Median cosine of same-index neurons beside the median and 95 % range of other pairs."""
+    return (
+        (float(np.nanmedian(neurons.weight_cosine)), *neurons.others)
+        if len(neurons.weight_cosine)
+        else (np.nan, *_NONE)
+    )
 
 
 def _trades(rng: np.random.Generator, units: int) -> list[np.ndarray]:
@@ -45,13 +111,13 @@ def _trades(rng: np.random.Generator, units: int) -> list[np.ndarray]:
     return [np.arange(units), *(rng.permutation(units) for _ in range(DRAWS))]
 
 
-def _row(measure: str, layers: tuple[str, str], n: int, shares: list[float]) -> tuple[object, ...]:
-    """The measure as it is, which is the first of `shares`, and the mean and 95 % range of the others."""
-    true, *others = shares
-    chance = np.array(others)
-    if np.isnan(chance).any():
-        return measure, *layers, n, true, np.nan, np.nan, np.nan
-    return measure, *layers, n, true, float(chance.mean()), *map(float, np.quantile(chance, [0.025, 0.975]))
+def _traded(share: Callable[[np.ndarray], float], trades: list[np.ndarray]) -> tuple[float, float, float, float]:
+    """The share as it is, and its mean and 95 % range where neurons trade places."""
+    true, *others = (share(trade) for trade in trades)
+    if np.isnan(others).any():
+        return true, *_NONE
+    low, high = np.quantile(others, [0.025, 0.975])
+    return true, float(np.mean(others)), float(low), float(high)
 
 
 def _same_index(match: np.ndarray) -> Callable[[np.ndarray], float]:
@@ -83,23 +149,3 @@ def _rank_agreement(source: np.ndarray, target: np.ndarray) -> Callable[[np.ndar
 def _centred(values: np.ndarray) -> np.ndarray:
     centred: np.ndarray = values - values.mean()
     return centred
-
-
-def _inherited(
-    comparison: Comparison, source: Abstraction, pair: tuple[str, str], important: np.ndarray
-) -> Callable[[np.ndarray, np.ndarray], float]:
-    """Share of important target edges whose counterpart is an important source edge (5.3.2)."""
-    edges = source.edges[pair]
-    important = important[np.argsort(important[:, 0], kind="stable")]  # row after row: the table is read in order
-    known = np.zeros(edges.counts.shape, dtype=bool)
-    known[edges.important[:, 0], edges.important[:, 1]] = True
-    first, second = comparison.match[pair[0]][important[:, 0]], comparison.match[pair[1]][important[:, 1]]
-    defined = (first >= 0) & (second >= 0)
-    first, second = first[defined], second[defined]
-
-    def share(trade: np.ndarray, next_trade: np.ndarray) -> float:
-        if len(important) == 0:
-            return float("nan")
-        return float(known[trade[first], next_trade[second]].sum() / len(important))
-
-    return share

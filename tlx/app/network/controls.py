@@ -26,7 +26,7 @@ from tlx.results import NeuronRef, Reuse
 
 _SECOND = "network second class"
 SIZES = (4, 8, USUAL, 48, 96)
-_ORDER_WORDS = {"rank": "by importance", "index": "by index", "match": "matches side by side"}
+_ORDER_WORDS = {"rank": "by importance", "index": "by index", "match": "counterparts side by side"}
 
 
 def options(subject: Subject, layers: Sequence[str]) -> Options:
@@ -39,8 +39,8 @@ def options(subject: Subject, layers: Sequence[str]) -> Options:
         ORDERS,
         default=kept.order,
         format_func=_ORDER_WORDS.__getitem__,
-        help="By importance: highest rank score first. Matches side by side: each source neuron stands where the "
-        "target neuron it matches stands.",
+        help="By importance: highest rank score first. Counterparts side by side: each source neuron stands where the "
+        "target neuron stands that corresponds to it.",
     )
     shown = _how_many(row, most, kept.shown)
     others = row.toggle("Non-important regions", kept.others)
@@ -149,7 +149,7 @@ def label(subject: Subject, layers: Sequence[str]) -> str:
 
 
 def table(layout: Layout, subject: Subject) -> pd.DataFrame:
-    """The numbers shown, long: kind, model, layer, next_layer, first, second, value, count, important, inherited.
+    """The numbers shown, long: kind, model, layer, next_layer, first, second, value, count, important, kept.
 
     For a similarity `first` is the source and `second` the target neuron; for a weight they are the edge's ends.
     """
@@ -167,8 +167,8 @@ def _similarities(layout: Layout, subject: Subject) -> Iterator[dict[str, object
 
 def _weights(layout: Layout, subject: Subject) -> Iterator[dict[str, object]]:
     for part in woven(layout, subject):
-        important = zip(part.edges.important.tolist(), part.inherited.tolist(), strict=True)
-        state = {(first, second): inherited for (first, second), inherited in important}
+        important = zip(part.edges.important.tolist(), part.kept.tolist(), strict=True)
+        state = {(first, second): kept for (first, second), kept in important}
         place = {"kind": "weight", "model": part.block.model} | dict(
             zip(("layer", "next_layer"), part.block.pair, strict=True)
         )
@@ -179,5 +179,5 @@ def _weights(layout: Layout, subject: Subject) -> Iterator[dict[str, object]]:
                 "value": float(part.edges.value[ends]),
                 "count": int(part.edges.counts[ends]),
                 "important": ends in state,
-                "inherited": state.get(ends, False),
+                "kept": state.get(ends, False),
             }

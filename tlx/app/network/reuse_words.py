@@ -9,13 +9,15 @@ import pandas as pd
 from tlx.app.text import escape
 from tlx.results import MEASURES, Measure, Network, Reuse
 
+HEADLINES = ("kept", "correspondence")
+
 
 def summary(reuse: Reuse, network: Network) -> str:
     """Where the target model reuses most and least of the source model, beside chance (Markdown)."""
     index = {layer.name: str(layer.index) for layer in network.layers}
     sentences = []
-    for name, measure in MEASURES.items():
-        rows = reuse.of(name).dropna(subset="value")
+    for name in HEADLINES:
+        measure, rows = MEASURES[name], reuse.of(name).dropna(subset="value")
         if len(rows):
             ends = [f"{_share(row, measure)} {_where(row, measure, index)}" for _, row in _ends(rows)]
             sentences.append(f"{measure.sentence}: {_both(ends)}")
@@ -31,8 +33,9 @@ def reuse_caption(chosen: str, second: str | None) -> str:
     """What the lines over depth are (Markdown)."""
     beside = f"; dashed, with diamonds: class {escape(second)}" if second is not None else ""
     return (
-        f"Blue: class {escape(chosen)}{beside}. Grey band: 95 % of what 200 random trades of the source neurons give "
-        f"for class {escape(chosen)}. Thin grey lines: the other classes that have been compared."
+        f"Blue: class {escape(chosen)}{beside}. Grey band: 95 % of what chance gives for class {escape(chosen)}; what "
+        "lies in it is no more than chance. For edges chance is the source model's important edges at random, every "
+        "neuron's number of edges kept. Thin grey lines: the other classes that have been compared."
     )
 
 
@@ -61,7 +64,10 @@ def _ends(rows: pd.DataFrame) -> list[tuple[object, pd.Series]]:
 
 def _share(row: pd.Series, measure: Measure) -> str:
     value, chance, low, high = (measure.form.format(row[name]) for name in ("value", "chance", "low", "high"))
-    return f"**{value}**" + (f" (by chance {chance}, {low} to {high})" if row["low"] == row["low"] else "")
+    if row["low"] != row["low"]:  # nothing to be found by chance
+        return f"**{value}**"
+    verdict = "no more than chance" if row["value"] <= row["high"] else "by chance"
+    return f"**{value}** ({verdict}: {chance}, {low} to {high})"
 
 
 def _both(ends: list[str]) -> str:

@@ -82,9 +82,9 @@ def facts(subject: Subject, edge: EdgeHit) -> str:
     if edge.model == "target":
         twin = defaults.counterpart(subject, edge)
         if twin is None:
-            lines.append("No source counterpart: one of its neurons is inactive, so its match is undefined.")
+            lines.append("No source counterpart: the source model has no neuron for one of its ends.")
         else:
-            lines.append(f"Source counterpart, between the most similar neurons: {_numbers(subject, twin)}")
+            lines.append(f"Source counterpart, between the corresponding neurons: {_numbers(subject, twin)}")
             lines.append(_verdict(_important(subject, edge), _important(subject, twin)))
     return "  \n".join(lines)
 
@@ -106,8 +106,8 @@ def _important(subject: Subject, edge: EdgeHit) -> bool:
 
 def _verdict(here: bool, there: bool) -> str:
     if not here:
-        return "Only important target edges can be inherited; this one is not important."
-    return "So it is **inherited**." if there else "That one is not important, so this edge is **not inherited**."
+        return "Only important target edges can be kept; this one is not important."
+    return "So it is **kept**." if there else "That one is not important, so this edge is **not kept**."
 
 
 def images(subject: Subject, neurons: list[NeuronRef], looks: Mapping[NeuronRef, np.ndarray]) -> None:

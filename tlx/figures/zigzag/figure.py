@@ -208,7 +208,7 @@ def _boxes(plot: figure, source: ColumnDataSource) -> None:
     )
     turn = {"start_angle": "pie_start", "end_angle": "pie_end", "direction": "clock"}
     plot.wedge("pie_x", "pie_y", "pie_radius", source=source, fill_color=theme.SOURCE, line_color=None, **turn)
-    _tooltip(plot, [box, pie], tooltips.BOX, inherited=tooltips.share(source))
+    _tooltip(plot, [box, pie], tooltips.BOX, kept=tooltips.share(source))
 
 
 def _frame(plot: figure, layout: Layout, subject: Subject) -> None:

@@ -21,7 +21,7 @@ def indices(layout: Layout, subject: Subject) -> Columns:
     """The neuron indices on the left and on the top of each matrix.
 
     text, colour, angle, x, y: as drawn; rank, units: its place in its layer of that many; rank_there: the place of the
-    same index in the other model; twin, similarity: its most similar neuron there, -1 and NaN where undefined; pitch,
+    same index in the other model; twin, similarity: its counterpart there, -1 and NaN where there is none; pitch,
     level, room: distance to the next index in its lane, the largest k so that 2^k divides its place there, and the
     room for each of its digits, for thinning out; alpha: 1 where it is drawn at natural size.
     """
@@ -56,13 +56,15 @@ def _level(place: int) -> int:
 
 
 def _twin(subject: Subject, strip: Strip, neuron: int) -> tuple[int, float]:
-    """The most similar neuron of the other model, and the similarity; -1 and NaN where none is defined."""
-    similarity = subject.comparison.similarity[strip.layer]
-    values = similarity[neuron] if strip.model == "source" else similarity[:, neuron]
-    if not np.isfinite(values).any():
-        return -1, float("nan")
-    best = int(np.nanargmax(values))
-    return best, float(values[best])
+    """The counterpart in the other model, and the similarity of the two; -1 and NaN where there is none."""
+    counterpart = subject.counterpart(strip.layer)
+    if strip.model == "source":
+        own = np.flatnonzero(counterpart == neuron)
+        pair = (neuron, int(own[0])) if len(own) else (neuron, -1)
+    else:
+        pair = int(counterpart[neuron]), neuron
+    there = pair[1] if strip.model == "source" else pair[0]
+    return there, float(subject.comparison.similarity[strip.layer][pair]) if there >= 0 else float("nan")
 
 
 def bars(layout: Layout) -> Columns:
@@ -113,7 +115,7 @@ def titles(layout: Layout, subject: Subject) -> Columns:
     for block in layout.of_kind("similarity"):
         top, layer = block.rows.head + 4, block.rows.layer
         shown = oriented(block, subject)[np.ix_(block.rows.shown.neurons, block.columns.shown.neurons)]
-        short_range = _range(shown) + _same_index(subject, layer)
+        short_range = _range(shown) + _same_function(subject, layer)
         titled = subject.title(layer), f"Layer {subject.network.layer(layer).index}"
         append(columns, (block.columns.start, top, *titled, top + 17, f"similarity {short_range}", short_range))
     return columns
@@ -124,22 +126,24 @@ def _range(values: np.ndarray) -> str:
     return f"{defined.min():.2f} to {defined.max():.2f}" if len(defined) else "undefined"
 
 
-def _same_index(subject: Subject, layer: str) -> str:
-    match = subject.comparison.match[layer]
-    neurons = np.flatnonzero(match >= 0)
-    return f", {np.mean(match[neurons] == neurons):.0%} same index" if len(neurons) else ""
+def _same_function(subject: Subject, layer: str) -> str:
+    """How many of the neurons that respond at all have the function of the source neuron of their index."""
+    neurons = subject.correspondence.layers[layer]
+    known = np.flatnonzero(~np.isnan(neurons.strength))
+    return f", {np.mean(neurons.function[known] == known):.0%} same function" if len(known) else ""
 
 
 def captions(layout: Layout, subject: Subject) -> Columns:
-    """What each weight block holds, above it, in its model's colour; of target edges how many are inherited.
+    """What each weight block holds, above it, in its model's colour; of target edges how many are kept.
 
     short: the same for little room.
     """
     columns: Columns = {name: [] for name in ("x", "y", "text", "short", "colour")}
     for block in layout.of_kind("weights"):
         first, second = (subject.network.layer(layer).index for layer in block.pair)
-        inherited = subject.comparison.inherited.get(block.pair, ())
-        share = f", {np.mean(inherited):.0%} inherited" if block.model == "target" and len(inherited) else ""
+        known = block.model == "target" and block.pair in subject.comparison.kept
+        kept = subject.comparison.share("kept", block.pair) if known else float("nan")
+        share = f", {kept:.0%} kept" if np.isfinite(kept) else ""
         short = f"{first} → {second}{share}"
         spot = block.columns.start, block.rows.start - GAP - 3
         append(columns, (*spot, f"{block.model} weights {short}", short, theme.COLOURS[block.model]))

@@ -38,19 +38,19 @@ def lines(options: Options) -> tuple[Line, ...]:
     others = (
         Line("histogram", "all pairs with other neurons"),
         Line("box", "other important edges; thick: many"),
-        Line("pie", "inherited share of these"),
+        Line("pie", "share of these that is kept"),
     )
     return (
         Line("source", "source neurons"),
         Line("target", "target neurons"),
         Line(shades.NEUTRAL_INK, "similarity, 0 to 1"),
-        Line("match", "best match of a target neuron"),
-        Line("same", "best match with the same index"),
+        Line("match", "counterparts: the same neuron in both"),
+        Line("same", "also most similar on this class"),
         Line("undefined", "undefined: an inactive neuron"),
         Line(shades.TARGET_INK, "target weights, 0 to the block's largest"),
         *source,
         Line("edge", "important edge"),
-        Line("inherited", "inherited: important in the source, too"),
+        Line("kept", "kept: important in the source, too"),
         *(others if options.others else ()),
     )
 
@@ -154,7 +154,7 @@ _SAMPLES: dict[str, tuple[str, ...]] = {
         f'<path d="{_HATCH}" clip-path="url(#c)" stroke="{shades.HATCH}"/>',
     ),
     "edge": (_EDGE,),
-    "inherited": (
+    "kept": (
         _EDGE,
         f'<circle cx="22" cy="10" r="3.8" fill="{theme.SOURCE}" stroke="{theme.PAPER}" stroke-width="0.8"/>',
     ),

@@ -16,7 +16,12 @@ from tlx.results import Comparison
 UNDEFINED = 9999  # among thousandths: beyond every value
 MANY = 2500  # cells of a block from which on it is drawn, and told, more sparingly
 BINS = 20  # of a similarity histogram, over [-1, 1]
-RELATIONS = ("", "same index", "best match of the target neuron", "best match of the target neuron, same index")
+RELATIONS = (
+    "",
+    "the source neuron most similar to the target neuron",
+    "counterparts",
+    "counterparts, and the source neuron most similar to the target neuron",
+)
 _counted: WeakKeyDictionary[Comparison, dict[str, np.ndarray]] = WeakKeyDictionary()
 _KINDS = {"right": ("important", "other"), "below": ("other", "important"), "corner": ("other", "other")}
 
@@ -38,8 +43,9 @@ def cells(layout: Layout, subject: Subject) -> Columns:
             columns[strip.model].append(neurons.astype(np.uint16))
             columns[f"{strip.model}_rank"].append(rank[neurons].astype(np.uint16))
         source, target = (columns[model][-1] for model in ("source", "target"))
-        best = subject.comparison.match[block.rows.layer][target] == source
-        columns["relation"].append((2 * best + (source == target)).astype(np.uint8))
+        twins = subject.counterpart(block.rows.layer), subject.comparison.match[block.rows.layer]
+        counterparts, best = (twin[target] == source for twin in twins)
+        columns["relation"].append((2 * counterparts + best).astype(np.uint8))
         columns["image"].append(thousandths(values))
         columns["layer"].append(subject.title(block.rows.layer))
         place(columns, block)
@@ -73,23 +79,25 @@ def oriented(block: Block, subject: Subject) -> np.ndarray:
 def matches(layout: Layout, subject: Subject) -> Columns:
     """One mark for the best match of each target neuron shown, if that source neuron is shown too.
 
-    x, y: middle of the cell; width, height: of the cell; same: whether both have the same index; corner_x, corner_y:
-    (3,) the triangle in the upper right of a same-index match, empty otherwise.
+    x, y: middle of the cell; width, height: of the cell; best: whether the source neuron is also the one most similar
+    to the target neuron (the paper's match); corner_x, corner_y: (3,) the triangle in the upper right that says so.
     """
-    names = ("x", "y", "width", "height", "source", "target", "same", "similarity", "layer", "corner_x", "corner_y")
+    names = ("x", "y", "width", "height", "source", "target", "best", "similarity", "layer", "corner_x", "corner_y")
     columns: Columns = {name: [] for name in names}
     for block in layout.of_kind("similarity"):
         target_is_row = block.rows.model == "target"
         target, source = (block.rows, block.columns) if target_is_row else (block.columns, block.rows)
         places = {neuron: at for at, neuron in enumerate(source.shown.neurons)}
         similarity, match = (held[target.layer] for held in (subject.comparison.similarity, subject.comparison.match))
+        counterpart = subject.counterpart(target.layer)
         for at, neuron in enumerate(target.shown.neurons):
-            twin = int(match[neuron])
+            twin = int(counterpart[neuron])
             if twin in places:
                 row, column = (at, places[twin]) if target_is_row else (places[twin], at)
                 cell = block.columns.centre(column), block.rows.centre(row), block.columns.pitch, block.rows.pitch
-                facts = twin, neuron, twin == neuron, float(similarity[twin, neuron]), subject.title(target.layer)
-                append(columns, (*cell, *facts, *_corner(*cell, filled=twin == neuron)))
+                best = bool(match[neuron] == twin)
+                facts = twin, neuron, best, float(similarity[twin, neuron]), subject.title(target.layer)
+                append(columns, (*cell, *facts, *_corner(*cell, filled=best)))
     return columns
 
 

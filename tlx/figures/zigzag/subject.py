@@ -9,7 +9,7 @@ import numpy as np
 
 from tlx.errors import EmptyError
 from tlx.figures.zigzag.layout import Layout, Shown, arrange
-from tlx.results import Abstraction, Comparison, Network
+from tlx.results import Abstraction, Comparison, Correspondence, Network
 
 ORDERS = ("rank", "index", "match")
 USUAL = 24  # important neurons of a layer that are shown one by one unless the reader asks for more
@@ -17,15 +17,23 @@ USUAL = 24  # important neurons of a layer that are shown one by one unless the 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """The results of one class: the shared structure, how the models compare, and each model's abstraction."""
+    """The results of one class: the shared structure, how the models compare, and each model's abstraction.
+
+    correspondence: of the two models' neurons, which is the case's and no class's.
+    """
 
     network: Network
     comparison: Comparison
     source: Abstraction
     target: Abstraction
+    correspondence: Correspondence
 
     def model(self, name: str) -> Abstraction:
         return {"source": self.source, "target": self.target}[name]
+
+    def counterpart(self, layer: str) -> np.ndarray:
+        """(U_target,) the source neuron that each target neuron corresponds to, -1 where there is none."""
+        return self.correspondence.layers[layer].source
 
     def title(self, layer: str) -> str:
         """As every view writes the layer: "Layer 3: conv (64)"."""
@@ -37,7 +45,7 @@ class Options:
     """The reader's choices.
 
     shown: at most this many important neurons of a layer and model, 0 for all; order: "rank" (most important first),
-    "index", or "match" (target neurons by rank, each source neuron beside the target neuron it matches); others:
+    "index", or "match" (target neurons by rank, each source neuron beside its counterpart in the target model); others:
     whether the regions of the other neurons are drawn; source: whether the source model's weights are drawn.
     """
 
@@ -66,7 +74,7 @@ def _neurons(subject: Subject, layer: str, options: Options) -> dict[str, np.nda
     if options.order == "index":
         return {model: np.sort(neurons) for model, neurons in best.items()}
     if options.order == "match":
-        wanted = subject.comparison.match[layer][best["target"]]
+        wanted = subject.counterpart(layer)[best["target"]]
         beside = dict.fromkeys(int(neuron) for neuron in wanted if neuron in best["source"])
         rest = [int(neuron) for neuron in best["source"] if int(neuron) not in beside]
         best["source"] = np.array([*beside, *rest], dtype=np.int64)

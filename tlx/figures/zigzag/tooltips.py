@@ -36,14 +36,14 @@ BOX = _card(
     "@count important edges of #@neuron (@model model)",
     "@layer, to the other neurons of @other",
     "values: @least{0.000} … @lower{0.000} | @median{0.000} | @upper{0.000} … @most{0.000}",
-    "inherited: @inherited{custom}",
+    "kept: @kept{custom}",
 )
 STRIP = _card("@about")
 INDEX = _card(
     "#@neuron, @model model",
     "@layer",
     "@rank{0o} of @units here, @rank_there{0o} in the @there model",
-    "most similar there: #@twin{custom} (@similarity{0.00})",
+    "counterpart there: #@twin{custom} (similarity @similarity{0.00})",
 )
 
 
@@ -72,7 +72,7 @@ def value(cells: ColumnDataSource) -> CustomJSHover:
 
 
 def share(boxes: ColumnDataSource) -> CustomJSHover:
-    """How many of a box's edges are inherited, of the target model's."""
+    """How many of a box's edges are kept, of the target model's."""
     code = """
       const { count, model, share } = boxes.data, at = special_vars.index
       return model[at] === "source" ? "asked of target edges only"
@@ -97,5 +97,5 @@ def states() -> CustomJSHover:
 
 
 def neuron() -> CustomJSHover:
-    """A neuron's index, or "none" where no match is defined."""
+    """A neuron's index, or "none" where there is no counterpart."""
     return CustomJSHover(code='return value < 0 ? "none" : String(value)')

@@ -17,7 +17,7 @@ from tlx.results import Edges
 
 BINS = 12  # of a histogram of weights
 INKS = {"source": shades.SOURCE_INK, "target": shades.TARGET_INK}
-STATES = ("no", "yes", "yes, inherited")
+STATES = ("no", "yes", "yes, kept")
 _THICKEST = 0.85  # of a cell
 _WIDEST = 16.0  # a box in a roomy block is no thicker than this cell's
 
@@ -26,13 +26,13 @@ _WIDEST = 16.0  # a box in a roomy block is no thicker than this cell's
 class Woven:
     """The edges of one weight block, and which of the important ones join which neurons shown.
 
-    value, important: as in `Edges`; inherited: (K,) bool, all False for the source model; first, second: (K,) place
+    value, important: as in `Edges`; kept: (K,) bool, all False for the source model; first, second: (K,) place
     of each important edge's ends among the neurons shown, -1 for another neuron.
     """
 
     block: Block
     edges: Edges
-    inherited: np.ndarray
+    kept: np.ndarray
     first: np.ndarray
     second: np.ndarray
 
@@ -54,11 +54,11 @@ def woven(layout: Layout, subject: Subject) -> Iterator[Woven]:
         edges = subject.model(block.model).edges.get(block.pair)
         if edges is not None:
             none = np.zeros(len(edges.important), dtype=bool)
-            inherited = subject.comparison.inherited[block.pair] if block.model == "target" else none
+            kept = subject.comparison.kept[block.pair] if block.model == "target" else none
             shape = edges.value.shape
             first = _places(block.first, shape[0])[edges.important[:, 0]]
             second = _places(block.second, shape[1])[edges.important[:, 1]]
-            yield Woven(block, edges, np.asarray(inherited), first, second)
+            yield Woven(block, edges, np.asarray(kept), first, second)
 
 
 def _places(strip: Strip, units: int) -> np.ndarray:
@@ -106,8 +106,8 @@ def _shown(one: Woven, subject: Subject, darkest: float) -> dict[str, np.ndarray
     """(shallow, deep) grids of the neurons shown."""
     first, second = at = _at(one)
     state = _state(one)
-    match = subject.comparison.match
-    twins = (match[strip.layer][end] for strip, end in zip((one.block.first, one.block.second), at, strict=True))
+    strips = one.block.first, one.block.second
+    twins = (subject.counterpart(strip.layer)[end] for strip, end in zip(strips, at, strict=True))
     ends = dict(zip(("first", "second", "match_first", "match_second"), (first, second, *twins), strict=True))
     return {
         "image": thousandths(np.maximum(one.edges.value[at] / darkest, -1)),
@@ -121,16 +121,16 @@ def _state(one: Woven) -> np.ndarray:
     """(shallow, deep) uint8 of the neurons shown: index into STATES."""
     state = np.zeros((len(one.block.first.shown.neurons), len(one.block.second.shown.neurons)), dtype=np.uint8)
     inside = (one.first >= 0) & (one.second >= 0)
-    state[one.first[inside], one.second[inside]] = 1 + one.inherited[inside]
+    state[one.first[inside], one.second[inside]] = 1 + one.kept[inside]
     return state
 
 
 def marks(layout: Layout, subject: Subject) -> Columns:
     """The important edges among the neurons shown: x, y, width, height of the cell.
 
-    dot: radius of the dot that says inherited, NaN for the others.
+    dot: radius of the dot that says kept, NaN for the others.
     """
-    columns: Columns = {name: [] for name in ("x", "y", "width", "height", "model", "inherited", "dot")}
+    columns: Columns = {name: [] for name in ("x", "y", "width", "height", "model", "kept", "dot")}
     for one in woven(layout, subject):
         if one.large:
             continue
@@ -141,8 +141,8 @@ def marks(layout: Layout, subject: Subject) -> Columns:
         radius = min(width, height, 18.0) * 0.26
         for at in np.flatnonzero(inside):
             centre = block.columns.centre(int(column[at])), block.rows.centre(int(row[at]))
-            dot = radius if one.inherited[at] else float("nan")
-            look = (block.model, bool(one.inherited[at]), dot)
+            dot = radius if one.kept[at] else float("nan")
+            look = (block.model, bool(one.kept[at]), dot)
             append(columns, (*centre, width, height, *look))
     return columns
 
@@ -151,7 +151,7 @@ def many_marks(layout: Layout, subject: Subject) -> Columns:
     """The marks of large blocks: images (3 rows, 3 columns) uint8, nine points to a cell.
 
     0 is nothing; the corners of an important edge's cell are 1 for the source and 2 for the target model; the middle
-    of an inherited one is 3.
+    of a kept one is 3.
     """
     columns: Columns = {name: [] for name in ("image", "x", "y", "dw", "dh")}
     for one in woven(layout, subject):
@@ -169,11 +169,11 @@ def many_marks(layout: Layout, subject: Subject) -> Columns:
 def boxes(layout: Layout, subject: Subject) -> Columns:
     """One box plot for each neuron shown that has important edges to the other neurons of the neighbouring layer.
 
-    count, least, lower, median, upper, most: number and five-number summary of these edges' values; inherited, share:
+    count, least, lower, median, upper, most: number and five-number summary of these edges' values; kept, share:
     how many of them are; left, right, top, bottom: the box, as thick as there are edges; x0, y0, x1, y1: whiskers;
     m0, n0, m1, n1: the median's line; pie_x, pie_y, pie_radius: NaN on the source side, which has no pies.
     """
-    names: tuple[str, ...] = ("model", "neuron", "layer", "other", "count", "inherited", "share")
+    names: tuple[str, ...] = ("model", "neuron", "layer", "other", "count", "kept", "share")
     names += ("least", "lower", "median", "upper", "most", "left", "right", "top", "bottom")
     columns: Columns = {name: [] for name in (*names, "x0", "y0", "x1", "y1", "m0", "n0", "m1", "n1")}
     columns |= {name: [] for name in ("pie_x", "pie_y", "pie_radius", "pie_start", "pie_end")}
@@ -192,19 +192,19 @@ def _add_boxes(columns: Columns, one: Woven, subject: Subject) -> None:
     weight = one.weight
     low, high = (weight[crossing].min(), weight[crossing].max()) if crossing.any() else (0.0, 1.0)
     groups = [
-        (strip, other, own, values, inherited)
+        (strip, other, own, values, kept)
         for strip, other, own_places, other_places in (
             (one.block.first, one.block.second, one.first, one.second),
             (one.block.second, one.block.first, one.second, one.first),
         )
-        for own, values, inherited in _grouped(own_places, other_places, weight, one.inherited)
+        for own, values, kept in _grouped(own_places, other_places, weight, one.kept)
     ]
     most = max((len(values) for *_, values, _ in groups), default=1)
     cell = min(one.block.rows.pitch, one.block.columns.pitch, _WIDEST)
-    for strip, other, own, values, inherited in groups:
+    for strip, other, own, values, kept in groups:
         five = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
         facts = (strip.model, strip.shown.neurons[own], subject.title(strip.layer), subject.title(other.layer))
-        counts = (len(values), int(inherited.sum()), float(inherited.mean()))
+        counts = (len(values), int(kept.sum()), float(kept.mean()))
         thick = cell * _THICKEST * len(values) / most
         shape = _shape(
             strip, other, own, (five - low) / ((high - low) or 1.0), thick, upright=strip is one.block.columns
@@ -218,14 +218,14 @@ def _slice(share: float) -> tuple[float, float]:
 
 
 def _grouped(
-    own: np.ndarray, other: np.ndarray, weight: np.ndarray, inherited: np.ndarray
+    own: np.ndarray, other: np.ndarray, weight: np.ndarray, kept: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Per neuron shown: its place, and value and inheritance of its important edges to neurons that are not shown."""
+    """Per neuron shown: its place, value of its important edges to neurons not shown, and whether they are kept."""
     chosen = np.flatnonzero((own >= 0) & (other < 0))
     chosen = chosen[np.argsort(own[chosen], kind="stable")]
     places, starts = np.unique(own[chosen], return_index=True)
     for at, part in zip(places, np.split(chosen, starts[1:]), strict=False):
-        yield int(at), weight[part], inherited[part]
+        yield int(at), weight[part], kept[part]
 
 
 def _shape(strip: Strip, other: Strip, at: int, five: np.ndarray, thick: float, *, upright: bool) -> tuple[float, ...]:
