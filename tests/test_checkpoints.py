@@ -240,3 +240,12 @@ def test_a_module_saved_from_an_optimised_copy_fits_the_compact_network(tmp_path
     other = architectures.compact_alexnet(2, image_size=16)
     checkpoints.complete(other, tmp_path / "m.pt")
     assert same(other.state_dict(), compact.state_dict())
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_an_array_that_does_not_lie_row_by_row_is_written_as_it_reads(tmp_path: Path, suffix: str) -> None:
+    """A transposed weight, say, whose memory is column after column."""
+    weight = np.arange(6, dtype=np.float32).reshape(2, 3).T
+    model = TrainedModel({"weight": weight}, ("a",), 0, pd.DataFrame())
+    checkpoints.write(model, tmp_path / f"model{suffix}")
+    assert np.array_equal(np.asarray(checkpoints.read(tmp_path / f"model{suffix}").tensors["weight"]), weight)

@@ -5,6 +5,7 @@
     run CASE            computes everything a case's pages show, with progress; stopped and started again it goes on
     train CASE          trains the source and target models and the control anew and writes them as files
     export CASE FILE    writes everything a case's pages show into one file (.tlx), which tlx opens without torch
+    plant CASE FOLDER   makes cases whose answer is known out of a case: permuted, re-initialised, independent networks
     check FILE          says whether a case file will work, and if not, why
     cache               how much stored results take, case by case; --clear removes what is asked for
 
@@ -81,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--stored-only", action="store_true", help="compute nothing: only what is stored already")
     export.add_argument("--whole", type=int, metavar="N", help="everything for the N most telling classes only")
     export.set_defaults(command=_export)
+    plant = commands.add_parser("plant", help="make cases whose answer is known out of a case")
+    plant.add_argument("case", metavar="CASE", help="a built-in name or the path of a case file")
+    plant.add_argument("folder", metavar="FOLDER", type=Path, help="where a folder for each planted case is made")
+    plant.add_argument("--kinds", nargs="+", metavar="KIND", help="only these (default: all)")
+    plant.add_argument("--seed", type=int, default=0, help="of what is random in them (default: 0)")
+    plant.set_defaults(command=_plant)
     check = commands.add_parser("check", help="say whether a case file will work")
     check.add_argument("case", metavar="FILE", help="the path of a case file, or a built-in name")
     check.set_defaults(command=_check)
@@ -206,6 +213,17 @@ def _home(case: Case) -> Path | None:
     if not all(case.plan(model).checkpoint for model in MODELS):
         raise UserError(f"case {case.name!r} names no checkpoint to write to; give a folder with --out")
     return None
+
+
+def _plant(given: argparse.Namespace) -> None:
+    from tlx.casefiles import planted
+
+    case = _computable(given.case)
+    both = {domain: pipeline.images(case, domain) for domain in DOMAINS}
+    source, network = pipeline.trained(case, "source"), pipeline.network(case)
+    for kind in given.kinds or planted.PLANTS:
+        soil = planted.Soil(case, source, both, network, given.seed, given.folder / kind)
+        print(f"written: {planted.plant(kind, soil)}")
 
 
 def _check(given: argparse.Namespace) -> int:

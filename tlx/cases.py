@@ -175,10 +175,11 @@ def _plain(value: Any) -> Any:
     if not hasattr(value, "__dataclass_fields__"):
         return value
     plain = {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _SAYS_NOTHING}
-    return {f.name: plain[f.name] for f in fields(value) if f.name in plain and plain[f.name] != _plain(_default(f))}
+    return {f.name: plain[f.name] for f in fields(value) if f.name in plain and plain[f.name] != _plain(default(f))}
 
 
-def _default(part: Field[Any]) -> Any:
+def default(part: Field[Any]) -> Any:
+    """The default of a dataclass's field, MISSING where it has none."""
     return part.default_factory() if part.default_factory is not MISSING else part.default
 
 

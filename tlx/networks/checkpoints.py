@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -151,6 +152,7 @@ def write(model: TrainedModel, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".safetensors":
         remarks = {"epoch": str(model.epoch), "classes": "\n".join(model.classes)}
-        save_file(dict(model.tensors), path, metadata=remarks)
+        # safetensors writes an array's memory as it lies, so a transposed one would come back as another.
+        save_file({name: np.asarray(one, order="C") for name, one in model.tensors.items()}, path, metadata=remarks)
     else:
         torch.save({name: torch.from_numpy(tensor.copy()) for name, tensor in model.tensors.items()}, path)
