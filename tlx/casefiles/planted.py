@@ -214,7 +214,7 @@ _TRUTHS = {
     "permuted": "The source model with the neurons of every layer in another order: all is kept, elsewhere.",
     "one-layer-permuted": "The source model with the neurons of one layer in another order.",
     "head-only": "Only the last layer was trained: every hidden layer is the source model's.",
-    "reinitialised": "Everything from the fourth analysed layer on began anew and was trained; what comes before was held.",
+    "reinitialised": "From the fourth analysed layer on all began anew and was trained; what comes before was held.",
     "independent": "The target model never met the source model: it was trained from random weights.",
     "marked": "Every source image bears a bright square in its corner.",
     "no-difference": "Both domains are halves of one: nothing tells them apart.",
