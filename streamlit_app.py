@@ -31,8 +31,8 @@ with right:
     st.subheader("Worth a look", anchor=False)
     table = ask("Find the classes that change most", needs.class_table, case)
     if table is not None:
-        cards.finding(findings.most_changed(table), selection, "No class has validation images.")
-        cards.finding(findings.most_confused(table), selection, "The target model makes no mistake on validation.")
+        cards.finding(findings.most_changed(table), selection, "No class has held-out images.")
+        cards.finding(findings.most_confused(table), selection, "The target model makes no mistake.")
 
     rewired = ask(f"Find where re-wiring begins for class {class_name}", needs.rewiring, case, class_name)
     if rewired is not None:

@@ -44,9 +44,9 @@ with left:  # after the chart, which is at hand at once: the score has to look a
     if score is not None:
         score_card(score)
 
-st.subheader("Classes", anchor=False)
 table = jobs.require(needs.class_table, case)
+st.subheader(f"Classes, on the target's {table['split'].iloc[0]} images", anchor=False)
 class_table(table, selection.class_name)
 
 if st.toggle("Confusion matrices of both models", key="statistics confusion"):
-    confusion_matrices(case, selection.class_name)
+    confusion_matrices(case, selection.class_name, str(table["split"].iloc[0]))

@@ -21,7 +21,7 @@ def images(case, domain):
     labels = np.arange(COUNTS[domain]) % 3
     pixels = np.full((COUNTS[domain], 8, 8, 3), 100, dtype=np.uint8)
     names = np.array([f"{domain} {at}" for at in range(COUNTS[domain])])
-    return DomainImages(pixels, labels, CLASSES, np.ones(COUNTS[domain], dtype=bool), names)
+    return DomainImages(pixels, labels, CLASSES, np.full(COUNTS[domain], "validation"), names)
 
 
 def catalogue(case, domain):

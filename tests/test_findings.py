@@ -23,7 +23,7 @@ def table(*rows):
     """Rows (class, n, source accuracy, target accuracy, mistakes)."""
     columns = ["class_name", "n", "source_accuracy", "target_accuracy", "misclassified_as"]
     frame = pd.DataFrame([list(row) for row in rows], columns=columns)
-    return frame.assign(difference=frame["target_accuracy"] - frame["source_accuracy"])
+    return frame.assign(difference=frame["target_accuracy"] - frame["source_accuracy"], split="validation")
 
 
 def test_the_class_that_changes_most():

@@ -25,7 +25,7 @@ def images(case, domain):
         pixels=np.zeros((count, 8, 8, 3), np.uint8),
         labels=np.arange(count) % 2,
         classes=CLASSES,
-        validation=np.arange(count) % 5 == 0,
+        split=np.where(np.arange(count) % 5 == 0, "validation", "training"),
         names=np.array([f"{domain} {i}" for i in range(count)]),
     )
 
@@ -47,6 +47,7 @@ def class_table(case):
             "target_accuracy": [0.95, 0.875],
             "difference": [0.05, 0.575],
             "misclassified_as": [(("<b>dog</b>", 4),), (("cat", 9),)],
+            "split": "validation",
         }
     )
 

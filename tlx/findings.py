@@ -35,7 +35,7 @@ class Finding:
 def most_changed(table: pd.DataFrame) -> Finding | None:
     """The class whose accuracy differs most between the two models; the first of several.
 
-    table: `class_table` (5.1). None where no class has validation images.
+    table: `class_table` (5.1). None where no class has images of the headline split.
     """
     name = most_changed_class(table)
     if name is None:
@@ -49,7 +49,7 @@ def most_changed(table: pd.DataFrame) -> Finding | None:
     )
     text = (
         f"{percent(row['source_accuracy'])} under the source model, {percent(row['target_accuracy'])} under the target "
-        f"model, on {int(row['n']):,} target validation images: {points(change)}."
+        f"model, on {int(row['n']):,} target {row['split']} images: {points(change)}."
     )
     return Finding(title, text, "Statistics", class_name=name)
 
@@ -79,13 +79,13 @@ def most_confused(table: pd.DataFrame) -> Finding | None:
 
     table: `class_table` (5.1). By count, not by share: one image of a class of two is no pattern.
     """
-    columns = (table[name] for name in ("class_name", "n", "misclassified_as"))
-    pairs = [(*mistakes[0], str(name), int(n)) for name, n, mistakes in zip(*columns, strict=True) if mistakes]
+    columns = (table[name] for name in ("class_name", "n", "misclassified_as", "split"))
+    pairs = [(*mistakes[0], str(name), int(n), of) for name, n, mistakes, of in zip(*columns, strict=True) if mistakes]
     if not pairs:
         return None
-    answer, wrong, true, n = max(pairs, key=lambda pair: pair[1])
+    answer, wrong, true, n, split = max(pairs, key=lambda pair: pair[1])
     share = percent(wrong / n)
-    text = f"The target model says {answer} for {wrong:,} of {n:,} validation images of class {true} ({share})."
+    text = f"The target model says {answer} for {wrong:,} of {n:,} {split} images of class {true} ({share})."
     return Finding(f"Class {true} is most often taken for {answer}", text, "Instances", class_name=true)
 
 

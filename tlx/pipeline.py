@@ -179,7 +179,7 @@ def _answers(case: Case, model: str, domain: str, probabilities: np.ndarray) -> 
     return pd.DataFrame(
         {
             "instance": np.arange(len(listed)),
-            "split": np.where(listed.validation, "validation", "training"),
+            "split": listed.split.astype(object),
             "label": np.array(listed.classes, dtype=object)[listed.labels],
             "prediction": np.array(trained(case, model).classes, dtype=object)[probabilities.argmax(axis=1)],
             "confidence": probabilities.max(axis=1),
@@ -202,7 +202,7 @@ def transferability(case: Case) -> Transferability:
 
 @derived("Comparing the models class by class", of="predictions *model target")
 def class_table(case: Case) -> pd.DataFrame:
-    """Per class on target validation: n, source_accuracy, target_accuracy, difference, misclassified_as (5.1).
+    """Per class on the target's headline split: n, accuracies, difference, misclassified_as (5.1).
 
     Column class_name first; `misclassified_as` is a tuple of (class name, count), largest count first. Classes that
     only one domain has are listed too, with NaN for what cannot be known; see `statistics.class_table`.
@@ -217,7 +217,7 @@ def class_table(case: Case) -> pd.DataFrame:
 
 @derived("Counting the {model} model's confusions", of="predictions model domain")
 def confusion(case: Case, model: str, domain: str = "target") -> pd.DataFrame:
-    """(C, C) counts on a domain's validation split: rows true classes, columns what the model said."""
+    """(C, C) counts on a domain's headline split: rows true classes, columns what the model said."""
     from tlx.analysis import statistics
 
     answers = predictions(case, model, domain)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,24 +20,59 @@ Pair = tuple[str, str]
 """Two consecutive analysed layers, shallow first."""
 
 
+SPLITS = ("training", "validation", "test")
+"""What instances are for: to learn from, to choose epochs by, to judge by. Test chooses nothing (method 2)."""
+
+
+def headline(split: Any) -> str:
+    """The split that headline numbers are of: test where there is one, else validation. split: names, one each."""
+    return "test" if np.any(np.asarray(split) == "test") else "validation"
+
+
 @dataclass(frozen=True, eq=False)
 class DomainImages:
     """The labelled images of one domain, as the networks see them before normalisation.
 
-    pixels: (N, H, W, channels) uint8; labels: (N,) index into `classes`; validation: (N,) bool, the held-out split;
-    names: (N,) a short human name of each instance (a file's relative path, or "printed 17").
+    pixels: (N, H, W, channels) uint8; labels: (N,) index into `classes`; split: (N,) one of `SPLITS` each; names: (N,)
+    a short human name of each instance (a file's relative path, or "printed 17").
     skipped: sentences about images or classes that had to be left out or deserve a warning.
     """
 
     pixels: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
-    validation: np.ndarray
+    split: np.ndarray
     names: np.ndarray
     skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def training(self) -> np.ndarray:
+        """(N,) bool: what a model learns from."""
+        return np.asarray(self.split == "training")
+
+    @property
+    def validation(self) -> np.ndarray:
+        """(N,) bool: what epochs, thresholds and strategies are chosen on."""
+        return np.asarray(self.split == "validation")
+
+    @property
+    def test(self) -> np.ndarray:
+        """(N,) bool: what nothing is chosen on; none where the domain has no such split."""
+        return np.asarray(self.split == "test")
+
+    @property
+    def held_out(self) -> str:
+        """How many instances are for what: "799 for validation, 799 for test"."""
+        counts = [(int((self.split == name).sum()), name) for name in SPLITS[1:]]
+        return ", ".join(f"{count:,} for {name}" for count, name in counts if count or name == "validation")
+
+    @property
+    def headline(self) -> str:
+        """The split that headline numbers are of (method 2)."""
+        return headline(self.split)
 
     @property
     def present(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from tlx.analysis.intervals import wilson
 from tlx.errors import EmptyError
-from tlx.results import Transferability
+from tlx.results import Transferability, headline
 
 RESAMPLES = 10_000
 SMALL = 20  # below so many instances an accuracy moves by more than 5 points with each one
@@ -69,12 +69,13 @@ def paired_interval(source: np.ndarray, target: np.ndarray, seed: int = 0) -> np
 
 
 def _right(predictions: pd.DataFrame) -> np.ndarray:
-    held_out = _validation(predictions)
+    held_out = predictions[predictions["split"] == "validation"]
     return (held_out["label"] == held_out["prediction"]).to_numpy(dtype=bool)
 
 
-def _validation(predictions: pd.DataFrame) -> pd.DataFrame:
-    return predictions[predictions["split"] == "validation"]
+def judged(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the headline split: test where there is one, else validation (method 2)."""
+    return predictions[predictions["split"] == headline(predictions["split"])]
 
 
 def _best(history: pd.DataFrame, model: str) -> tuple[float, int] | None:
@@ -99,17 +100,18 @@ def _best(history: pd.DataFrame, model: str) -> tuple[float, int] | None:
 def class_table(
     source_predictions: pd.DataFrame, target_predictions: pd.DataFrame, classes: Mapping[str, tuple[str, ...]]
 ) -> pd.DataFrame:
-    """The confusion table (5.1), on target validation; one row for each class that either domain has.
+    """The confusion table (5.1), on the target's headline split; one row for each class that either domain has.
 
     classes: the class names of each domain. Columns class_name, n, source_accuracy, target_accuracy, difference,
     misclassified_as (tuple of (class name, count) under the target model, largest first), errors (their sum),
-    source_low, source_high, target_low, target_high (Wilson intervals), small (0 < n < 20) and domains ("both",
-    "source" or "target": who has the class). What cannot be known is NaN: the source model has no answer for a class
-    that only the target domain has, and without instances there is no accuracy.
+    source_low, source_high, target_low, target_high (Wilson intervals), small (0 < n < 20), domains ("both",
+    "source" or "target": who has the class) and split (of all rows). What cannot be known is NaN: the source model has
+    no answer for a class that only the target domain has, and without instances there is no accuracy.
     """
-    source, target = _validation(source_predictions), _validation(target_predictions)
+    source, target = judged(source_predictions), judged(target_predictions)
     names = dict.fromkeys([*classes["target"], *classes["source"]])
-    return pd.DataFrame([_class_row(name, source, target, classes) for name in names])
+    rows = pd.DataFrame([_class_row(name, source, target, classes) for name in names])
+    return rows.assign(split=headline(target_predictions["split"]))
 
 
 def _class_row(
@@ -145,9 +147,9 @@ def _only(name: str, classes: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def confusion(predictions: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
-    """(C, C) counts on the validation split: rows true classes, columns what the model said, both in this order."""
-    held_out = _validation(predictions)
-    counts = pd.crosstab(held_out["label"], held_out["prediction"])
+    """(C, C) counts on the headline split: rows true classes, columns what the model said, both in this order."""
+    rows = judged(predictions)
+    counts = pd.crosstab(rows["label"], rows["prediction"])
     return counts.reindex(index=list(classes), columns=list(classes), fill_value=0).astype(np.int64)
 
 
