@@ -42,7 +42,7 @@ with right:
 with left:  # after the chart, which is at hand at once: the score has to look at every target image
     score = jobs.result(needs.score, case)
     if score is not None:
-        score_card(score)
+        score_card(score, jobs.result(needs.probe, case))
 
 table = jobs.require(needs.class_table, case)
 st.subheader(f"Classes, on the target's {table['split'].iloc[0]} images", anchor=False)

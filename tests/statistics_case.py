@@ -13,7 +13,7 @@ from tlx.results import Discriminability, DomainImages, Embedding, Layer, Networ
 
 CLASSES = ("cup", "<b>pen</b>", "book")
 COUNTS = {"source": 12, "target": 9}  # four and three of each class
-SCORE = Transferability(0.25, 0.1, 0.4, 60, 0.5, 0.75, 3, 4)
+SCORE = Transferability(0.25, 0.1, 0.4, 60, 0.5, 0.75, 3, 4, descended=True)
 NETWORK = Network("toy", (Layer("conv1", 1, "conv", 4, (3, 3)), Layer("fc2", 2, "linear", 6, (1, 1))), {}, {}, 36, 99)
 
 

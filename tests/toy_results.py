@@ -35,7 +35,7 @@ def catalogue(case, domain):
 
 
 def transferability(case):
-    return Transferability(0.225, 0.15, 0.3, 299, 0.7, 0.925, 3, 5, scratch_accuracy=0.8)
+    return Transferability(0.225, 0.15, 0.3, 299, 0.7, 0.925, 3, 5, descended=True)
 
 
 def class_table(case):

@@ -14,6 +14,8 @@ import pandas as pd
 
 from tlx.results import Discriminability, Network, Pair
 
+FEW = 20  # images; with fewer an accuracy moves by more than 5 points with each one
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -41,15 +43,15 @@ def most_changed(table: pd.DataFrame) -> Finding | None:
     if name is None:
         return None
     row = table[table["class_name"] == name].iloc[0]
-    change = float(row["difference"])
+    change, n = float(row["difference"]), int(row["n"])
     title = (
         "No class gains or loses"
-        if change == 0
+        if points(change) == points(0)
         else f"Class {row['class_name']} {'gains' if change > 0 else 'loses'} most"
     )
     text = (
         f"{percent(row['source_accuracy'])} under the source model, {percent(row['target_accuracy'])} under the target "
-        f"model, on {int(row['n']):,} target {row['split']} images: {points(change)}."
+        f"model, on {n:,} target {row['split']} images: {points(change)}.{few(n)}"
     )
     return Finding(title, text, "Statistics", class_name=name)
 
@@ -85,7 +87,7 @@ def most_confused(table: pd.DataFrame) -> Finding | None:
         return None
     answer, wrong, true, n, split = max(pairs, key=lambda pair: pair[1])
     share = percent(wrong / n)
-    text = f"The target model says {answer} for {wrong:,} of {n:,} {split} images of class {true} ({share})."
+    text = f"The target model says {answer} for {wrong:,} of {n:,} {split} images of class {true} ({share}).{few(n)}"
     return Finding(f"Class {true} is most often taken for {answer}", text, "Instances", class_name=true)
 
 
@@ -139,6 +141,14 @@ def most_domain_specific(result: Discriminability, network: Network) -> Finding 
         f"important neurons ({held_out})."
     )
     return Finding(title, text, "Features", class_name=result.class_name, neuron=(result.model, layer, index))
+
+
+def few(n: int) -> str:
+    """What has to be said beside a finding from fewer than 20 images, with a space before it; else nothing."""
+    if n >= FEW:
+        return ""
+    moved = f"one of them moves it by {points(1 / n).lstrip('+')}"
+    return f" That is few images: {moved}."
 
 
 def percent(share: float) -> str:

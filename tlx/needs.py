@@ -33,6 +33,7 @@ from tlx.results import (
     Network,
     NeuronRef,
     OnClass,
+    Probe,
     Reuse,
     Strongest,
     Thumbnails,
@@ -168,6 +169,12 @@ def looks(case: Case, neurons: Sequence[NeuronRef]) -> Panel[dict[NeuronRef, np.
 def score(case: Case) -> Panel[Transferability]:
     """What the transfer gained on the target domain."""
     return (yield from one(pipeline.transferability, case))
+
+
+def probe(case: Case) -> Panel[Probe | None]:
+    """What the source model knows of the target's classes where it can name none of them, and there is no score."""
+    known = (yield from score(case)).known
+    return None if known else (yield from one(pipeline.linear_probe, case))
 
 
 def class_table(case: Case) -> Panel[pd.DataFrame]:
@@ -313,6 +320,7 @@ def of_case(case: Case) -> Iterator[Panel[Any]]:
     yield notes(case)
     yield history(case)
     yield score(case)
+    yield probe(case)
     yield class_table(case)
     yield instances(case)
     yield worst_class(case)

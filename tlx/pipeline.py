@@ -32,6 +32,7 @@ from tlx.results import (
     Network,
     OnClass,
     Pair,
+    Probe,
     Reuse,
     Silenced,
     Strongest,
@@ -189,15 +190,27 @@ def _answers(case: Case, model: str, domain: str, probabilities: np.ndarray) -> 
 
 @memoized("Scoring the transfer", part="models", of="predictions *model target | history")
 def transferability(case: Case) -> Transferability:
-    """Best target-model minus best source-model accuracy on target validation, with a paired interval (5.1)."""
+    """The kept target model's accuracy minus the source model's on the target's headline split (method 2)."""
     from tlx.analysis import statistics
 
+    lines, plan = history(case), case.plan("target")
+    known = not plan.checkpoint or bool((lines["model"] == "target").any())
     return statistics.transferability(
         predictions(case, "source", "target"),
         predictions(case, "target", "target"),
-        history(case),
+        lines,
+        nameable=trained(case, "source").classes,
         epochs=(trained(case, "source").epoch, trained(case, "target").epoch),
+        descended=known and plan.training.strategy != "scratch",
     )
+
+
+@memoized("Probing what the source model knows of the target", part="models", of="vectors source target")
+def linear_probe(case: Case) -> Probe:
+    """How well a linear classifier on the source model's activations tells the target's classes (method 2)."""
+    from tlx.analysis import probe as stage
+
+    return stage.probe(vectors(case, "source", "target"), catalogue(case, "target"))
 
 
 @derived("Comparing the models class by class", of="predictions *model target")

@@ -204,11 +204,33 @@ class TrainedModel:
 
 
 @dataclass(frozen=True)
-class Transferability:
-    """Best target-model minus best source-model accuracy on target validation (5.1), in [-1, 1].
+class BestEpochs:
+    """The paper's score (5.1): each model's best accuracy over the epochs on target validation, target minus source.
 
-    low, high: 95 % paired bootstrap interval of the score over the n validation instances; scratch_accuracy: the same
-    maximum for a model trained from random weights on the same target images, None where there is no such control.
+    score in [-1, 1]; epochs: the first that reached the best, from 1; n: validation instances.
+    """
+
+    score: float
+    source_accuracy: float
+    target_accuracy: float
+    source_epoch: int
+    target_epoch: int
+    n: int
+
+
+@dataclass(frozen=True)
+class Transferability:
+    """What the kept target model gains over the kept source model on the target's headline split (method 2).
+
+    score: target minus source accuracy, in [-1, 1]; NaN, with low, high and what is said of the source model, where the
+    source model can name none of the target's classes; low, high: its 95 % paired bootstrap interval; n: the instances
+    that all of these are of: those whose class the source model can name, or all where there is no score;
+    source_epoch, target_epoch: of the kept models, 0 where unknown; split: "test" or "validation"; classes: of the n
+    instances; all_n, all_classes: of the whole split; overall: the target model's accuracy on all of it; majority: that
+    of always naming the class that is most frequent in training; source_balanced, target_balanced: means over classes
+    of each one's accuracy; uneven: whether the largest class has more than twice the instances of the smallest;
+    descended: whether the target model is known to have started from the source model; best: the paper's score, None
+    where it is not known.
     """
 
     score: float
@@ -219,12 +241,48 @@ class Transferability:
     target_accuracy: float
     source_epoch: int
     target_epoch: int
-    scratch_accuracy: float | None = None
+    split: str = "validation"
+    classes: int = 0
+    all_n: int = 0
+    all_classes: int = 0
+    overall: float = float("nan")
+    majority: float = float("nan")
+    source_balanced: float = float("nan")
+    target_balanced: float = float("nan")
+    uneven: bool = False
+    descended: bool = False
+    best: BestEpochs | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a score: a model that cannot name a class is not wrong about it."""
+        return not np.isnan(self.score)
+
+    @property
+    def partial(self) -> bool:
+        """Whether the score rests on a part of the split only."""
+        return self.known and self.n < self.all_n
 
     @property
     def negative(self) -> bool:
         """A negative transfer: the whole interval lies below 0."""
         return self.high < 0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A linear classifier of the target's classes on the source model's activations: what it knows without their names.
+
+    Fit on training instances, judged on the n of `split`; low, high: 95 % Wilson interval of its accuracy;
+    regularisation: its ridge penalty, chosen by leave-one-out cross-validation within training.
+    """
+
+    accuracy: float
+    low: float
+    high: float
+    n: int
+    split: str
+    regularisation: float
 
 
 @dataclass(frozen=True, eq=False)

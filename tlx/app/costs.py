@@ -91,7 +91,7 @@ def _own(wanted: Need, network: Network, domains: dict[str, DomainImages]) -> fl
             return len(domains[domain]) * case.n_steps * BACKWARD * area
         case "abstraction", [_, class_name]:
             return len(domains["target"].of_class(class_name)) * EDGES * area
-        case "discriminability", _:
+        case (("discriminability" | "linear_probe"), _):
             return CLASSIFIER
         case "domain_gap", [class_name]:
             rows = sum(len(listed.of_class(class_name)) for listed in domains.values())

@@ -136,7 +136,9 @@ def _score(case: Case) -> tuple[Transferability | None, str]:
         score = jobs.stored(needs.score, case)
     except UserError as error:
         return None, str(error)
-    return score, "" if score else "not computed yet"
+    if score is None:
+        return None, "not computed yet"
+    return score, "" if score.known else "no score: the source model can name none of the target's classes"
 
 
 def _stored(function: Any, case: Case, names: Sequence[str], *rest: str) -> dict[str, Any]:
@@ -167,7 +169,7 @@ def _row(one: CaseSummary) -> dict[str, object]:
         "n": 0 if score is None else score.n,
         "source_accuracy": of_score(lambda of: of.source_accuracy),
         "target_accuracy": of_score(lambda of: of.target_accuracy),
-        "scratch_accuracy": of_score(lambda of: of.scratch_accuracy),
+        "split": "" if score is None else score.split,
         **{name: mean(name, "value") for name in COMPARED},
         **{f"{name}_chance": mean(name, "chance") for name in COMPARED},
         "source_distance": one.distance.get("source", float("nan")),

@@ -11,6 +11,7 @@ import streamlit as st
 from tlx.app.selection import choose
 from tlx.app.text import csv, escape
 from tlx.figures import theme
+from tlx.findings import FEW
 
 KEY = "statistics class table"
 _ONLY = {"both": "", "source": "source domain only", "target": "target domain only"}
@@ -40,7 +41,7 @@ def class_table(table: pd.DataFrame, class_name: str) -> None:
     if few:
         named = escape(", ".join(few[:6]) + (", …" if len(few) > 6 else ""))
         st.warning(
-            f"{len(few)} of {len(table)} classes have fewer than 20 {split} instances ({named}): one instance moves "
+            f"{len(few)} of {len(table)} classes have fewer than {FEW} {split} instances ({named}): one instance moves "
             "their accuracies by 5 points or more.",
             icon=":material/warning:",
         )
