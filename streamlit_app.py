@@ -7,7 +7,7 @@ from tlx.app import frame, jobs
 from tlx.app.case_facts import case_facts
 from tlx.app.costs import ask
 from tlx.app.layout import beside
-from tlx.app.score_card import score_card
+from tlx.app.score_card import controls_of, score_card
 from tlx.app.start import cards
 
 selection = frame.page(
@@ -26,7 +26,7 @@ with left:
     st.subheader("Transferability", anchor=False)
     score = ask("Compute the score", needs.score, case)
     if score is not None:
-        score_card(score, jobs.result(needs.probe, case))
+        score_card(score, jobs.result(needs.probe, case), controls_of(case))
 with right:
     st.subheader("Worth a look", anchor=False)
     table = ask("Find the classes that change most", needs.class_table, case)

@@ -9,7 +9,7 @@ import pandas as pd
 from tlx.analysis import embedding, statistics
 from tlx.casefiles import loading
 from tlx.images import thumbnails
-from tlx.results import Discriminability, DomainImages, Embedding, Layer, Network, Transferability
+from tlx.results import Control, Discriminability, DomainImages, Embedding, Layer, Network, Transferability
 
 CLASSES = ("cup", "<b>pen</b>", "book")
 COUNTS = {"source": 12, "target": 9}  # four and three of each class
@@ -52,6 +52,14 @@ def network(case):
 
 def transferability(case):
     return SCORE
+
+
+def control(case, length="budget"):
+    rows = [("scratch", "target", "validation", epoch, 0.2 * epoch, 10) for epoch in range(4)]
+    lines = pd.DataFrame(rows, columns=["model", "domain", "split", "epoch", "accuracy", "n"])
+    wide = {"budget": (0.3, 0.2, 0.4, 0.45), "end": (-0.01, -0.05, 0.03, 0.76)}[length]
+    epochs = {"budget": 3, "end": 24}[length]
+    return Control(length, *wide, 0.75, 60, "validation", epochs, 3, lines)
 
 
 def sheets(case, domain):
@@ -138,6 +146,7 @@ def install(monkeypatch):
         "predictions": predictions,
         "history": history,
         "transferability": transferability,
+        "control": control,
         "class_table": class_table,
         "embedding": embedded,
         "neighbours": neighbours,

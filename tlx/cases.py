@@ -101,7 +101,7 @@ class Case:
     feature images; criterion: what attributes the score to neurons, asked for beside a case (`replace(case,
     criterion=…)`) and never said in its file (method 9); files: digest of every file the case depends on, by role;
     home: the folder of the case file, where a module that `architecture` names may lie; bundle: the file that all
-    results come from, where it was opened from one.
+    results come from, where it was opened from one; control: whether the control is trained without being asked for.
     """
 
     name: str
@@ -125,6 +125,7 @@ class Case:
     files: tuple[tuple[str, str], ...] = ()
     home: str = ""
     bundle: str = ""
+    control: bool = False
 
     def domain(self, name: str) -> Domain:
         """The domain called "source" or "target"."""

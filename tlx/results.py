@@ -285,6 +285,46 @@ class Probe:
     regularisation: float
 
 
+CONTROLS = ("budget", "end")
+"""How long a control is trained: at the transfer's own budget, or to its own end."""
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """The target model against the same network trained from random weights on the same target images (method 2).
+
+    length: of `CONTROLS`; difference: accuracy of the target model minus that of the control, in [-1, 1], on the n
+    instances of `split`; low, high: its 95 % paired bootstrap interval; epochs: of the control's training; epoch: the
+    one kept, by validation; history: its accuracies, as `TrainedModel.history`; note: what has to be said, or "".
+    """
+
+    length: str
+    difference: float
+    low: float
+    high: float
+    accuracy: float
+    target_accuracy: float
+    n: int
+    split: str
+    epochs: int
+    epoch: int
+    history: pd.DataFrame
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelEfficiency:
+    """Accuracy over the number of target labels, with the source model to start from and without it (method 2).
+
+    table: columns labels (of each class, 0 for all), images (learned from), how ("fine-tuned" or "from scratch"),
+    seed, accuracy (on the n instances of `split`).
+    """
+
+    table: pd.DataFrame
+    n: int
+    split: str
+
+
 @dataclass(frozen=True, eq=False)
 class Conductance:
     """Layer conductance of every analysed layer for all instances of one domain under one model (method 3).

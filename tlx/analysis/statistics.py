@@ -14,7 +14,7 @@ import pandas as pd
 from tlx.analysis.intervals import wilson
 from tlx.errors import EmptyError
 from tlx.findings import FEW
-from tlx.results import BestEpochs, Transferability, headline
+from tlx.results import BestEpochs, Control, TrainedModel, Transferability, headline
 
 RESAMPLES = 10_000
 UNEVEN = 2  # times the smallest class's instances: beyond, an accuracy tells mostly of the largest
@@ -85,6 +85,33 @@ def _majority(predictions: pd.DataFrame) -> float:
     """The accuracy of always naming the class most frequent in training; NaN without training instances."""
     counts = predictions.loc[predictions["split"] == "training", "label"].value_counts().sort_index()
     return float((judged(predictions)["label"] == counts.idxmax()).mean()) if len(counts) else float("nan")
+
+
+def control(
+    target_predictions: pd.DataFrame, right: np.ndarray, model: TrainedModel, length: str, note: str = ""
+) -> Control:
+    """The target model's accuracy minus the control's, on the target's headline split (method 2).
+
+    right: (n,) bool, the control's answers to its instances in their order; model: the control.
+    """
+    target = _right(judged(target_predictions))
+    if len(target) == 0:
+        raise EmptyError("the target domain has no validation instance, so there is nothing to judge the control on")
+    low, high = paired_interval(right, target)
+    return Control(
+        length=length,
+        difference=float(target.mean() - right.mean()),
+        low=float(low),
+        high=float(high),
+        accuracy=float(right.mean()),
+        target_accuracy=float(target.mean()),
+        n=len(target),
+        split=headline(target_predictions["split"]),
+        epochs=int(model.history["epoch"].max()),
+        epoch=model.epoch,
+        history=model.history.reset_index(drop=True),
+        note=note,
+    )
 
 
 def paired_interval(source: np.ndarray, target: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+from types import MappingProxyType
+
 import streamlit as st
 
+from tlx import needs
+from tlx.app import jobs
+from tlx.cases import Case
+from tlx.errors import UserError
 from tlx.findings import few, percent, points, points_between
-from tlx.results import Probe, Transferability
+from tlx.results import CONTROLS, Control, Probe, Transferability
 
 
-def score_card(result: Transferability, probe: Probe | None = None) -> None:
+def controls_of(case: Case) -> dict[str, Control]:
+    """What is at hand of training from scratch, by how long it was trained."""
+    there = {}
+    for length in CONTROLS:
+        with suppress(UserError):
+            there[length] = jobs.stored(needs.control, case, length)
+    return {length: control for length, control in there.items() if control is not None}
+
+
+def score_card(
+    result: Transferability, probe: Probe | None = None, controls: Mapping[str, Control] = MappingProxyType({})
+) -> None:
     """The score with its interval, the accuracies it is the difference of, and what it means in one sentence.
 
-    probe: shown where there is no score, beside what else the target model's accuracy can be held against.
+    probe: shown where there is no score, beside what else the target model's accuracy can be held against; controls:
+    by length, those that are there. Against the source model and against training from scratch are two verdicts.
     """
     with st.container(border=True):
         if result.known:
@@ -26,6 +46,34 @@ def score_card(result: Transferability, probe: Probe | None = None) -> None:
                 f"{result.best.target_epoch}), the source model {percent(result.best.source_accuracy)} (epoch "
                 f"{result.best.source_epoch})."
             )
+    if controls:
+        with st.container(border=True):
+            st.markdown("**Against training from scratch**")
+            for control in controls.values():
+                _against_scratch(control)
+
+
+def _against_scratch(control: Control) -> None:
+    how = {"budget": "At the same budget", "end": "To its own end"}[control.length]
+    st.markdown(
+        f"{how} ({control.epochs} epochs): **{percent(control.accuracy)}**  \n"
+        f"Target model: {points(control.difference)}"
+    )
+    between = points_between(control.low, control.high)
+    st.caption(_unbroken(f"{between}  \n95 % interval, n = {control.n:,} {control.split} images"))
+    st.markdown(verdict(control))
+
+
+def verdict(control: Control) -> str:
+    """What the interval of the target model's difference to a control says; for the two lengths never the same."""
+    end = control.length == "end"
+    if control.low > 0:
+        sentence = f"{'Even then' if end else 'At this budget'} the target model is better, beyond chance."
+    elif control.high < 0:
+        sentence = f"{'Then' if end else 'Even at this budget'} training from scratch is better, beyond chance."
+    else:
+        sentence = f"{'Then' if end else 'At this budget'} neither is better beyond chance."
+    return sentence + few(control.n) + (f" Yet {control.note}." if control.note else "")
 
 
 def _scored(result: Transferability) -> None:

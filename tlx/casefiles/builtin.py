@@ -84,6 +84,7 @@ def _digits() -> Case:
         image_size=32,
         mean=_HALVES,
         std=_HALVES,
+        control=True,
         source_model=_plan("digits", "source", Training(epochs=24, augment="digits")),
         target_model=_plan("digits", "target", Training(12, batch_size=32, learning_rate=5e-4, augment="digits")),
     )

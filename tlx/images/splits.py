@@ -45,6 +45,16 @@ def grouped(labels: np.ndarray, groups: np.ndarray, kept_share: float, seed: int
     return held[group]
 
 
+def few(labels: np.ndarray, among: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Ascending indices of `count` instances of each class, seeded, or of all there are; 0 takes every one.
+
+    among: (N,) bool, who may be chosen. With the same seed fewer instances are a part of more.
+    """
+    rng = np.random.default_rng(seed)
+    each = [rng.permutation(np.flatnonzero(among & (labels == label))) for label in np.unique(labels[among])]
+    return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *(members[: count or None] for members in each)]))
+
+
 def _spared(counts: np.ndarray, held: np.ndarray, at: int) -> bool:
     """Whether every class of a group keeps another group when this one is held out."""
     others = ~held

@@ -18,7 +18,7 @@ from tlx.figures.side_by_side import COMPARED
 
 KEY = "compare table"
 VIEWS = ("Statistics", "Instances", "Network", "Features")
-_SHARES = ("source_accuracy", "target_accuracy", *COMPARED)
+_SHARES = ("source_accuracy", "target_accuracy", "scratch_accuracy", *COMPARED)
 _FIRST = ("title", "strategy", "score", "low", "high", *_SHARES)
 _LAST = ("split", "source_distance", "target_distance", "source", "target", "network", "compared", "note")
 
@@ -114,6 +114,9 @@ def _columns() -> dict[str, Any]:
         "high": number("to", format="%+.1f", help="Upper end of the score's 95 % interval."),
         "source_accuracy": share("source model", "Accuracy on the target domain's images of that split."),
         "target_accuracy": share("target model", "Accuracy on the target domain's images of that split."),
+        "scratch_accuracy": share(
+            "from scratch", "The control: the same training from random weights, where it was run."
+        ),
         **{name: share(name.replace("_", " "), measure.compared) for name, measure in COMPARED.items()},
         "source_distance": number(
             "gap before",
