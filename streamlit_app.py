@@ -3,11 +3,11 @@
 import streamlit as st
 
 from tlx import findings, needs
-from tlx.app import frame
+from tlx.app import frame, jobs
 from tlx.app.case_facts import case_facts
 from tlx.app.costs import ask
 from tlx.app.layout import beside
-from tlx.app.score_card import score_card
+from tlx.app.score_card import controls_of, score_card
 from tlx.app.start import cards
 
 selection = frame.page(
@@ -26,13 +26,13 @@ with left:
     st.subheader("Transferability", anchor=False)
     score = ask("Compute the score", needs.score, case)
     if score is not None:
-        score_card(score)
+        score_card(score, jobs.result(needs.probe, case), controls_of(case))
 with right:
     st.subheader("Worth a look", anchor=False)
     table = ask("Find the classes that change most", needs.class_table, case)
     if table is not None:
-        cards.finding(findings.most_changed(table), selection, "No class has validation images.")
-        cards.finding(findings.most_confused(table), selection, "The target model makes no mistake on validation.")
+        cards.finding(findings.most_changed(table), selection, "No class has held-out images.")
+        cards.finding(findings.most_confused(table), selection, "The target model makes no mistake.")
 
     rewired = ask(f"Find where re-wiring begins for class {class_name}", needs.rewiring, case, class_name)
     if rewired is not None:

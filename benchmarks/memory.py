@@ -34,7 +34,12 @@ def setting(architecture: str, count: int) -> tuple[torch.nn.Module, tracing.Net
     pixels = rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
     labels = np.arange(count) % 31
     classes = tuple(f"c{at}" for at in range(31))
-    return model, network, DomainImages(pixels, labels, classes, labels > 99, labels), case
+    return (
+        model,
+        network,
+        DomainImages(pixels, labels, classes, np.where(labels > 99, "validation", "training"), labels),
+        case,
+    )
 
 
 def conductance(architecture: str, count: int) -> None:

@@ -7,7 +7,8 @@ from tlx.app import frame, jobs
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.case_facts import case_facts
 from tlx.app.layout import beside
-from tlx.app.score_card import score_card
+from tlx.app.score_card import controls_of, score_card
+from tlx.app.statistics import controls
 from tlx.app.statistics.class_table import class_table
 from tlx.app.statistics.confusion_matrices import confusion_matrices
 from tlx.cases import MODELS
@@ -24,7 +25,8 @@ case = selection.case
 
 case_facts(case)
 
-history = jobs.require(needs.history, case)
+there = controls_of(case)
+history = controls.with_control(jobs.require(needs.history, case), there)
 
 left, right = beside([1, 2.4], name="statistics", least=270)
 with right:
@@ -42,11 +44,15 @@ with right:
 with left:  # after the chart, which is at hand at once: the score has to look at every target image
     score = jobs.result(needs.score, case)
     if score is not None:
-        score_card(score)
+        score_card(score, jobs.result(needs.probe, case), there)
+        controls.offers(case, there)
 
-st.subheader("Classes", anchor=False)
 table = jobs.require(needs.class_table, case)
+st.subheader(f"Classes, on the target's {table['split'].iloc[0]} images", anchor=False)
 class_table(table, selection.class_name)
 
 if st.toggle("Confusion matrices of both models", key="statistics confusion"):
-    confusion_matrices(case, selection.class_name)
+    confusion_matrices(case, selection.class_name, str(table["split"].iloc[0]))
+
+st.subheader("How many labels does it take?", anchor=False)
+controls.label_efficiency_panel(case)

@@ -9,11 +9,11 @@ import pandas as pd
 from tlx.analysis import embedding, statistics
 from tlx.casefiles import loading
 from tlx.images import thumbnails
-from tlx.results import Discriminability, DomainImages, Embedding, Layer, Network, Transferability
+from tlx.results import Control, Discriminability, DomainImages, Embedding, Layer, Network, Transferability
 
 CLASSES = ("cup", "<b>pen</b>", "book")
 COUNTS = {"source": 12, "target": 9}  # four and three of each class
-SCORE = Transferability(0.25, 0.1, 0.4, 60, 0.5, 0.75, 3, 4)
+SCORE = Transferability(0.25, 0.1, 0.4, 60, 0.5, 0.75, 3, 4, descended=True)
 NETWORK = Network("toy", (Layer("conv1", 1, "conv", 4, (3, 3)), Layer("fc2", 2, "linear", 6, (1, 1))), {}, {}, 36, 99)
 
 
@@ -21,7 +21,7 @@ def images(case, domain):
     labels = np.arange(COUNTS[domain]) % 3
     pixels = np.full((COUNTS[domain], 8, 8, 3), 100, dtype=np.uint8)
     names = np.array([f"{domain} {at}" for at in range(COUNTS[domain])])
-    return DomainImages(pixels, labels, CLASSES, np.ones(COUNTS[domain], dtype=bool), names)
+    return DomainImages(pixels, labels, CLASSES, np.full(COUNTS[domain], "validation"), names)
 
 
 def catalogue(case, domain):
@@ -52,6 +52,14 @@ def network(case):
 
 def transferability(case):
     return SCORE
+
+
+def control(case, length="budget"):
+    rows = [("scratch", "target", "validation", epoch, 0.2 * epoch, 10) for epoch in range(4)]
+    lines = pd.DataFrame(rows, columns=["model", "domain", "split", "epoch", "accuracy", "n"])
+    wide = {"budget": (0.3, 0.2, 0.4, 0.45), "end": (-0.01, -0.05, 0.03, 0.76)}[length]
+    epochs = {"budget": 3, "end": 24}[length]
+    return Control(length, *wide, 0.75, 60, "validation", epochs, 3, lines)
 
 
 def sheets(case, domain):
@@ -138,6 +146,7 @@ def install(monkeypatch):
         "predictions": predictions,
         "history": history,
         "transferability": transferability,
+        "control": control,
         "class_table": class_table,
         "embedding": embedded,
         "neighbours": neighbours,

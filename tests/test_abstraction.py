@@ -25,7 +25,7 @@ CASE = Case(
 
 def images(count: int) -> DomainImages:
     pixels = np.random.default_rng(0).integers(0, 256, (count, 12, 12, 3)).astype(np.uint8)
-    return DomainImages(pixels, np.zeros(count, int), ("a",), np.zeros(count, bool), np.arange(count))
+    return DomainImages(pixels, np.zeros(count, int), ("a",), np.full(count, "training"), np.arange(count))
 
 
 def test_rank_score_by_hand() -> None:

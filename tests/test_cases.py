@@ -171,6 +171,7 @@ def test_a_changed_default_needs_another_cache_version() -> None:
         "Domain.per_class": 0,
         "Domain.training_share": 0.85,
         "Domain.seed": 0,
+        "Domain.test_share": 0.0,
         "Training.epochs": 20,
         "Training.batch_size": 64,
         "Training.learning_rate": 1e-3,

@@ -13,7 +13,11 @@ from tlx.results import Activations, DomainImages, Layer
 def images_of(pixels, labels=(0,), classes=("a",)):
     count = len(pixels)
     return DomainImages(
-        pixels, np.array(labels), classes, np.ones(count, dtype=bool), np.array([f"image {at}" for at in range(count)])
+        pixels,
+        np.array(labels),
+        classes,
+        np.full(count, "validation"),
+        np.array([f"image {at}" for at in range(count)]),
     )
 
 

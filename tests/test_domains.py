@@ -83,7 +83,7 @@ def test_the_catalogue_is_the_domain_without_its_pixels(kind: str, folder: Path)
     domain = Domain(kind, "d", str(folder) if kind == "folder" else "", per_class=3)
     whole, listed = domains.load(domain, 16, 3), domains.catalogue(domain)
     assert (listed.labels == whole.labels).all()
-    assert (listed.validation == whole.validation).all()
+    assert (listed.split == whole.split).all()
     assert listed.names.tolist() == whole.names.tolist()
     assert (listed.classes, listed.skipped) == (whole.classes, whole.skipped)
     assert listed.pixels.size == 0
@@ -91,9 +91,9 @@ def test_the_catalogue_is_the_domain_without_its_pixels(kind: str, folder: Path)
 
 def entries(found: DomainImages) -> dict[str, str]:
     """Name -> class and split of every instance, for asserting who is where."""
-    splits = np.where(found.validation, "validation", "training")
     return {
-        name: f"{found.classes[at]} {split}" for name, at, split in zip(found.names, found.labels, splits, strict=True)
+        name: f"{found.classes[at]} {split}"
+        for name, at, split in zip(found.names, found.labels, found.split, strict=True)
     }
 
 
@@ -102,8 +102,8 @@ def draw(path: Path, colour: tuple[int, int, int] = (90, 90, 90)) -> None:
     Image.new("RGB", (8, 8), colour).save(path)
 
 
-def test_split_folders_are_the_split(tmp_path: Path) -> None:
-    """Whatever the held-out folder is called, and for a class that only one of them has."""
+def test_split_folders_are_the_three_splits(tmp_path: Path) -> None:
+    """Whatever the folders are called, and for a class that only one of them has; test is no validation."""
     for name in ("train/a/1.png", "train/a/2.png", "train/b/3.png", "Valid/a/4.png", "test/c/5.png"):
         draw(tmp_path / name)
     found = domains.catalogue(Domain("folder", "pets", str(tmp_path)))
@@ -112,11 +112,61 @@ def test_split_folders_are_the_split(tmp_path: Path) -> None:
         "train/a/2.png": "a training",
         "Valid/a/4.png": "a validation",
         "train/b/3.png": "b training",
-        "test/c/5.png": "c validation",
+        "test/c/5.png": "c test",
     }
     random = domains.catalogue(Domain("folder", "pets", str(tmp_path), split="random", training_share=0.4))
     assert random.names.tolist() == found.names.tolist()
     assert random.validation.tolist() != found.validation.tolist()
+
+
+def test_a_share_of_the_held_out_part_is_for_test() -> None:
+    """Of 40 printed images of each digit 20 are held out at 0.5; a quarter of these, 5 of each digit, is test."""
+    domain = Domain("printed-digits", "printed", per_class=40, training_share=0.5)
+    plain, divided = (domains.catalogue(one) for one in (domain, replace(domain, test_share=0.25)))
+    counts = {
+        name: np.bincount(divided.labels[divided.split == name]).tolist() for name in ("training", "validation", "test")
+    }
+    assert counts == {"training": [20] * 10, "validation": [15] * 10, "test": [5] * 10}
+    assert (plain.training == divided.training).all()
+    assert (plain.headline, divided.headline) == ("validation", "test")
+    assert (plain.held_out, divided.held_out) == ("200 for validation", "150 for validation, 50 for test")
+    assert (divided.split == domains.catalogue(replace(domain, test_share=0.25)).split).all()
+
+
+def test_groups_are_whole_in_three_splits(tmp_path: Path) -> None:
+    """Ten objects of two views each: five are held out, two of them for test, and no object is divided."""
+    for at in range(20):
+        draw(tmp_path / "mug" / f"object {at // 2}" / f"{at}.png")
+    domain = Domain("folder", "d", str(tmp_path), split="groups", training_share=0.5, test_share=0.4)
+    found = domains.catalogue(domain)
+    assert [int((found.split == name).sum()) for name in ("training", "validation", "test")] == [10, 6, 4]
+    for one in range(10):
+        assert len({found.split[at] for at, name in enumerate(found.names) if f"object {one}/" in name}) == 1
+
+
+def test_epochs_are_never_chosen_on_given_test_images(tmp_path: Path) -> None:
+    """Folders train and test alone: a part of training becomes validation, and that is told."""
+    for at in range(20):
+        draw(tmp_path / "train" / "a" / f"{at}.png")
+    draw(tmp_path / "test" / "a" / "20.png")
+    found = domains.catalogue(Domain("folder", "pets", str(tmp_path), training_share=0.75))
+    assert found.held_out == "5 for validation, 1 for test"
+    assert found.names[found.test].tolist() == ["test/a/20.png"]
+    assert found.skipped == ("pets brings no validation images; 5 of its training images are taken instead",)
+
+
+def test_given_splits_may_bring_no_test_images(tmp_path: Path) -> None:
+    """A CSV's column says all three; of a given validation part a share is set aside where there is no test part."""
+    for at in range(8):
+        draw(tmp_path / f"{at}.png")
+    kinds = ["train"] * 4 + ["val"] * 4
+    table = tmp_path / "table.csv"
+    table.write_text("path,label,split\n" + "".join(f"{at}.png,a,{kind}\n" for at, kind in enumerate(kinds)))
+    domain = Domain("csv", "pets", str(table))
+    assert domains.catalogue(domain).held_out == "4 for validation"
+    assert domains.catalogue(replace(domain, test_share=0.5)).held_out == "2 for validation, 2 for test"
+    table.write_text(table.read_text().replace("7.png,a,val", "7.png,a,Test"))
+    assert domains.catalogue(replace(domain, test_share=0.5)).split.tolist()[4:] == ["validation"] * 3 + ["test"]
 
 
 @pytest.mark.parametrize("names", [("train/1.png", "test/2.png"), ("train/a/1.png", "bus/a/2.png"), ("val/a/1.png",)])
@@ -168,7 +218,7 @@ def test_an_unreadable_image_is_left_out_by_choice(folder: Path) -> None:
     (folder / "cat" / "1 broken.png").write_bytes(b"no image")
     found = domains.load(Domain("folder", "pets", str(folder), unreadable="skip"), 8, 3)
     assert found.skipped[0] == "1 of 10 images of pets cannot be read and are left out: 'cat/1 broken.png'"
-    assert len(found) == len(found.names) == len(found.pixels) == len(found.validation) == 9
+    assert len(found) == len(found.names) == len(found.pixels) == len(found.split) == 9
     assert found.pixels[found.names == "cat/4.png"][0, 0, 0].tolist() == [80, 100, 0]
     listed = domains.without_pixels(found)
     assert listed.names.tolist() == found.names.tolist()
@@ -252,7 +302,7 @@ def test_a_csv_lists_images_labels_splits_and_groups(tmp_path: Path) -> None:
     rows = ("path, label,split,group,note", "1.png,x,train,one,", "b/2.png,y,VAL,two,a", "b/3.png,y,train,three,")
     domain = table(tmp_path, "\ufeff" + "\n".join((*rows, "4.png,x,test,one,")))
     found = domains.load(domain, 8, 3)
-    expected = {"1.png": "x training", "b/2.png": "y validation", "b/3.png": "y training", "4.png": "x validation"}
+    expected = {"1.png": "x training", "b/2.png": "y validation", "b/3.png": "y training", "4.png": "x test"}
     assert entries(found) == expected
     grouped = entries(domains.catalogue(replace(domain, split="groups")))
     assert grouped["1.png"] == grouped["4.png"] == "x training"
@@ -270,7 +320,7 @@ def test_a_csv_lists_images_labels_splits_and_groups(tmp_path: Path) -> None:
         ("path,label\nC:\\x.png,x\n..\\y.png,x", r"line 2: .* leads out .*\(and 1 more lines like it\)"),
         ("path,label\n1.png,x\n1.png,y", "line 3: image '1.png' is in line 2 already"),
         ("path,label\n1.png,", "line 2: path and label must not be empty"),
-        ("path,label,split\n1.png,x,dev", "line 2: split 'dev' is unknown; use train or val"),
+        ("path,label,split\n1.png,x,dev", "line 2: split 'dev' is unknown; use train, val or test"),
         ("path,label,split\n1.png,x,val\n4.png,x,", "gives a split for some images only"),
         ("path,label\nnone.png,x", r"image .*none\.png does not exist"),
         ('path,label\n"1.png,x', "cannot be read"),

@@ -23,7 +23,7 @@ def domain(counts, side=8, channels=3):
     pixels = np.zeros((len(labels), side, side, channels), dtype=np.uint8)
     pixels[:] = (np.arange(len(labels)) % 256)[:, None, None, None]
     names = np.array([f"image {at}" for at in range(len(labels))])
-    return DomainImages(pixels, labels, CLASSES, np.zeros(len(labels), dtype=bool), names)
+    return DomainImages(pixels, labels, CLASSES, np.full(len(labels), "training"), names)
 
 
 def clouds(counts, seed=0):

@@ -23,7 +23,7 @@ def table(*rows):
     """Rows (class, n, source accuracy, target accuracy, mistakes)."""
     columns = ["class_name", "n", "source_accuracy", "target_accuracy", "misclassified_as"]
     frame = pd.DataFrame([list(row) for row in rows], columns=columns)
-    return frame.assign(difference=frame["target_accuracy"] - frame["source_accuracy"])
+    return frame.assign(difference=frame["target_accuracy"] - frame["source_accuracy"], split="validation")
 
 
 def test_the_class_that_changes_most():
@@ -38,7 +38,16 @@ def test_the_class_that_changes_most():
     )
     assert (found.title, found.class_name, found.page) == ("Class b loses most", "b", "Statistics")
     assert "−50 points" in found.text
-    assert "10 target validation images" in found.text
+    assert (
+        "10 target validation images: −50 points. That is few images: one of them moves it by 10 points." in found.text
+    )
+
+
+def test_a_number_that_rounds_to_nothing_is_no_finding():
+    """A change of 0.04 points is no gain; neither is one of twenty images and more called few."""
+    found = most_changed(table(("a", 2500, 0.5, 0.5004, ())))
+    assert found.title == "No class gains or loses"
+    assert "few images" not in found.text
 
 
 def test_nothing_to_compare_is_no_finding():
@@ -60,6 +69,9 @@ def test_the_most_confused_pair_is_by_count():
     assert (found.title, found.class_name) == ("Class a is most often taken for b", "a")
     assert "6 of 60" in found.text
     assert "10 %" in found.text
+    assert "few images" not in found.text
+    assert "6 of 19 validation" in (few := most_confused(table(("a", 19, 0.5, 0.9, (("b", 6),)))).text)
+    assert few.endswith("That is few images: one of them moves it by 5.3 points.")
 
 
 def test_the_worst_class_is_the_target_models():

@@ -15,7 +15,7 @@ CASE = Case("toy", "toy", DOMAIN, DOMAIN, "toy", image_size=12, mean=(0.5,) * 3,
 
 def images(count):
     pixels = np.random.default_rng(0).integers(0, 256, (count, 12, 12, 3), dtype=np.uint8)
-    return DomainImages(pixels, np.zeros(count, int), ("a",), np.zeros(count, bool), np.arange(count).astype(str))
+    return DomainImages(pixels, np.zeros(count, int), ("a",), np.full(count, "training"), np.arange(count).astype(str))
 
 
 def network(model):

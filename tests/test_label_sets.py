@@ -10,12 +10,12 @@ import label_sets
 import numpy as np
 import pandas as pd
 import pytest
-from streamlit_help import app, run_to_end
+from streamlit_help import app, run_to_end, text_of
 
-from tlx import pipeline
+from tlx import needs, pipeline
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import EmptyError
-from tlx.results import Transferability
+from tlx.needs import answered
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,38 @@ def test_a_class_the_model_lacks_is_never_right(labels: Labels) -> None:
         assert row["n"] == (1 if name in labels.target else 0)
         assert np.isnan(row["source_accuracy"]) == (name not in labels.source or name not in labels.target)
         assert np.isnan(row["target_accuracy"]) == (name not in labels.target)
+
+
+def test_the_score_rests_on_the_classes_of_both(labels: Labels) -> None:
+    """One held-out picture of each class; without a shared class there is no score, but what a probe can tell."""
     score = pipeline.transferability(labels.case)
-    assert isinstance(score, Transferability)
     shared = set(labels.source) & set(labels.target)
-    assert score.source_accuracy <= len(shared) / len(labels.target)
+    assert (score.known, score.all_n) == (bool(shared), len(labels.target))
+    assert score.n == score.classes == (len(shared) or len(labels.target))
+    assert not score.descended  # checkpoints without a history
+    probe = answered(needs.probe(labels.case), lambda wanted: wanted())
+    assert (probe is None) == score.known
+    if probe is not None:
+        assert (probe.n, probe.split) == (len(labels.target), "validation")
+
+
+def test_a_case_without_a_score_shows_what_else_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start and Statistics show the majority class and the probe, and never 0 %; Compare keeps it out of the chart."""
+    case = label_sets.write(tmp_path, ("cat", "dog"), ("ant", "bee", "fly"))
+    monkeypatch.setenv("TLX_CASES", str(tmp_path / "shapes.toml"))
+    answered(needs.probe(case), lambda wanted: wanted())
+    for page in (app(case="shapes"), app("pages/1_Statistics.py", case="shapes")):
+        said = text_of(run_to_end(page))
+        assert not page.exception
+        assert "No score: the source model can name none of the target's classes" in said
+        assert "Always the largest class: **33.3 %**" in said
+        assert "Linear probe of the source model:" in said
+        assert "Transferability score" not in [metric.label for metric in page.metric]
+    page = run_to_end(app("pages/5_Compare.py", case="shapes"))
+    row = page.dataframe[0].value.set_index("title").loc["Shapes"]
+    assert np.isnan(row["score"])
+    assert row["note"].startswith("no score")
+    assert 0 <= row["target_accuracy"] <= 100
 
 
 def test_confusion_and_instances_hold_every_class(labels: Labels) -> None:

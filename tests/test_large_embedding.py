@@ -26,7 +26,7 @@ def large():
     for domain, count in COUNTS.items():
         labels = np.sort(rng.choice(31, count, p=np.arange(1, 32) / np.arange(1, 32).sum()))
         blank = np.empty((count, 0, 0, 0), np.uint8)
-        images[domain] = DomainImages(blank, labels, CLASSES, np.ones(count, bool), labels.astype(str))
+        images[domain] = DomainImages(blank, labels, CLASSES, np.full(count, "validation"), labels.astype(str))
     return images, {domain: embedding.choose(images[domain], CLASSES, 0) for domain in COUNTS}
 
 

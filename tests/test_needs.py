@@ -32,6 +32,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("TLX_CACHE", str(home / "store"))
         patch.setattr("tlx.analysis.feature_visualisation.STEPS", 2)
         path = small_case.write(home, classes=CLASSES)
+        path.write_text(f"control = true\n{path.read_text()}\n[target_model.training]\nepochs = 1\n")
         for image in (home / "thin" / EMPTY).iterdir():
             image.unlink()
         assert main(["run", str(path)]) == 0
@@ -98,6 +99,8 @@ def test_results_are_made_of_what_they_say(computed: Path, tmp_path: Path, monke
     for kind in call:
         monkeypatch.setattr(kind, "__call__", listen)
     everything(case)
+    for panel in (needs.control(case, "end"), needs.label_efficiency(case)):
+        answered(panel, lambda one: one())
     computing = {key: (wanted, parts) for key, (wanted, parts) in asked.items() if EMPTY not in wanted.arguments}
     assert len(computing) > 60
     for wanted, parts in computing.values():

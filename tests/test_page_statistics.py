@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import fakes
 import numpy as np
 import pandas as pd
@@ -7,7 +9,7 @@ from streamlit_help import app, figure_of, fire, run_to_end, source_of, text_of
 
 from tlx.app import score_card
 from tlx.app.statistics import class_table, confusion_matrices
-from tlx.results import Transferability
+from tlx.results import BestEpochs, Transferability
 
 PAGE = "pages/1_Statistics.py"
 
@@ -109,4 +111,37 @@ def test_confusion_downloads_as_one_row_a_cell():
 )
 def test_the_meaning_follows_the_whole_interval(low, high, words):
     """Only an interval that lies on one side of 0 is called a gain or a negative transfer."""
-    assert score_card.meaning(Transferability(0, low, high, 10, 0.5, 0.5, 1, 1)).startswith(words)
+    assert score_card.meaning(Transferability(0, low, high, 50, 0.5, 0.5, 1, 1, descended=True)).startswith(words)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1)])
+def test_where_the_target_model_came_from_is_said_only_where_it_is_known(low, high):
+    """A model from scratch, or one whose history is unknown, did not start from the source model."""
+    score = Transferability(0, low, high, 50, 0.5, 0.5, 1, 1)
+    said = {known: score_card.meaning(replace(score, descended=known)) for known in (True, False)}
+    assert "started from" not in said[False]
+    assert "transfer helped" not in said[False]
+    assert ("started from" in said[True]) == (low * high > 0)
+
+
+def test_a_finding_from_few_images_says_so():
+    """Twelve images: one of them is 8.3 points."""
+    score = Transferability(0.5, 0.1, 0.9, 12, 0.25, 0.75, 1, 1)
+    assert score_card.meaning(score).endswith("That is few images: one of them moves it by 8.3 points.")
+    assert "few images" not in score_card.meaning(replace(score, n=20))
+
+
+def test_the_card_says_what_the_score_rests_on(monkeypatch):
+    """The split, the part of it that can be judged, classes counted alike, and the paper's definition by its name."""
+    best = BestEpochs(0.3, 0.6, 0.9, 2, 7, 80)
+    more = {"split": "test", "classes": 4, "all_n": 75, "all_classes": 5, "overall": 0.68, "best": best}
+    uneven = {"uneven": True, "source_balanced": 0.41, "target_balanced": 0.72}
+    toy.install(monkeypatch)
+    fakes.install(monkeypatch, {"transferability": lambda _: replace(toy.SCORE, **more, **uneven)})
+    said = text_of(run_to_end(app(PAGE))).replace("\N{NO-BREAK SPACE}", " ")
+    assert "n = 60 test images" in said
+    assert "rests on 60 of 75 images: those of the 4 of 5 classes" in said
+    assert "On all of them the target model reaches 68 %" in said
+    assert "Every class counted alike: target model 72 %, source model 41 %" in said
+    assert "Best epochs (paper): +30 points" in said
+    assert "reaches 90 % on n = 80 validation images (epoch 7), the source model 60 % (epoch 2)" in said

@@ -156,7 +156,7 @@ def test_predictions_are_the_models(case: Case) -> None:
         scores = pipeline.load_model(case, "target")(models.normalised(images.pixels, case))
     assert (table["prediction"] == np.array(images.classes)[scores.argmax(1).numpy()]).all()
     assert np.allclose(table["confidence"], scores.softmax(1).amax(1).numpy(), atol=1e-6)
-    assert (table["split"] == np.where(images.validation, "validation", "training")).all()
+    assert (table["split"] == images.split).all()
 
 
 def test_one_pass_stores_what_three_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,13 @@ def silence(neurons, target_validation=(True, True, False)):
     def shades(values, validation):
         pixels = np.array(values, dtype=np.uint8)[:, None, None, None] * np.ones((1, 28, 28, 3), dtype=np.uint8)
         labels = (np.array(values) > 128).astype(int)
-        return DomainImages(pixels, labels, ("dark", "bright"), np.array(validation), np.array(["i"] * len(values)))
+        return DomainImages(
+            pixels,
+            labels,
+            ("dark", "bright"),
+            np.where(validation, "validation", "training"),
+            np.array(["i"] * len(values)),
+        )
 
     images = {
         "source": shades([0, 20, 250, 255], [True] * 4),

@@ -39,49 +39,94 @@ def line(model, accuracies, domain="target", split="validation"):
 NOTHING = line("source", []).iloc[:0]
 
 
-def test_score_is_the_difference_of_the_best_accuracies_over_the_trained_epochs():
-    """The score takes maxima over the epochs on target validation; epoch 0 and other lines do not count."""
+def score_of(source, target, history=NOTHING, nameable=("a", "b", "c"), **more):
+    return statistics.transferability(source, target, history, nameable=nameable, epochs=(3, 5), **more)
+
+
+def test_the_score_is_of_the_kept_models():
+    """Four instances, two right before and all after: +0.5; what the history's best epochs reached is no part of it."""
+    history = pd.concat([line("source", [0, 0.9]), line("target", [0, 0.95])])
+    score = score_of(told("abab", "aaaa"), told("abab", "abab"), history)
+    assert (score.source_accuracy, score.target_accuracy, score.score, score.n) == (0.5, 1.0, 0.5, 4)
+    assert (score.source_epoch, score.target_epoch, score.split, score.known) == (3, 5, "validation", True)
+
+
+def test_the_papers_score_stands_beside_it():
+    """Maxima over the epochs on target validation; epoch 0 and other lines do not count."""
     history = pd.concat(
         [
             line("source", [0.9, 0.3, 0.5, 0.4]),
             line("target", [0.99, 0.6, 0.7, 0.8]),
-            line("scratch", [0.1, 0.65]),
+            line("scratch", [0.1, 0.85]),
             line("target", [1.0, 1.0], domain="source"),
             line("target", [1.0, 1.0], split="training"),
         ]
     )
-    score = statistics.transferability(told("ab", "ab"), told("ab", "ab"), history, epochs=(7, 7))
-    assert score.score == pytest.approx(0.8 - 0.5)
-    assert (score.source_epoch, score.target_epoch, score.scratch_accuracy) == (2, 3, 0.65)
+    best = score_of(told("ab", "ab"), told("ab", "ab"), history).best
+    assert best.score == pytest.approx(0.8 - 0.5)
+    assert (best.source_epoch, best.target_epoch, best.n) == (2, 3, 10)
 
 
 def test_the_first_of_equally_good_epochs_is_named():
     """Of two epochs with the same best accuracy the earlier one is reported, whatever the order of the rows."""
-    history = line("target", [0.1, 0.7, 0.9, 0.9]).iloc[::-1]
-    score = statistics.transferability(told("ab", "ab"), told("ab", "ab"), history, epochs=(4, 4))
-    assert (score.target_epoch, score.source_epoch) == (2, 4)
+    history = pd.concat([line("target", [0.1, 0.7, 0.9, 0.9]).iloc[::-1], line("source", [0, 0.5])])
+    assert score_of(told("ab", "ab"), told("ab", "ab"), history).best.target_epoch == 2
 
 
-def test_without_a_history_the_predictions_are_scored():
-    """Without rows in the history accuracy and epoch are those of the kept models, and there is no control."""
-    score = statistics.transferability(told("abab", "aaaa"), told("abab", "abab"), NOTHING, epochs=(3, 5))
-    assert (score.source_accuracy, score.target_accuracy, score.score, score.n) == (0.5, 1.0, 0.5, 4)
-    assert (score.source_epoch, score.target_epoch, score.scratch_accuracy) == (3, 5, None)
+def test_without_a_history_of_both_models_there_is_no_best_epoch():
+    """The score is there all the same."""
+    for history in (NOTHING, line("target", [0.1, 0.7])):
+        score = score_of(told("ab", "aa"), told("ab", "ab"), history)
+        assert (score.best, score.score) == (None, 0.5)
 
 
-def test_training_instances_do_not_count():
-    """Accuracies are taken on the validation split only."""
-    source = pd.concat([told("aa", "ab"), told("aaaa", "bbbb", split="training")])
-    target = pd.concat([told("aa", "aa"), told("aaaa", "bbbb", split="training")])
-    score = statistics.transferability(source, target, NOTHING, epochs=(1, 1))
-    assert (score.n, score.source_accuracy, score.target_accuracy) == (2, 0.5, 1.0)
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_headline_numbers_are_of_the_test_split_where_there_is_one(split):
+    """Score, class table and confusion counts pass the other splits by, and say which one they are of."""
+    source = pd.concat([told("aa", "ab", split=split), told("aaaa", "bbbb", split="training")])
+    target = pd.concat([told("aa", "aa", split=split), told("aaaa", "bbbb", split="training")])
+    if split == "test":
+        source, target = (pd.concat([rows, told("aaa", "bbb")]) for rows in (source, target))
+    score = score_of(source, target)
+    assert (score.n, score.source_accuracy, score.target_accuracy, score.split) == (2, 0.5, 1.0, split)
+    table = statistics.class_table(source, target, CLASSES)
+    assert (table["n"].tolist(), set(table["split"])) == ([2, 0, 0, 0], {split})
+    assert statistics.confusion(target, ("a", "b")).to_numpy().tolist() == [[2, 0], [0, 0]]
 
 
-def test_no_validation_instance_is_said_in_words():
-    """A target domain without validation instances has no score, and the error says so."""
+def test_no_held_out_instance_is_said_in_words():
+    """A target domain without held-out instances has no score, and the error says so."""
     rows = told("ab", "ab", split="training")
     with pytest.raises(EmptyError, match="no validation instance"):
-        statistics.transferability(rows, rows, NOTHING, epochs=(1, 1))
+        score_of(rows, rows)
+
+
+def test_disjoint_label_sets_have_no_score():
+    """A source model that cannot name the classes is not wrong about them; the target model stands by itself."""
+    history = pd.concat([line("source", [0, 0]), line("target", [0, 0.95])])
+    training = told("aab", "aab", split="training")
+    target = pd.concat([told("aaab", "aaaa"), training])
+    score = score_of(pd.concat([told("aaab", "xxxx"), training]), target, history, nameable=("x", "y"))
+    assert np.isnan([score.score, score.low, score.high, score.source_accuracy, score.source_balanced]).all()
+    assert (score.known, score.negative, score.partial, score.best) == (False, False, False, None)
+    assert (score.target_accuracy, score.n, score.majority, score.target_balanced) == (0.75, 4, 0.75, 0.5)
+
+
+def test_the_score_rests_on_the_classes_that_the_source_model_can_name():
+    """Of six instances four are of a and b: 2 right before, 3 after; the two of d count for the target model alone."""
+    labels = "aabbdd"
+    score = score_of(told(labels, "abbaab"), told(labels, "aabadd"), line("source", [0, 1]), nameable=("a", "b"))
+    assert (score.n, score.all_n, score.classes, score.all_classes, score.partial) == (4, 6, 2, 3, True)
+    assert (score.source_accuracy, score.target_accuracy, score.score) == (0.5, 0.75, 0.25)
+    assert (score.overall, score.best) == (5 / 6, None)
+
+
+def test_uneven_classes_have_a_balanced_accuracy():
+    """Five a and two b: always saying a is right on 5/7, or 0.5 with classes alike. Four and two are even."""
+    score = score_of(told("aaaaabb", "aaaaaaa"), told("aaaaabb", "aaaaabb"))
+    assert (score.uneven, score.source_balanced, score.target_balanced) == (True, 0.5, 1.0)
+    assert score.source_accuracy == pytest.approx(5 / 7)
+    assert not score_of(told("aaaabb", "aaaabb"), told("aaaabb", "aaaabb")).uneven
 
 
 def test_interval_matches_a_bootstrap_that_resamples_instances():
@@ -103,15 +148,6 @@ def test_interval_is_paired():
     assert paired < 0.25 * np.ptp(statistics.paired_interval(source, unrelated))
 
 
-def test_interval_is_moved_with_the_score():
-    """Where the history's best epochs differ from the kept models, the interval keeps its width around the score."""
-    source, target = told("ab" * 20, "aa" * 20), told("ab" * 20, "ab" * 20)
-    plain = statistics.transferability(source, target, NOTHING, epochs=(1, 1))
-    moved = statistics.transferability(source, target, line("source", [0, 0.7]), epochs=(1, 1))
-    assert moved.score == pytest.approx(plain.score - 0.2)
-    assert (moved.low, moved.high) == pytest.approx((plain.low - 0.2, plain.high - 0.2))
-
-
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
 def test_interval_holds_the_difference_and_mirrors_when_the_models_are_swapped(pairs):
     """The interval holds the observed difference; swapping the models turns it around up to resampling noise."""
@@ -124,7 +160,7 @@ def test_interval_holds_the_difference_and_mirrors_when_the_models_are_swapped(p
 def test_negative_transfer_has_its_interval_below_zero():
     """A target model that unlearns what the source model knew is a negative transfer."""
     labels = "ab" * 30
-    score = statistics.transferability(told(labels, labels), told(labels, "aa" * 30), NOTHING, epochs=(1, 1))
+    score = score_of(told(labels, labels), told(labels, "aa" * 30))
     assert score.negative
     assert score.score == -0.5
 

@@ -36,7 +36,9 @@ def bars(seed: int, count: int = 60) -> DomainImages:
     for at, label in enumerate(labels):
         place = slice(6, 10)
         pixels[at][(slice(None), place) if label else (place, slice(None))] = 250
-    return DomainImages(pixels, labels, ("lying", "upright"), np.arange(count) % 5 == 0, np.arange(count))
+    return DomainImages(
+        pixels, labels, ("lying", "upright"), np.where(np.arange(count) % 5, "training", "validation"), np.arange(count)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def both() -> dict[str, DomainImages]:
 @pytest.fixture(scope="module")
 def few() -> dict[str, DomainImages]:
     """Twelve images of each domain, none for validation."""
-    return {name: replace(bars(seed, 12), validation=np.zeros(12, bool)) for seed, name in enumerate(DOMAINS)}
+    return {name: replace(bars(seed, 12), split=np.full(12, "training")) for seed, name in enumerate(DOMAINS)}
 
 
 HEARD: list[tuple[str, int, int]] = []
@@ -163,7 +165,7 @@ def test_a_training_that_cannot_go_on_says_why(
 
 
 def test_a_domain_without_training_images_is_named(few: dict[str, DomainImages]) -> None:
-    nobody = few | {"target": replace(few["target"], validation=np.ones(12, bool))}
+    nobody = few | {"target": replace(few["target"], split=np.full(12, "validation"))}
     with pytest.raises(DataError, match="the target domain has no image for training"):
         loop.train(CASE, "target", nobody, start=None)
 

@@ -25,7 +25,7 @@ def images(case, domain):
         pixels=np.zeros((count, 8, 8, 3), np.uint8),
         labels=np.arange(count) % 2,
         classes=CLASSES,
-        validation=np.arange(count) % 5 == 0,
+        split=np.where(np.arange(count) % 5 == 0, "validation", "training"),
         names=np.array([f"{domain} {i}" for i in range(count)]),
     )
 
@@ -35,7 +35,7 @@ def catalogue(case, domain):
 
 
 def transferability(case):
-    return Transferability(0.225, 0.15, 0.3, 299, 0.7, 0.925, 3, 5, scratch_accuracy=0.8)
+    return Transferability(0.225, 0.15, 0.3, 299, 0.7, 0.925, 3, 5, descended=True)
 
 
 def class_table(case):
@@ -47,6 +47,7 @@ def class_table(case):
             "target_accuracy": [0.95, 0.875],
             "difference": [0.05, 0.575],
             "misclassified_as": [(("<b>dog</b>", 4),), (("cat", 9),)],
+            "split": "validation",
         }
     )
 

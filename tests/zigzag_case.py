@@ -113,7 +113,13 @@ def images(case, domain):
     labels = np.arange(2 * N) % 2
     names = np.array([f"{domain} {at}" for at in range(2 * N)])
     pixels = np.full((2 * N, 8, 8, 3), 100, dtype=np.uint8)
-    return DomainImages(pixels, labels, CLASSES if domain == "target" else (*CLASSES, "ink"), labels == 0, names)
+    return DomainImages(
+        pixels,
+        labels,
+        CLASSES if domain == "target" else (*CLASSES, "ink"),
+        np.where(labels == 0, "validation", "training"),
+        names,
+    )
 
 
 def predictions(case, model, domain):

@@ -33,10 +33,10 @@ class Domain:
 
     kind: one of DOMAIN_KINDS; path: image folder, CSV of paths and labels, or root of a torchvision dataset; dataset:
     its name, options: what its class takes (train, split); per_class: at most this many images of a class (seeded
-    choice), 0 for all; training_share: the rest is the validation split, stratified by class; split: "given" (split
-    folders or the CSV's column where there are some, else random), "random", or "groups" (all images of an object on
-    one side); rename: (old, new) class names, so that domains match; classes: these only, in this order; unreadable:
-    "fail", or "skip" to leave broken images out.
+    choice), 0 for all; training_share: the rest is held out, stratified by class; test_share: of the held-out part, for
+    test, the others being the validation split; split: "given" (split folders or the CSV's column where there are some,
+    else random), "random", or "groups" (all images of an object on one side); rename: (old, new) class names, so that
+    domains match; classes: these only, in this order; unreadable: "fail", or "skip" to leave broken images out.
     """
 
     kind: str
@@ -51,6 +51,7 @@ class Domain:
     classes: tuple[str, ...] = ()
     split: str = "given"
     unreadable: str = "fail"
+    test_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Case:
     feature images; criterion: what attributes the score to neurons, asked for beside a case (`replace(case,
     criterion=…)`) and never said in its file (method 9); files: digest of every file the case depends on, by role;
     home: the folder of the case file, where a module that `architecture` names may lie; bundle: the file that all
-    results come from, where it was opened from one.
+    results come from, where it was opened from one; control: whether the control is trained without being asked for.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Case:
     files: tuple[tuple[str, str], ...] = ()
     home: str = ""
     bundle: str = ""
+    control: bool = False
 
     def domain(self, name: str) -> Domain:
         """The domain called "source" or "target"."""

@@ -91,13 +91,13 @@ def _domain(case: Case, side: str, inspection: Inspection) -> tuple[str, ...] | 
         broken = domains.unreadable(domain, case.channels)
         inspection.several(broken, fatal=domain.unreadable == "fail" or len(broken) == len(listed))
         counts = f"{len(listed) - len(broken)} images, {len(classes)} classes"
-        inspection.facts.append(f"{side} domain: {counts}, {int(listed.validation.sum())} for validation")
+        inspection.facts.append(f"{side} domain: {counts}, {listed.held_out}")
         inspection.warnings += listed.skipped
         if len(classes) < 2:
             inspection.warnings.append(
                 f"the {side} domain has only the class {classes[0]!r}: there is nothing to tell apart"
             )
-        for split, members in (("training", ~listed.validation), ("validation", listed.validation)):
+        for split, members in (("training", listed.training), ("validation", listed.validation)):
             if not members.any():
                 inspection.fatal.append(f"the {side} domain has no {split} image; give it more images or another split")
         if (size := len(listed) * case.image_size**2 * case.channels) > LARGE:

@@ -14,6 +14,8 @@ from tlx.results import Discriminability, Network, Reuse
 
 KEPT = 0.95  # share of important edges from which a class is said to keep its wiring
 
+FEW = 20  # images; with fewer an accuracy moves by more than 5 points with each one
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -35,21 +37,21 @@ class Finding:
 def most_changed(table: pd.DataFrame) -> Finding | None:
     """The class whose accuracy differs most between the two models; the first of several.
 
-    table: `class_table` (5.1). None where no class has validation images.
+    table: `class_table` (5.1). None where no class has images of the headline split.
     """
     name = most_changed_class(table)
     if name is None:
         return None
     row = table[table["class_name"] == name].iloc[0]
-    change = float(row["difference"])
+    change, n = float(row["difference"]), int(row["n"])
     title = (
         "No class gains or loses"
-        if change == 0
+        if points(change) == points(0)
         else f"Class {row['class_name']} {'gains' if change > 0 else 'loses'} most"
     )
     text = (
         f"{percent(row['source_accuracy'])} under the source model, {percent(row['target_accuracy'])} under the target "
-        f"model, on {int(row['n']):,} target validation images: {points(change)}."
+        f"model, on {n:,} target {row['split']} images: {points(change)}.{few(n)}"
     )
     return Finding(title, text, "Statistics", class_name=name)
 
@@ -79,13 +81,13 @@ def most_confused(table: pd.DataFrame) -> Finding | None:
 
     table: `class_table` (5.1). By count, not by share: one image of a class of two is no pattern.
     """
-    columns = (table[name] for name in ("class_name", "n", "misclassified_as"))
-    pairs = [(*mistakes[0], str(name), int(n)) for name, n, mistakes in zip(*columns, strict=True) if mistakes]
+    columns = (table[name] for name in ("class_name", "n", "misclassified_as", "split"))
+    pairs = [(*mistakes[0], str(name), int(n), of) for name, n, mistakes, of in zip(*columns, strict=True) if mistakes]
     if not pairs:
         return None
-    answer, wrong, true, n = max(pairs, key=lambda pair: pair[1])
+    answer, wrong, true, n, split = max(pairs, key=lambda pair: pair[1])
     share = percent(wrong / n)
-    text = f"The target model says {answer} for {wrong:,} of {n:,} validation images of class {true} ({share})."
+    text = f"The target model says {answer} for {wrong:,} of {n:,} {split} images of class {true} ({share}).{few(n)}"
     return Finding(f"Class {true} is most often taken for {answer}", text, "Instances", class_name=true)
 
 
@@ -134,6 +136,14 @@ def most_domain_specific(result: Discriminability, network: Network) -> Finding 
         f"important neurons ({held_out})."
     )
     return Finding(title, text, "Features", class_name=result.class_name, neuron=(result.model, layer, index))
+
+
+def few(n: int) -> str:
+    """What has to be said beside a finding from fewer than 20 images, with a space before it; else nothing."""
+    if n >= FEW:
+        return ""
+    moved = f"one of them moves it by {points(1 / n).lstrip('+')}"
+    return f" That is few images: {moved}."
 
 
 def percent(share: float) -> str:

@@ -23,17 +23,21 @@ from tlx.errors import EmptyError, UserError
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Subject
 from tlx.results import (
+    CONTROLS,
     Abstraction,
     Comparison,
+    Control,
     Correspondence,
     Discriminability,
     DomainImages,
     Embedding,
     InstanceRef,
     KernelResponse,
+    LabelEfficiency,
     Network,
     NeuronRef,
     OnClass,
+    Probe,
     Reuse,
     Strongest,
     Thumbnails,
@@ -169,6 +173,22 @@ def looks(case: Case, neurons: Sequence[NeuronRef]) -> Panel[dict[NeuronRef, np.
 def score(case: Case) -> Panel[Transferability]:
     """What the transfer gained on the target domain."""
     return (yield from one(pipeline.transferability, case))
+
+
+def probe(case: Case) -> Panel[Probe | None]:
+    """What the source model knows of the target's classes where it can name none of them, and there is no score."""
+    known = (yield from score(case)).known
+    return None if known else (yield from one(pipeline.linear_probe, case))
+
+
+def control(case: Case, length: str = "budget") -> Panel[Control]:
+    """What training from scratch on the same target images comes to."""
+    return (yield from one(pipeline.control, case, length))
+
+
+def label_efficiency(case: Case) -> Panel[LabelEfficiency]:
+    """What few target labels teach, with the source model and without it."""
+    return (yield from one(pipeline.label_efficiency, case))
 
 
 def class_table(case: Case) -> Panel[pd.DataFrame]:
@@ -316,6 +336,9 @@ def of_case(case: Case) -> Iterator[Panel[Any]]:
     yield notes(case)
     yield history(case)
     yield score(case)
+    yield probe(case)
+    if case.control:
+        yield control(case)
     yield class_table(case)
     yield instances(case)
     yield worst_class(case)
@@ -343,6 +366,9 @@ def of_class_in_brief(case: Case, class_name: str) -> Iterator[Panel[Any]]:
 
 def on_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[Any]]:
     """What the pages offer, or show once something is chosen: all that could be asked for, most of it never was."""
+    for length in CONTROLS:
+        yield control(case, length)
+    yield label_efficiency(case)
     for name in class_names:
         yield embedding(case, name, model="source")
         yield one(pipeline.domain_gap, case, name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import joblib
@@ -18,10 +19,12 @@ from tlx import errors
 from tlx.casefiles.fingerprints import check_unchanged
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.results import (
+    CONTROLS,
     Abstraction,
     Activations,
     Comparison,
     Conductance,
+    Control,
     Correspondence,
     Crop,
     Discriminability,
@@ -29,10 +32,12 @@ from tlx.results import (
     Edges,
     Embedding,
     KernelResponse,
+    LabelEfficiency,
     LayerGap,
     Network,
     OnClass,
     Pair,
+    Probe,
     Reuse,
     Silenced,
     Strongest,
@@ -46,6 +51,9 @@ from tlx.storage.memory import location, memoized
 
 STRONGEST = 6  # instances kept for each neuron
 SHARD = 64  # instances whose conductance is computed and stored together; what a killed run loses at most
+LABELS = (1, 2, 5, 10, 20)  # of each class, from which the label-efficiency curve learns, and all
+SEEDS = 3  # of each of its trainings
+WAYS = ("fine-tuned", "from scratch")
 DRAWN = 32  # neurons whose feature images are; more saves little time and costs memory
 
 
@@ -110,6 +118,14 @@ def notes(case: Case, model: str) -> tuple[str, ...]:
 def scratch(case: Case) -> TrainedModel:
     """The control: the target model's training from random weights on the same target images."""
     return _trained_here(case, "target", None, "scratch")
+
+
+@memoized("Training the control to its own end", part="models", of="scratch | images target")
+def scratch_to_end(case: Case) -> TrainedModel:
+    """The control with twice the epochs, and twice again, until its validation accuracy no longer rises (method 2)."""
+    from tlx.training import control as stage
+
+    return stage.to_its_end(case, {"target": images(case, "target")}, scratch(case), folder=unfinished(case))
 
 
 def unfinished(case: Case) -> Path:
@@ -180,7 +196,7 @@ def _answers(case: Case, model: str, domain: str, probabilities: np.ndarray) -> 
     return pd.DataFrame(
         {
             "instance": np.arange(len(listed)),
-            "split": np.where(listed.validation, "validation", "training"),
+            "split": listed.split.astype(object),
             "label": np.array(listed.classes, dtype=object)[listed.labels],
             "prediction": np.array(trained(case, model).classes, dtype=object)[probabilities.argmax(axis=1)],
             "confidence": probabilities.max(axis=1),
@@ -190,20 +206,90 @@ def _answers(case: Case, model: str, domain: str, probabilities: np.ndarray) -> 
 
 @memoized("Scoring the transfer", part="models", of="predictions *model target | history")
 def transferability(case: Case) -> Transferability:
-    """Best target-model minus best source-model accuracy on target validation, with a paired interval (5.1)."""
+    """The kept target model's accuracy minus the source model's on the target's headline split (method 2)."""
     from tlx.analysis import statistics
 
+    lines, plan = history(case), case.plan("target")
+    known = not plan.checkpoint or bool((lines["model"] == "target").any())
     return statistics.transferability(
         predictions(case, "source", "target"),
         predictions(case, "target", "target"),
-        history(case),
+        lines,
+        nameable=trained(case, "source").classes,
         epochs=(trained(case, "source").epoch, trained(case, "target").epoch),
+        descended=known and plan.training.strategy != "scratch",
     )
+
+
+def _of_control(case: Case, length: str) -> Iterator[Call]:
+    yield (scratch if length == "budget" else scratch_to_end), (case,)
+    yield predictions, (case, "target", "target")
+    yield images, (case, "target")
+
+
+@memoized("Training from scratch", part="models", of=_of_control)
+def control(case: Case, length: str = "budget") -> Control:
+    """The target model against training from scratch, at the same "budget" or to its own "end" (method 2)."""
+    from tlx.analysis import statistics
+    from tlx.training import control as stage
+
+    if length not in CONTROLS:
+        raise errors.SelectionError(errors.unknown("length of the control", length, CONTROLS))
+    model = scratch(case) if length == "budget" else scratch_to_end(case)
+    right = stage.right(case, model, images(case, "target"))
+    note = stage.RISING if stage.RISING in model.notes else ""
+    return statistics.control(predictions(case, "target", "target"), right, model, length, note)
+
+
+def _of_few(case: Case, labels: int, seed: int, how: str) -> Iterator[Call]:
+    yield images, (case, "target")
+    if how == "fine-tuned":
+        yield trained, (case, "source")
+
+
+@memoized("Training {how} on {labels} labels of each class", part="models", of=_of_few)
+def few_labels(case: Case, labels: int, seed: int, how: str) -> float:
+    """Accuracy on the target's headline split after learning from so many images of each class, 0 for all."""
+    from tlx.training import label_efficiency as stage
+
+    start = trained(case, "source") if how == "fine-tuned" else None
+    return stage.accuracy(case, images(case, "target"), start, labels=labels, seed=seed)
+
+
+def _each_few_labels(case: Case) -> list[Call]:
+    listed = catalogue(case, "target")
+    most = int(np.bincount(listed.labels[listed.training], minlength=1).max())
+    counts = [count for count in LABELS if count < most] + [0]
+    return [(few_labels, (case, *one)) for one in product(counts, range(SEEDS), WAYS)]
+
+
+@derived("Training on few labels", of=_each_few_labels)
+def label_efficiency(case: Case) -> LabelEfficiency:
+    """Accuracy over the number of target labels, fine-tuned and from scratch, by seed (method 2)."""
+    from tlx.images import splits
+    from tlx.progress import track
+
+    listed, rows = catalogue(case, "target"), []
+    if not listed.training.any():
+        raise errors.EmptyError("the target domain has no training image, so there are no labels to learn from")
+    for _, (_, labels, seed, how) in track(_each_few_labels(case), "trainings"):
+        learned = len(splits.few(listed.labels, listed.training, labels, seed))
+        rows.append((labels, learned, how, seed, few_labels(case, labels, seed, how)))
+    table = pd.DataFrame(rows, columns=["labels", "images", "how", "seed", "accuracy"])
+    return LabelEfficiency(table, int((listed.split == listed.headline).sum()), listed.headline)
+
+
+@memoized("Probing what the source model knows of the target", part="models", of="vectors source target")
+def linear_probe(case: Case) -> Probe:
+    """How well a linear classifier on the source model's activations tells the target's classes (method 2)."""
+    from tlx.analysis import probe as stage
+
+    return stage.probe(vectors(case, "source", "target"), catalogue(case, "target"))
 
 
 @derived("Comparing the models class by class", of="predictions *model target")
 def class_table(case: Case) -> pd.DataFrame:
-    """Per class on target validation: n, source_accuracy, target_accuracy, difference, misclassified_as (5.1).
+    """Per class on the target's headline split: n, accuracies, difference, misclassified_as (5.1).
 
     Column class_name first; `misclassified_as` is a tuple of (class name, count), largest count first. Classes that
     only one domain has are listed too, with NaN for what cannot be known; see `statistics.class_table`.
@@ -218,7 +304,7 @@ def class_table(case: Case) -> pd.DataFrame:
 
 @derived("Counting the {model} model's confusions", of="predictions model domain")
 def confusion(case: Case, model: str, domain: str = "target") -> pd.DataFrame:
-    """(C, C) counts on a domain's validation split: rows true classes, columns what the model said."""
+    """(C, C) counts on a domain's headline split: rows true classes, columns what the model said."""
     from tlx.analysis import statistics
 
     answers = predictions(case, model, domain)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,24 +20,59 @@ Pair = tuple[str, str]
 """Two consecutive analysed layers, shallow first."""
 
 
+SPLITS = ("training", "validation", "test")
+"""What instances are for: to learn from, to choose epochs by, to judge by. Test chooses nothing (method 2)."""
+
+
+def headline(split: Any) -> str:
+    """The split that headline numbers are of: test where there is one, else validation. split: names, one each."""
+    return "test" if np.any(np.asarray(split) == "test") else "validation"
+
+
 @dataclass(frozen=True, eq=False)
 class DomainImages:
     """The labelled images of one domain, as the networks see them before normalisation.
 
-    pixels: (N, H, W, channels) uint8; labels: (N,) index into `classes`; validation: (N,) bool, the held-out split;
-    names: (N,) a short human name of each instance (a file's relative path, or "printed 17").
+    pixels: (N, H, W, channels) uint8; labels: (N,) index into `classes`; split: (N,) one of `SPLITS` each; names: (N,)
+    a short human name of each instance (a file's relative path, or "printed 17").
     skipped: sentences about images or classes that had to be left out or deserve a warning.
     """
 
     pixels: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
-    validation: np.ndarray
+    split: np.ndarray
     names: np.ndarray
     skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def training(self) -> np.ndarray:
+        """(N,) bool: what a model learns from."""
+        return np.asarray(self.split == "training")
+
+    @property
+    def validation(self) -> np.ndarray:
+        """(N,) bool: what epochs, thresholds and strategies are chosen on."""
+        return np.asarray(self.split == "validation")
+
+    @property
+    def test(self) -> np.ndarray:
+        """(N,) bool: what nothing is chosen on; none where the domain has no such split."""
+        return np.asarray(self.split == "test")
+
+    @property
+    def held_out(self) -> str:
+        """How many instances are for what: "799 for validation, 799 for test"."""
+        counts = [(int((self.split == name).sum()), name) for name in SPLITS[1:]]
+        return ", ".join(f"{count:,} for {name}" for count, name in counts if count or name == "validation")
+
+    @property
+    def headline(self) -> str:
+        """The split that headline numbers are of (method 2)."""
+        return headline(self.split)
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -168,11 +204,33 @@ class TrainedModel:
 
 
 @dataclass(frozen=True)
-class Transferability:
-    """Best target-model minus best source-model accuracy on target validation (5.1), in [-1, 1].
+class BestEpochs:
+    """The paper's score (5.1): each model's best accuracy over the epochs on target validation, target minus source.
 
-    low, high: 95 % paired bootstrap interval of the score over the n validation instances; scratch_accuracy: the same
-    maximum for a model trained from random weights on the same target images, None where there is no such control.
+    score in [-1, 1]; epochs: the first that reached the best, from 1; n: validation instances.
+    """
+
+    score: float
+    source_accuracy: float
+    target_accuracy: float
+    source_epoch: int
+    target_epoch: int
+    n: int
+
+
+@dataclass(frozen=True)
+class Transferability:
+    """What the kept target model gains over the kept source model on the target's headline split (method 2).
+
+    score: target minus source accuracy, in [-1, 1]; NaN, with low, high and what is said of the source model, where the
+    source model can name none of the target's classes; low, high: its 95 % paired bootstrap interval; n: the instances
+    that all of these are of: those whose class the source model can name, or all where there is no score;
+    source_epoch, target_epoch: of the kept models, 0 where unknown; split: "test" or "validation"; classes: of the n
+    instances; all_n, all_classes: of the whole split; overall: the target model's accuracy on all of it; majority: that
+    of always naming the class that is most frequent in training; source_balanced, target_balanced: means over classes
+    of each one's accuracy; uneven: whether the largest class has more than twice the instances of the smallest;
+    descended: whether the target model is known to have started from the source model; best: the paper's score, None
+    where it is not known.
     """
 
     score: float
@@ -183,12 +241,88 @@ class Transferability:
     target_accuracy: float
     source_epoch: int
     target_epoch: int
-    scratch_accuracy: float | None = None
+    split: str = "validation"
+    classes: int = 0
+    all_n: int = 0
+    all_classes: int = 0
+    overall: float = float("nan")
+    majority: float = float("nan")
+    source_balanced: float = float("nan")
+    target_balanced: float = float("nan")
+    uneven: bool = False
+    descended: bool = False
+    best: BestEpochs | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a score: a model that cannot name a class is not wrong about it."""
+        return not np.isnan(self.score)
+
+    @property
+    def partial(self) -> bool:
+        """Whether the score rests on a part of the split only."""
+        return self.known and self.n < self.all_n
 
     @property
     def negative(self) -> bool:
         """A negative transfer: the whole interval lies below 0."""
         return self.high < 0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A linear classifier of the target's classes on the source model's activations: what it knows without their names.
+
+    Fit on training instances, judged on the n of `split`; low, high: 95 % Wilson interval of its accuracy;
+    regularisation: its ridge penalty, chosen by leave-one-out cross-validation within training.
+    """
+
+    accuracy: float
+    low: float
+    high: float
+    n: int
+    split: str
+    regularisation: float
+
+
+CONTROLS = ("budget", "end")
+"""How long a control is trained: at the transfer's own budget, or to its own end."""
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """The target model against the same network trained from random weights on the same target images (method 2).
+
+    length: of `CONTROLS`; difference: accuracy of the target model minus that of the control, in [-1, 1], on the n
+    instances of `split`; low, high: its 95 % paired bootstrap interval; epochs: of the control's training; epoch: the
+    one kept, by validation; history: its accuracies, as `TrainedModel.history`; note: what has to be said, or "".
+    """
+
+    length: str
+    difference: float
+    low: float
+    high: float
+    accuracy: float
+    target_accuracy: float
+    n: int
+    split: str
+    epochs: int
+    epoch: int
+    history: pd.DataFrame
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelEfficiency:
+    """Accuracy over the number of target labels, with the source model to start from and without it (method 2).
+
+    table: columns labels (of each class, 0 for all), images (learned from), how ("fine-tuned" or "from scratch"),
+    seed, accuracy (on the n instances of `split`).
+    """
+
+    table: pd.DataFrame
+    n: int
+    split: str
 
 
 @dataclass(frozen=True, eq=False)

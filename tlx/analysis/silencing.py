@@ -130,5 +130,5 @@ def _counts(images: DomainImages, classes: Sequence[str]) -> np.ndarray:
 def _validation(images: DomainImages) -> DomainImages:
     kept = np.flatnonzero(images.validation)
     return DomainImages(
-        images.pixels[kept], images.labels[kept], images.classes, images.validation[kept], images.names[kept]
+        images.pixels[kept], images.labels[kept], images.classes, images.split[kept], images.names[kept]
     )

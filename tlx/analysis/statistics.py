@@ -5,17 +5,19 @@ Everything is read off predictions and accuracy histories; intervals are at the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tlx.analysis.intervals import wilson
 from tlx.errors import EmptyError
-from tlx.results import Transferability
+from tlx.findings import FEW
+from tlx.results import BestEpochs, Control, TrainedModel, Transferability, headline
 
 RESAMPLES = 10_000
-SMALL = 20  # below so many instances an accuracy moves by more than 5 points with each one
+UNEVEN = 2  # times the smallest class's instances: beyond, an accuracy tells mostly of the largest
 
 
 def transferability(
@@ -23,36 +25,92 @@ def transferability(
     target_predictions: pd.DataFrame,
     history: pd.DataFrame,
     *,
+    nameable: Collection[str],
     epochs: tuple[int, int],
+    descended: bool = False,
 ) -> Transferability:
-    """The best accuracy of the target model minus the best of the source model, on target validation (5.1).
+    """The kept target model's accuracy minus the kept source model's, on the target's headline split (method 2).
 
-    The score takes each model's maximum over the trained epochs of `history`; a model without such rows takes the
-    accuracy of its predictions, at its epoch in `epochs`. The interval is the 95 % percentile interval of a paired
-    bootstrap over the validation instances. Instance by instance only the kept models are known, so the difference
-    that is resampled is theirs, and the interval is moved by what the score differs from it: by nothing where both
-    models were kept at their best epoch on target validation.
+    nameable: the classes that the source model can name; it is judged on these alone, and so is the score. epochs: of
+    the kept models; descended: whether the target model is known to have started from the source model. The interval
+    is the 95 % percentile interval of a paired bootstrap over the instances.
 
-    Raises EmptyError where the target domain has no validation instance.
+    Raises EmptyError where the target domain has no held-out instance.
     """
-    source, target = (_right(of) for of in (source_predictions, target_predictions))
+    target = judged(target_predictions)
     if len(target) == 0:
         raise EmptyError("the target domain has no validation instance, so there is nothing to score the transfer on")
-    source_accuracy, source_epoch = _best(history, "source") or (float(source.mean()), epochs[0])
-    target_accuracy, target_epoch = _best(history, "target") or (float(target.mean()), epochs[1])
-    scratch = _best(history, "scratch")
-    score = target_accuracy - source_accuracy
-    low, high = paired_interval(source, target) + score - (target.mean() - source.mean())
+    named = target["label"].isin(list(nameable)).to_numpy()
+    rests = named if named.any() else ~named
+    labels, right = target["label"].to_numpy()[rests], _right(target)[rests]
+    unknown = dict.fromkeys(("score", "low", "high", "source_accuracy", "source_balanced"), float("nan"))
+    counts = pd.Series(labels).value_counts()
     return Transferability(
-        score=score,
-        low=max(-1.0, float(low)),
-        high=min(1.0, float(high)),
+        **(_against(_right(judged(source_predictions))[rests], right, labels) if named.any() else unknown),
+        n=len(labels),
+        target_accuracy=float(right.mean()),
+        target_balanced=balanced(right, labels),
+        source_epoch=epochs[0],
+        target_epoch=epochs[1],
+        split=headline(target_predictions["split"]),
+        classes=len(counts),
+        all_n=len(target),
+        all_classes=int(target["label"].nunique()),
+        overall=float(_right(target).mean()),
+        majority=_majority(target_predictions),
+        uneven=bool(counts.max() > UNEVEN * counts.min()),
+        descended=descended,
+        best=_best_epochs(history) if named.all() else None,
+    )
+
+
+def _against(source: np.ndarray, target: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The score's parts that need both models' answers, (n,) bool each, to the same instances."""
+    low, high = paired_interval(source, target)
+    return {
+        "score": float(target.mean() - source.mean()),
+        "low": float(low),
+        "high": float(high),
+        "source_accuracy": float(source.mean()),
+        "source_balanced": balanced(source, labels),
+    }
+
+
+def balanced(right: np.ndarray, labels: np.ndarray) -> float:
+    """The mean over classes of the share of right answers, so that each class counts alike."""
+    return float(pd.Series(right, dtype=float).groupby(labels).mean().mean())
+
+
+def _majority(predictions: pd.DataFrame) -> float:
+    """The accuracy of always naming the class most frequent in training; NaN without training instances."""
+    counts = predictions.loc[predictions["split"] == "training", "label"].value_counts().sort_index()
+    return float((judged(predictions)["label"] == counts.idxmax()).mean()) if len(counts) else float("nan")
+
+
+def control(
+    target_predictions: pd.DataFrame, right: np.ndarray, model: TrainedModel, length: str, note: str = ""
+) -> Control:
+    """The target model's accuracy minus the control's, on the target's headline split (method 2).
+
+    right: (n,) bool, the control's answers to its instances in their order; model: the control.
+    """
+    target = _right(judged(target_predictions))
+    if len(target) == 0:
+        raise EmptyError("the target domain has no validation instance, so there is nothing to judge the control on")
+    low, high = paired_interval(right, target)
+    return Control(
+        length=length,
+        difference=float(target.mean() - right.mean()),
+        low=float(low),
+        high=float(high),
+        accuracy=float(right.mean()),
+        target_accuracy=float(target.mean()),
         n=len(target),
-        source_accuracy=source_accuracy,
-        target_accuracy=target_accuracy,
-        source_epoch=source_epoch,
-        target_epoch=target_epoch,
-        scratch_accuracy=scratch[0] if scratch else None,
+        split=headline(target_predictions["split"]),
+        epochs=int(model.history["epoch"].max()),
+        epoch=model.epoch,
+        history=model.history.reset_index(drop=True),
+        note=note,
     )
 
 
@@ -69,47 +127,61 @@ def paired_interval(source: np.ndarray, target: np.ndarray, seed: int = 0) -> np
 
 
 def _right(predictions: pd.DataFrame) -> np.ndarray:
-    held_out = _validation(predictions)
-    return (held_out["label"] == held_out["prediction"]).to_numpy(dtype=bool)
+    """(n,) bool."""
+    return (predictions["label"] == predictions["prediction"]).to_numpy(dtype=bool)
 
 
-def _validation(predictions: pd.DataFrame) -> pd.DataFrame:
-    return predictions[predictions["split"] == "validation"]
+def judged(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the headline split: test where there is one, else validation (method 2)."""
+    return predictions[predictions["split"] == headline(predictions["split"])]
 
 
-def _best(history: pd.DataFrame, model: str) -> tuple[float, int] | None:
-    """A model's highest accuracy on target validation and the first epoch that reached it.
+def _best_epochs(history: pd.DataFrame) -> BestEpochs | None:
+    """The paper's score; None where the history lacks one of the models."""
+    source, target = (_best(history, model) for model in ("source", "target"))
+    if source is None or target is None:
+        return None
+    score = float(target["accuracy"] - source["accuracy"])
+    return BestEpochs(
+        score=score,
+        source_accuracy=float(source["accuracy"]),
+        target_accuracy=float(target["accuracy"]),
+        source_epoch=int(source["epoch"]),
+        target_epoch=int(target["epoch"]),
+        n=int(target["n"]),
+    )
+
+
+def _best(history: pd.DataFrame, model: str) -> pd.Series[Any] | None:
+    """The first row of a model's highest accuracy on target validation.
 
     Epoch 0 is before training: there the target model is still the source model, and would hide a negative transfer.
     """
-    if history.empty:
-        return None
     rows = history[
         (history["model"] == model)
         & (history["domain"] == "target")
         & (history["split"] == "validation")
         & (history["epoch"] > 0)
-    ].sort_values("epoch")
-    if rows["accuracy"].notna().sum() == 0:
-        return None
-    at = int(np.nanargmax(rows["accuracy"].to_numpy(dtype=np.float64)))
-    return float(rows["accuracy"].iloc[at]), int(rows["epoch"].iloc[at])
+        & history["accuracy"].notna()
+    ].sort_values("epoch", ignore_index=True)
+    return None if rows.empty else rows.iloc[int(rows["accuracy"].to_numpy(dtype=np.float64).argmax())]
 
 
 def class_table(
     source_predictions: pd.DataFrame, target_predictions: pd.DataFrame, classes: Mapping[str, tuple[str, ...]]
 ) -> pd.DataFrame:
-    """The confusion table (5.1), on target validation; one row for each class that either domain has.
+    """The confusion table (5.1), on the target's headline split; one row for each class that either domain has.
 
     classes: the class names of each domain. Columns class_name, n, source_accuracy, target_accuracy, difference,
     misclassified_as (tuple of (class name, count) under the target model, largest first), errors (their sum),
-    source_low, source_high, target_low, target_high (Wilson intervals), small (0 < n < 20) and domains ("both",
-    "source" or "target": who has the class). What cannot be known is NaN: the source model has no answer for a class
-    that only the target domain has, and without instances there is no accuracy.
+    source_low, source_high, target_low, target_high (Wilson intervals), small (0 < n < 20), domains ("both",
+    "source" or "target": who has the class) and split (of all rows). What cannot be known is NaN: the source model has
+    no answer for a class that only the target domain has, and without instances there is no accuracy.
     """
-    source, target = _validation(source_predictions), _validation(target_predictions)
+    source, target = judged(source_predictions), judged(target_predictions)
     names = dict.fromkeys([*classes["target"], *classes["source"]])
-    return pd.DataFrame([_class_row(name, source, target, classes) for name in names])
+    rows = pd.DataFrame([_class_row(name, source, target, classes) for name in names])
+    return rows.assign(split=headline(target_predictions["split"]))
 
 
 def _class_row(
@@ -135,7 +207,7 @@ def _class_row(
         "misclassified_as": tuple(mistakes),
         "errors": sum(count for _, count in mistakes),
         **{f"{model}_{end}": ends[model][at] for model in ends for at, end in enumerate(("low", "high"))},
-        "small": 0 < n < SMALL,
+        "small": 0 < n < FEW,
         "domains": "both" if name in classes["source"] and name in classes["target"] else _only(name, classes),
     }
 
@@ -145,9 +217,9 @@ def _only(name: str, classes: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def confusion(predictions: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
-    """(C, C) counts on the validation split: rows true classes, columns what the model said, both in this order."""
-    held_out = _validation(predictions)
-    counts = pd.crosstab(held_out["label"], held_out["prediction"])
+    """(C, C) counts on the headline split: rows true classes, columns what the model said, both in this order."""
+    rows = judged(predictions)
+    counts = pd.crosstab(rows["label"], rows["prediction"])
     return counts.reindex(index=list(classes), columns=list(classes), fill_value=0).astype(np.int64)
 
 

@@ -18,11 +18,10 @@ def case_facts(case: Case) -> None:
     *places, of_network, of_layers = beside([3, 3, 3.6, 2.4], name="facts", least=170)
     for domain, place in zip(DOMAINS, places, strict=True):
         listed = domains[domain]
-        held_out = int(listed.validation.sum())
         place.metric(
             f"{domain.capitalize()} images: {escape(case.domain(domain).title)}",
             f"{len(listed):,}",
-            f"{len(listed.classes)} classes, {held_out:,} for validation",
+            f"{len(listed.classes)} classes, {listed.held_out}",
             delta_color="off",
             delta_arrow="off",
             border=True,

@@ -27,6 +27,7 @@ EDGES = 20e-3  # and to value all edges of one model on it
 FIT = 10e-6  # and to tell two domains apart, for one neuron and instance
 CLASSIFIER = 1.0  # and by the important neurons of a class
 RUNS = 12  # of a network to silence neurons: before, after, and ten times others
+LENGTHS = 2 + 4 + 8  # budgets that a control to its own end takes as a rule; 16 more at most
 REFERENCE = 32 * 32
 MOMENT = 15  # seconds a person may be made to wait without having asked
 
@@ -85,13 +86,19 @@ def _own(wanted: Need, network: Network, domains: dict[str, DomainImages]) -> fl
     match wanted.name, list(wanted.arguments[1:]):
         case "trained", [model]:
             return _epochs(case, model) * len(domains[model]) * BACKWARD * area
+        case "scratch", _:
+            return case.plan("target").training.epochs * len(domains["target"]) * BACKWARD * area
+        case "scratch_to_end", _:
+            return LENGTHS * case.plan("target").training.epochs * len(domains["target"]) * BACKWARD * area
+        case "few_labels", [labels, *_]:
+            return _few_labels(case, domains["target"], labels) * area
         case (("predictions" | "activations" | "vectors"), [_, domain, *_]):
             return len(domains[domain]) * FORWARD * area
         case "conductance", [_, domain]:
             return len(domains[domain]) * case.n_steps * BACKWARD * area
         case "abstraction", [_, class_name]:
             return len(domains["target"].of_class(class_name)) * EDGES * area
-        case "discriminability", _:
+        case (("discriminability" | "linear_probe"), _):
             return CLASSIFIER
         case "domain_gap", [class_name]:
             rows = sum(len(listed.of_class(class_name)) for listed in domains.values())
@@ -99,6 +106,14 @@ def _own(wanted: Need, network: Network, domains: dict[str, DomainImages]) -> fl
         case "silenced", _:
             return RUNS * sum(int(listed.validation.sum()) for listed in domains.values()) * FORWARD * area
     return 0.0
+
+
+def _few_labels(case: Case, listed: DomainImages, labels: int) -> float:
+    """Seconds of one training on few labels: its steps are the case's own, its batches may be smaller."""
+    how, learned = case.plan("target").training, int(listed.training.sum())
+    steps = how.epochs * -(-learned // how.batch_size)
+    batch = min(how.batch_size, learned, labels * len(listed.classes) or learned)
+    return steps * batch * BACKWARD + int((listed.split == listed.headline).sum()) * FORWARD
 
 
 def _epochs(case: Case, model: str) -> int:

@@ -78,12 +78,13 @@ def _digits() -> Case:
             "Coloured printed digits on clutter (source) and real handwritten digits (target). A stand-in for the "
             "paper's SVHN to MNIST that needs no download."
         ),
-        source=Domain("printed-digits", "printed", per_class=300),
-        target=Domain("handwritten-digits", "handwritten", training_share=1 / 9),
+        source=Domain("printed-digits", "printed", per_class=300, test_share=0.5),
+        target=Domain("handwritten-digits", "handwritten", training_share=1 / 9, test_share=0.5),
         architecture="compact_alexnet",
         image_size=32,
         mean=_HALVES,
         std=_HALVES,
+        control=True,
         source_model=_plan("digits", "source", Training(epochs=24, augment="digits")),
         target_model=_plan("digits", "target", Training(12, batch_size=32, learning_rate=5e-4, augment="digits")),
     )

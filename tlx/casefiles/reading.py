@@ -187,6 +187,8 @@ def _unsound_domain(domain: Domain, where: str) -> Iterator[str]:
         yield f"{where} lacks the key path, which a domain of kind {domain.kind!r} needs"
     if not 0 < domain.training_share < 1:
         yield f"{where} training_share must lie between 0 and 1, not {domain.training_share}"
+    if not 0 <= domain.test_share < 1:
+        yield f"{where} test_share must be at least 0 and below 1, not {domain.test_share}"
     least = int(domain.kind == "printed-digits")
     if domain.per_class < least:
         yield f"{where} per_class must be at least {least}, not {domain.per_class}"

@@ -47,7 +47,10 @@ def accuracy(history: pd.DataFrame) -> figure:
     plot.yaxis.ticker = FixedTicker(ticks=[0, 0.2, 0.4, 0.6, 0.8, 1])
     plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
     plot.xaxis.ticker.min_interval, plot.xaxis.ticker.num_minor_ticks = 1, 0  # there is no half epoch
-    items = [item for line in [*LINES, *EXTRA] if (item := _line(plot, history, line)) is not None]
+    present = set(zip(history["model"], history["domain"], history["split"], strict=True))
+    lines = [line for line in [*LINES, *EXTRA] if line in present]
+    visible = [line for line in lines if line in LINES] or lines  # of the control alone there is nothing else to see
+    items = [_line(plot, history, line, visible=line in visible) for line in lines]
     plot.add_layout(
         Legend(
             items=items,
@@ -65,14 +68,12 @@ def accuracy(history: pd.DataFrame) -> figure:
     return plot
 
 
-def _line(plot: figure, history: pd.DataFrame, line: tuple[str, str, str]) -> LegendItem | None:
+def _line(plot: figure, history: pd.DataFrame, line: tuple[str, str, str], *, visible: bool) -> LegendItem:
     model, domain, split = line
     rows = history[(history["model"] == model) & (history["domain"] == domain) & (history["split"] == split)]
-    if rows.empty:
-        return None
     label = f"{domain} {split} {_SUFFIX[model]}"
     source = source_of(rows.sort_values("epoch")[["epoch", "accuracy", "n"]].assign(line=label), " ".join(line))
-    look: dict[str, Any] = {"color": theme.COLOURS[domain], "visible": line in LINES}
+    look: dict[str, Any] = {"color": theme.COLOURS[domain], "visible": visible}
     drawn: list[GlyphRenderer] = [
         plot.line(
             "epoch",

@@ -17,16 +17,16 @@ _TOOLTIP = """<div style="font-size:13px">true class <b>@image{true}</b>, predic
 @count{0,0} of @row{0,0} instances (@share{0.0 %})</div>"""
 
 
-def confusion(counts: pd.DataFrame, *, model: str, chosen: str | None = None) -> figure:
+def confusion(counts: pd.DataFrame, *, model: str, split: str = "validation", chosen: str | None = None) -> figure:
     """One model's confusion matrix; a cell's darkness is its share of the row, 0 to 1 in every matrix.
 
-    counts: (C, C), rows true classes; chosen: class whose row is framed. Sources "cells" (one image: share, count,
-    row) and "counts" (the numbers written where there are few classes).
+    counts: (C, C), rows true classes; split: what they are of; chosen: class whose row is framed. Sources "cells" (one
+    image: share, count, row) and "counts" (the numbers written where there are few classes).
     """
     names = [str(name) for name in counts.columns]
     size = len(names)
     plot = chart(
-        f"{model.capitalize()} model on the target's validation data",
+        f"{model.capitalize()} model on the target's {split} data",
         height=max(340, min(1100, 90 + size * (30 if size <= WRITTEN else 17))),
         x="predicted class",
         y="true class",

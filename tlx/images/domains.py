@@ -1,4 +1,4 @@
-"""Domains read or rendered: labelled images of one size, split into training and validation (method 2)."""
+"""Domains read or rendered: labelled images of one size, split into training, validation and test (method 2)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tlx.cases import Domain
 from tlx.errors import DataError, unknown
 from tlx.images import decoding, listings, rendered_digits, splits, torchvision_datasets
 from tlx.progress import track
-from tlx.results import DomainImages
+from tlx.results import SPLITS, DomainImages
 
 Picture = np.ndarray | DataError
 FEW = 5  # sentences of one kind; more are told as one
@@ -23,14 +23,14 @@ class _Listing:
     """Who is in a domain, before any choice.
 
     labels: (N,) index into classes; pictures(kept, size, channels): the images of those indices one by one, or why one
-    cannot be read; names, validation, groups: (N,) where known.
+    cannot be read; names, split, groups: (N,) where known.
     """
 
     labels: np.ndarray
     classes: tuple[str, ...]
     pictures: Callable[[np.ndarray, int, int], Iterator[Picture]]
     names: np.ndarray | None = None
-    validation: np.ndarray | None = None
+    split: np.ndarray | None = None
     groups: np.ndarray | None = None
 
 
@@ -142,43 +142,67 @@ def _described(domain: Domain, listing: _Listing, kept: np.ndarray, pixels: np.n
         names = np.array([f"{domain.title} {at}" for at in range(len(kept))], dtype=object)
     else:
         names = names[kept]
-    validation = _validation(domain, listing, kept)
+    split, told = _split(domain, listing, kept)
     return DomainImages(
         pixels=pixels,
         labels=labels.astype(np.int64),
         classes=classes,
-        validation=validation,
+        split=split,
         names=names,
-        skipped=_warnings(domain.title, labels, classes, validation),
+        skipped=(*told, *_warnings(domain.title, labels, classes, split)),
     )
 
 
-def _validation(domain: Domain, listing: _Listing, kept: np.ndarray) -> np.ndarray:
-    labels, how = listing.labels[kept], (domain.training_share, domain.seed)
-    if domain.split == "groups":
-        if listing.groups is None:
-            raise DataError(
-                f"{domain.title} has no object groups to split by; they are folders inside the class folders "
-                "(class/group/image) or the column 'group' of a CSV"
-            )
-        return splits.grouped(labels, listing.groups[kept], *how)
-    if domain.split == "given" and listing.validation is not None:
-        given: np.ndarray = listing.validation[kept]
-        return given
-    return splits.stratified(labels, *how)
+def _split(domain: Domain, listing: _Listing, kept: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(n,) split of each instance, and what has to be said about it.
+
+    What is given stays. Where no validation part is, it is taken from training: epochs are never chosen on test.
+    """
+    brought = listing.split if domain.split == "given" else None
+    split = (np.full(len(kept), "training") if brought is None else brought[kept]).astype("<U10")
+    told: tuple[str, ...] = ()
+    if brought is None or ((split != "validation").all() and (split == "test").any()):
+        _set_aside(domain, listing, kept, split, "validation", domain.training_share)
+        if brought is not None:
+            aside = int((split == "validation").sum())
+            told = (f"{domain.title} brings no validation images; {aside:,} of its training images are taken instead",)
+    if domain.test_share and (split != "test").all():
+        _set_aside(domain, listing, kept, split, "test", 1 - domain.test_share)
+    return split, told
 
 
-def _warnings(title: str, labels: np.ndarray, classes: tuple[str, ...], validation: np.ndarray) -> tuple[str, ...]:
+def _set_aside(
+    domain: Domain, listing: _Listing, kept: np.ndarray, split: np.ndarray, name: str, kept_share: float
+) -> None:
+    """Gives all but this share of training to validation, or of validation to test, in place."""
+    among = np.flatnonzero(split == SPLITS[SPLITS.index(name) - 1])
+    labels, how = listing.labels[kept][among], (kept_share, domain.seed)
+    if not len(among):
+        return
+    if domain.split != "groups":
+        taken = splits.stratified(labels, *how)
+    elif listing.groups is None:
+        raise DataError(
+            f"{domain.title} has no object groups to split by; they are folders inside the class folders "
+            "(class/group/image) or the column 'group' of a CSV"
+        )
+    else:
+        taken = splits.grouped(labels, listing.groups[kept][among], *how)
+    split[among[taken]] = name
+
+
+def _warnings(title: str, labels: np.ndarray, classes: tuple[str, ...], split: np.ndarray) -> tuple[str, ...]:
     """Sentences on classes with too few images."""
-    counts, held = (np.bincount(labels[of], minlength=len(classes)) for of in (slice(None), validation))
+    counts = np.bincount(labels, minlength=len(classes))
     lonely = [f"class {classes[at]!r} of {title} has {counts[at]} image(s)" for at in np.flatnonzero(counts < 2)]
     if len(lonely) > FEW:
         lonely = [f"{len(lonely)} classes of {title} have fewer than 2 images: "]
         lonely[0] += _few([classes[at] for at in np.flatnonzero(counts < 2)])
-    for split, of in (("validation", held), ("training", counts - held)):
+    for name in ("validation", "training", "test"):
+        of = np.bincount(labels[split == name], minlength=len(classes))
         without = [classes[at] for at in np.flatnonzero((counts > 1) & (of == 0))]
-        if without:
-            lonely.append(f"{len(without)} class(es) of {title} have no {split} image: {_few(without)}")
+        if without and (name != "test" or of.any()):
+            lonely.append(f"{len(without)} class(es) of {title} have no {name} image: {_few(without)}")
     return tuple(lonely)
 
 
@@ -217,7 +241,7 @@ def _of_files(listed: listings.Listed) -> _Listing:
         classes=listed.classes,
         pictures=pictures,
         names=np.array([entry.name for entry in entries], dtype=object),
-        validation=np.array([entry.split == "validation" for entry in entries]) if listed.splits else None,
+        split=np.array([entry.split for entry in entries]) if listed.splits else None,
         groups=np.array([entry.group for entry in entries], dtype=object),
     )
 

@@ -9,15 +9,18 @@ from pathlib import Path, PurePath, PureWindowsPath
 
 from tlx.errors import DataError
 from tlx.images import files
+from tlx.results import SPLITS
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 TRAINING = {"train", "training"}
-VALIDATION = {"val", "valid", "validation", "test", "testing"}
+VALIDATION = {"val", "valid", "validation"}
+TEST = {"test", "testing"}
+_SPLITS = {name: split for names, split in zip((TRAINING, VALIDATION, TEST), SPLITS, strict=True) for name in names}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One image file: its label, a short name, its given split ("training", "validation" or ""), its object group."""
+    """One image file: its label, a short name, its given split (of `results.SPLITS`, or ""), its object group."""
 
     path: Path
     label: str
@@ -40,7 +43,7 @@ class Listed:
 
 
 def folder(root: Path) -> Listed:
-    """`class/image`, `class/group/image`, or `train/class/image` with `val|valid|validation|test/class/image`.
+    """`class/image`, `class/group/image`, or these below `train`, `val|valid|validation` and `test`.
 
     Raises DataError when the folder does not exist or holds no image.
     """
@@ -69,11 +72,11 @@ def _folders(root: Path) -> list[Path]:
 
 def _are_splits(tops: list[Path]) -> bool:
     names = {top.name.lower() for top in tops}
-    return bool(names & TRAINING) and names <= TRAINING | VALIDATION and all(_folders(top) for top in tops)
+    return bool(names & TRAINING) and names <= {*_SPLITS} and all(_folders(top) for top in tops)
 
 
 def _split(name: str) -> str:
-    return "training" if name.lower() in TRAINING else "validation"
+    return _SPLITS[name.lower()]
 
 
 def _images(home: Path, root: Path, split: str) -> Iterator[Entry]:
@@ -138,6 +141,6 @@ def _problem(row: dict[str, str], lines: dict[str, int]) -> str:
         return f"path {given!r} leads out of the CSV's folder; give it relative to that folder, without '..'"
     if given in lines:
         return f"image {given!r} is in line {lines[given]} already; list each image once"
-    if split and split.lower() not in TRAINING | VALIDATION:
-        return f"split {split!r} is unknown; use train or val"
+    if split and split.lower() not in _SPLITS:
+        return f"split {split!r} is unknown; use train, val or test"
     return ""

@@ -1,35 +1,38 @@
-"""Which instances are held out (method 2): a stratified share of images, or whole groups of images of one object."""
+"""Which instances are held out (method 2): a stratified share of images, or whole groups of images of one object.
+
+The held-out part is divided in the same way once more where a share of it is set aside for test.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def stratified(labels: np.ndarray, training_share: float, seed: int) -> np.ndarray:
-    """(N,) bool, True for validation: stratified by class and seeded; a class's only instance is for training.
+def stratified(labels: np.ndarray, kept_share: float, seed: int) -> np.ndarray:
+    """(N,) bool, True for the held out: stratified by class and seeded; a class's only instance is kept.
 
-    Of every class the share is rounded to whole instances, and with two or more instances both splits get one.
+    Of every class the share is rounded to whole instances, and with two or more instances both sides get one.
     """
-    validation = np.zeros(len(labels), dtype=bool)
+    held = np.zeros(len(labels), dtype=bool)
     rng = np.random.default_rng(seed)
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
         if len(members) > 1:
-            validation[members[_kept(training_share, len(members)) :]] = True
-    return validation
+            held[members[_kept(kept_share, len(members)) :]] = True
+    return held
 
 
-def grouped(labels: np.ndarray, groups: np.ndarray, training_share: float, seed: int) -> np.ndarray:
-    """(N,) bool, True for validation: the same, but a group lies as a whole in one of the splits.
+def grouped(labels: np.ndarray, groups: np.ndarray, kept_share: float, seed: int) -> np.ndarray:
+    """(N,) bool, True for the held out: the same, but a group lies as a whole on one side.
 
     groups: (N,) names. In seeded order a group is held out where that brings its classes nearer to their share and
-    leaves each of them another group to learn from; a class that would have none held out gives its smallest such one.
-    A class with one group is for training.
+    leaves each of them another group; a class that would have none held out gives its smallest such one. A class's
+    only group is kept.
     """
     names, group = np.unique(groups, return_inverse=True)
     counts = np.zeros((len(names), int(labels.max()) + 1), dtype=np.int64)  # images by group and class
     np.add.at(counts, (group, labels), 1)
-    wanted = np.array([n - _kept(training_share, n) if n > 1 else 0 for n in counts.sum(0)])
+    wanted = np.array([n - _kept(kept_share, n) if n > 1 else 0 for n in counts.sum(0)])
     held = np.zeros(len(names), dtype=bool)
     for at in np.random.default_rng(seed).permutation(len(names)):
         left, own = wanted - counts[held].sum(0), counts[at] > 0
@@ -42,12 +45,22 @@ def grouped(labels: np.ndarray, groups: np.ndarray, training_share: float, seed:
     return held[group]
 
 
+def few(labels: np.ndarray, among: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Ascending indices of `count` instances of each class, seeded, or of all there are; 0 takes every one.
+
+    among: (N,) bool, who may be chosen. With the same seed fewer instances are a part of more.
+    """
+    rng = np.random.default_rng(seed)
+    each = [rng.permutation(np.flatnonzero(among & (labels == label))) for label in np.unique(labels[among])]
+    return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *(members[: count or None] for members in each)]))
+
+
 def _spared(counts: np.ndarray, held: np.ndarray, at: int) -> bool:
-    """Whether every class of a group keeps another group for training when this one is held out."""
+    """Whether every class of a group keeps another group when this one is held out."""
     others = ~held
     others[at] = False
     return bool((counts[others].sum(0)[counts[at] > 0] > 0).all())
 
 
-def _kept(training_share: float, count: int) -> int:
-    return int(np.clip(round(training_share * count), 1, count - 1))
+def _kept(kept_share: float, count: int) -> int:
+    return int(np.clip(round(kept_share * count), 1, count - 1))

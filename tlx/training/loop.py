@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from tlx.cases import DOMAINS, Case, Training
+from tlx.cases import Case, Training
 from tlx.errors import DataError, ModelError
 from tlx.networks import checkpoints, models
 from tlx.progress import track
@@ -51,11 +51,11 @@ def train(
     own, training = both[model], case.plan(model).training
     if called == "scratch":
         training = strategies.from_scratch(training)
-    if own.validation.all():
+    if not own.training.any():
         raise DataError(f"the {model} domain has no image for training; give it more images or another split")
     torch.manual_seed(training.seed)
     network, notes = begun(case, model, own.classes, start, training)
-    run = Run(network.to(models.default_device()), training, int((~own.validation).sum()), called or model)
+    run = Run(network.to(models.default_device()), training, int(own.training.sum()), called or model)
     run.resume(kept_at)
     for epoch in track(range(run.epoch + 1, training.epochs + 1), f"training the {run.called} model"):
         if epoch:
@@ -122,25 +122,35 @@ def forget(kept_at: Path | None) -> None:
         kept_at.unlink(missing_ok=True)
 
 
-@torch.inference_mode()
 def accuracies(network: nn.Module, classes: tuple[str, ...], both: Mapping[str, DomainImages], case: Case) -> Rows:
-    """Accuracy on the training and validation split of both domains; an instance of a foreign class is never right."""
-    network.eval()
+    """Accuracy on the training and validation split of the domains; an instance of a foreign class is never right.
+
+    The test split is not looked at: nothing about a training may depend on it.
+    """
     rows: Rows = []
-    for domain in DOMAINS:
-        images = both[domain]
-        predictions = [
-            network(models.inputs(network, images.pixels[at : at + EVALUATION_BATCH], case)).argmax(1).cpu()
-            for at in track(range(0, len(images), EVALUATION_BATCH), f"accuracy on the {domain} domain")
-        ]
-        right = (
-            np.array(classes, dtype=object)[torch.cat(predictions).numpy()]
-            == np.array(images.classes, dtype=object)[images.labels]
-        )
-        for split, members in (("training", ~images.validation), ("validation", images.validation)):
-            share = float(right[members].mean()) if members.any() else float("nan")
-            rows.append({"domain": domain, "split": split, "accuracy": share, "n": int(members.sum())})
+    for domain, images in both.items():
+        used = np.flatnonzero(~images.test)
+        right = right_answers(network, classes, images, used, case)
+        for split, members in (("training", images.training), ("validation", images.validation)):
+            answers = right[members[used]]
+            share = float(answers.mean()) if len(answers) else float("nan")
+            rows.append({"domain": domain, "split": split, "accuracy": share, "n": len(answers)})
     return rows
+
+
+@torch.inference_mode()
+def right_answers(
+    network: nn.Module, classes: tuple[str, ...], images: DomainImages, chosen: np.ndarray, case: Case
+) -> np.ndarray:
+    """(n,) bool: on which of the chosen instances the network says their class; classes: what its outputs mean."""
+    network.eval()
+    parts = [chosen[at : at + EVALUATION_BATCH] for at in range(0, len(chosen), EVALUATION_BATCH)]
+    answers = [
+        network(models.inputs(network, images.pixels[part], case)).argmax(1).cpu().numpy()
+        for part in track(parts, "accuracy")
+    ]
+    told = np.array(classes, dtype=object)[np.concatenate([np.empty(0, dtype=np.int64), *answers])]
+    return np.asarray(told == np.array(images.classes, dtype=object)[images.labels[chosen]])
 
 
 def read(case: Case, model: str, classes: tuple[str, ...]) -> TrainedModel:

@@ -55,7 +55,7 @@ class Run:
         device = models.device_of(self.network)
         held = strategies.held(self.network, self.training, epoch, models.example(case).to(device))
         strategies.hold(self.network, held)
-        parts = np.array_split(self.rng.permutation(np.flatnonzero(~images.validation)), self.batches)
+        parts = np.array_split(self.rng.permutation(np.flatnonzero(images.training)), self.batches)
         for batch in track(parts, f"epoch {epoch} of {self.training.epochs}"):
             pictures = augmented(models.inputs(self.network, images.pixels[batch], case), self.training.augment)
             labels = torch.from_numpy(np.array(images.labels[batch])).to(device)

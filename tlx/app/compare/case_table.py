@@ -20,7 +20,7 @@ KEY = "compare table"
 VIEWS = ("Statistics", "Instances", "Network", "Features")
 _SHARES = ("source_accuracy", "target_accuracy", "scratch_accuracy", *COMPARED)
 _FIRST = ("title", "strategy", "score", "low", "high", *_SHARES)
-_LAST = ("source_distance", "target_distance", "source", "target", "network", "compared", "note")
+_LAST = ("split", "source_distance", "target_distance", "source", "target", "network", "compared", "note")
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
@@ -108,13 +108,15 @@ def _columns() -> dict[str, Any]:
         "network": text("network"),
         "strategy": text("strategy", help="Which layers the target model's training changed."),
         "score": number(
-            "score", format="%+.1f points", help="Target minus source model's best accuracy on the target domain."
+            "score", format="%+.1f points", help="Target minus source model's accuracy on the target domain."
         ),
         "low": number("from", format="%+.1f", help="Lower end of the score's 95 % interval."),
         "high": number("to", format="%+.1f", help="Upper end of the score's 95 % interval."),
-        "source_accuracy": share("source model", "Best accuracy on the target domain's validation data."),
-        "target_accuracy": share("target model", "Best accuracy on the target domain's validation data."),
-        "scratch_accuracy": share("from scratch", "The control: the same training from random weights."),
+        "source_accuracy": share("source model", "Accuracy on the target domain's images of that split."),
+        "target_accuracy": share("target model", "Accuracy on the target domain's images of that split."),
+        "scratch_accuracy": share(
+            "from scratch", "The control: the same training from random weights, where it was run."
+        ),
         **{name: share(name.replace("_", " "), measure.compared) for name, measure in COMPARED.items()},
         "source_distance": number(
             "gap before",
@@ -122,6 +124,7 @@ def _columns() -> dict[str, Any]:
             help="Proxy A-distance of the domains by the source model's important neurons; 0 is no gap, 2 the largest.",
         ),
         "target_distance": number("gap after", format="%.2f", help="The same by the target model's important neurons."),
+        "split": text("judged on", help="The split of the target domain that the score and the accuracies are of."),
         "compared": text(
             "classes compared", help="Classes whose neurons have been compared: the means are over these."
         ),

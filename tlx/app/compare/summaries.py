@@ -12,10 +12,11 @@ import streamlit as st
 
 from tlx import needs, pipeline
 from tlx.app import jobs
+from tlx.app.score_card import controls_of
 from tlx.cases import MODELS, Case, Training
 from tlx.errors import UserError
 from tlx.figures.side_by_side import COMPARED
-from tlx.results import LayerGap, Network, Reuse, Transferability
+from tlx.results import Control, LayerGap, Network, Reuse, Transferability
 
 SEEN = 30  # seconds after which what is stored of a case that is not chosen is looked up again
 DEPTH = ["measure", "depth", "place", "value", "chance", "classes"]
@@ -28,7 +29,7 @@ class CaseSummary:
     depth: columns DEPTH, one row for each measure compared, or "domain_gap", and layer or pair, means
     over the classes stored; distance: model -> mean proxy A-distance of its important neurons; stored: kind of result
     ("reuse", "distance" or "gap") -> (classes it is there for, classes it can be there for); note: why there is no
-    score, plain text, "" where there is one.
+    score, plain text, "" where there is one; control: at the same budget.
     """
 
     case: Case
@@ -37,6 +38,7 @@ class CaseSummary:
     distance: Mapping[str, float]
     stored: Mapping[str, tuple[int, int]]
     note: str = ""
+    control: Control | None = None
 
 
 def summaries(known: Mapping[str, Case], chosen: str) -> list[CaseSummary]:
@@ -45,7 +47,8 @@ def summaries(known: Mapping[str, Case], chosen: str) -> list[CaseSummary]:
     for name, case in known.items():
         score, note = _score(case)
         by_class = summary(case) if name == chosen else _seen(case.fingerprint(), case)
-        all_cases.append(replace(by_class, case=case, score=score, note=note))
+        control = controls_of(case).get("budget")
+        all_cases.append(replace(by_class, case=case, score=score, note=note, control=control))
     return all_cases
 
 
@@ -136,7 +139,9 @@ def _score(case: Case) -> tuple[Transferability | None, str]:
         score = jobs.stored(needs.score, case)
     except UserError as error:
         return None, str(error)
-    return score, "" if score else "not computed yet"
+    if score is None:
+        return None, "not computed yet"
+    return score, "" if score.known else "no score: the source model can name none of the target's classes"
 
 
 def _stored(function: Any, case: Case, names: Sequence[str], *rest: str) -> dict[str, Any]:
@@ -167,7 +172,8 @@ def _row(one: CaseSummary) -> dict[str, object]:
         "n": 0 if score is None else score.n,
         "source_accuracy": of_score(lambda of: of.source_accuracy),
         "target_accuracy": of_score(lambda of: of.target_accuracy),
-        "scratch_accuracy": of_score(lambda of: of.scratch_accuracy),
+        "scratch_accuracy": float("nan") if one.control is None else one.control.accuracy,
+        "split": "" if score is None else score.split,
         **{name: mean(name, "value") for name in COMPARED},
         **{f"{name}_chance": mean(name, "chance") for name in COMPARED},
         "source_distance": one.distance.get("source", float("nan")),

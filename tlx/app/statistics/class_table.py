@@ -11,6 +11,7 @@ import streamlit as st
 from tlx.app.selection import choose
 from tlx.app.text import csv, escape
 from tlx.figures import theme
+from tlx.findings import FEW
 
 KEY = "statistics class table"
 _ONLY = {"both": "", "source": "source domain only", "target": "target domain only"}
@@ -36,11 +37,11 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
 def class_table(table: pd.DataFrame, class_name: str) -> None:
     """Draws the table with the chosen class's row ticked, and says which rows rest on few instances."""
-    few = [str(name) for name in table.loc[table["small"], "class_name"]]
+    few, split = [str(name) for name in table.loc[table["small"], "class_name"]], str(table["split"].iloc[0])
     if few:
         named = escape(", ".join(few[:6]) + (", …" if len(few) > 6 else ""))
         st.warning(
-            f"{len(few)} of {len(table)} classes have fewer than 20 validation instances ({named}): one instance moves "
+            f"{len(few)} of {len(table)} classes have fewer than {FEW} {split} instances ({named}): one instance moves "
             "their accuracies by 5 points or more.",
             icon=":material/warning:",
         )
@@ -50,11 +51,11 @@ def class_table(table: pd.DataFrame, class_name: str) -> None:
         shown(table),
         key=f"{KEY} {at}",  # a class chosen elsewhere makes a new table, whose default row is that class
         hide_index=True,
-        column_config=_columns(),
+        column_config=_columns(split),
         on_select=_take(f"{KEY} {at}", names),
         selection_mode="single-row",
         selection_default={"selection": {"rows": [at], "columns": [], "cells": []}},
-        alt="Accuracy of both models on each class of the target domain's validation data",
+        alt=f"Accuracy of both models on each class of the target domain's {split} data",
     )
     st.download_button(  # Streamlit's own, above the table, would leave names that a spreadsheet takes for formulas
         "Numbers (CSV)",
@@ -76,7 +77,7 @@ def _take(key: str, names: list[str]) -> Callable[[], None]:
     return take
 
 
-def _columns() -> dict[str, Any]:
+def _columns(split: str) -> dict[str, Any]:
     def share(model: str, hint: str) -> Any:
         return st.column_config.ProgressColumn(
             f"{model} model", format="%.1f %%", min_value=0, max_value=100, help=hint, color=theme.COLOURS[model]
@@ -84,7 +85,7 @@ def _columns() -> dict[str, Any]:
 
     return {
         "class_name": st.column_config.TextColumn("class", pinned=True),
-        "n": st.column_config.NumberColumn("n", help="Validation instances of the class in the target domain."),
+        "n": st.column_config.NumberColumn("n", help=f"The target domain's {split} instances of the class."),
         "source_accuracy": share("source", "Accuracy of the source model on these instances."),
         "target_accuracy": share("target", "Accuracy of the target model on the same instances."),
         "difference": st.column_config.NumberColumn(

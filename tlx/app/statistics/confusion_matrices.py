@@ -16,16 +16,16 @@ from tlx.cases import MODELS, Case
 from tlx.figures.confusion import confusion
 
 
-def confusion_matrices(case: Case, class_name: str) -> None:
-    """Counts on the target domain's validation data, source model left, target model right, one fixed scale."""
+def confusion_matrices(case: Case, class_name: str, split: str) -> None:
+    """Counts on the target domain's headline split, source model left, target model right, one fixed scale."""
     st.caption("Darkness is the share of a row, from 0 to 1 in both matrices. Tap a row to choose its class.")
     for model, column in zip(MODELS, beside(2, name="confusion"), strict=True):
         with column:
             counts = jobs.result(pipeline.confusion, case, model)
             if counts is None:
                 continue
-            drawn = confusion(counts, model=model, chosen=class_name)
-            label = f"Confusion matrix of the {model} model on the target domain's validation data"
+            drawn = confusion(counts, model=model, split=split, chosen=class_name)
+            label = f"Confusion matrix of the {model} model on the target domain's {split} data"
             names = [str(name) for name in counts.index]
             bokeh_view(drawn, key=f"confusion {model}", label=label, on_tap=partial(tap, names=names))
             frame.downloads(drawn, long_form(counts), name=f"confusion-{case.name}-{model}")

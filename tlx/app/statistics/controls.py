@@ -1,0 +1,56 @@
+"""Training from scratch beside the transfer, and on few labels: buttons that say what each costs (method 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from tlx import needs
+from tlx.app import costs, frame, jobs
+from tlx.app.bokeh_view import bokeh_view
+from tlx.cases import Case
+from tlx.figures.label_efficiency import label_efficiency
+from tlx.results import CONTROLS, Control
+
+_OFFERS = {
+    "budget": "Train the same from scratch, at the same budget",
+    "end": "Train from scratch to its own end",
+}
+
+
+def offers(case: Case, there: Mapping[str, Control]) -> None:
+    """A button with its cost for the next control that is lacking; one that the case asks for is trained at once."""
+    if case.plan("target").training.strategy == "scratch":
+        return  # the target model is the control
+    lacking = next((length for length in CONTROLS if length not in there), None)
+    given = None
+    if lacking == "budget" and case.control:
+        given = jobs.result(needs.control, case, lacking)
+    elif lacking is not None:
+        given = costs.offer(_OFFERS[lacking], needs.control, case, lacking)
+    if given is not None:  # the card and the chart above were drawn without it
+        st.rerun()
+
+
+def with_control(history: pd.DataFrame, there: Mapping[str, Control]) -> pd.DataFrame:
+    """The accuracy histories with that of the control at the same budget, where it is there and they lack it."""
+    if "budget" not in there or "scratch" in set(history["model"]):
+        return history
+    return pd.concat([history, there["budget"].history], ignore_index=True)
+
+
+def label_efficiency_panel(case: Case) -> None:
+    """The curve, or a button with its cost."""
+    result = costs.offer("Draw the label-efficiency curve", needs.label_efficiency, case)
+    if result is None:
+        st.caption("How many labelled target images the transfer saves: trainings on 1, 2, 5, … images of each class.")
+        return
+    chart = label_efficiency(result)
+    bokeh_view(chart, key="label efficiency", label="Accuracy over the number of target labels, both ways, by seed")
+    frame.downloads(chart, result.table, name=f"labels-{case.name}")
+    st.caption(
+        "Each dot is one training on so many images of each class, chosen by its seed, with as many steps as the "
+        "case's own training; the last epoch counts, so that no further label is used. Lines are means over the seeds."
+    )
