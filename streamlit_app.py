@@ -31,7 +31,7 @@ with right:
     st.subheader("Worth a look", anchor=False)
     table = ask("Find the classes that change most", needs.class_table, case)
     if table is not None:
-        cards.finding(findings.most_changed(table), selection, "No class has held-out images.")
+        cards.finding(findings.most_changed(table), selection, "No class can be compared between the two models.")
         cards.finding(findings.most_confused(table), selection, "The target model makes no mistake.")
 
     rewired = ask(f"Find where re-wiring begins for class {class_name}", needs.rewiring, case, class_name)

@@ -39,8 +39,8 @@ with right:
         chart = accuracy(history)
         bokeh_view(chart, key="accuracy", label="Accuracy of both models on both domains over the epochs")
         frame.downloads(chart, history, name=f"accuracy-{case.name}")
-        if without := [model for model in MODELS if model not in set(history["model"])]:
-            st.caption(f"The {without[0]} model has no accuracy history, so its lines are missing.")
+        for model in [model for model in MODELS if model not in set(history["model"])]:
+            st.caption(f"The {model} model has no accuracy history, so its lines are missing.")
 with left:  # after the chart, which is at hand at once: the score has to look at every target image
     score = jobs.result(needs.score, case)
     if score is not None:

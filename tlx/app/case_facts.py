@@ -18,13 +18,17 @@ def case_facts(case: Case) -> None:
     *places, of_network, of_layers = beside([3, 3, 3.6, 2.4], name="facts", least=170)
     for domain, place in zip(DOMAINS, places, strict=True):
         listed = domains[domain]
+        held_out = (
+            f"{listed.validation.sum():,} + {listed.test.sum():,} held out" if listed.test.any() else listed.held_out
+        )
         place.metric(
             f"{domain.capitalize()} images: {escape(case.domain(domain).title)}",
             f"{len(listed):,}",
-            f"{len(listed.classes)} classes, {listed.held_out}",
+            f"{len(listed.classes)} classes, {held_out}",
             delta_color="off",
             delta_arrow="off",
             border=True,
+            help=f"Held out: {listed.held_out}.",
         )
         for sentence in listed.skipped:
             st.caption(escape(sentence))

@@ -50,18 +50,16 @@ def score_card(
         with st.container(border=True):
             st.markdown("**Against training from scratch**")
             for control in controls.values():
-                _against_scratch(control)
+                st.markdown(f"{_against_scratch(control)}\n\n{verdict(control)}")
+            st.caption(_unbroken(f"In brackets 95 % intervals,  \nn = {control.n:,} {control.split} images"))
 
 
-def _against_scratch(control: Control) -> None:
+def _against_scratch(control: Control) -> str:
+    """Both numbers, without a break between a number and its unit."""
     how = {"budget": "At the same budget", "end": "To its own end"}[control.length]
-    st.markdown(
-        f"{how} ({control.epochs} epochs): **{percent(control.accuracy)}**  \n"
-        f"Target model: {points(control.difference)}"
-    )
-    between = points_between(control.low, control.high)
-    st.caption(_unbroken(f"{between}  \n95 % interval, n = {control.n:,} {control.split} images"))
-    st.markdown(verdict(control))
+    accuracy, gain = _unbroken(percent(control.accuracy)), _unbroken(points(control.difference))
+    between = _unbroken(points_between(control.low, control.high))
+    return f"{how} ({control.epochs} epochs): **{accuracy}**  \nTarget model: {gain} ({between})"
 
 
 def verdict(control: Control) -> str:
@@ -140,7 +138,7 @@ def meaning(result: Transferability) -> str:
     "The model it started from" is said only where that is known.
     """
     if not result.known:
-        return "No score: the source model can name none of the target's classes."
+        return f"No score: the source model can name none of the target's classes.{few(result.n)}"
     other = "the model it started from" if result.descended else "the source model"
     helped = "The transfer helped" if result.descended else "The target model is better"
     worse = "Negative transfer" if result.descended else "The target model is worse"

@@ -102,6 +102,10 @@ def _domain(side: str) -> dict[str, Any]:
     entries["per_class"] = _number(
         f"{side}.per_class", "Images per class", "At most; 0 takes all.", 300 * least, least=least
     )
+    entries["test_share"] = (
+        _number(f"{side}.test_share", "For test, %", "Of the held-out images; 0: none but what the data bring.", 0)
+        / 100
+    )
     entries["classes"] = listed(_text(f"{side}.classes", "Classes", "These only, between commas; empty takes all."))
     if kind in _PLACES:
         entries["split"] = _choice(
