@@ -49,8 +49,9 @@ def conductance(architecture: str, count: int) -> None:
         attribution.of_instances(model, network, images, some, case=case, outputs=images.classes)
         for some in np.array_split(np.arange(count), -(-count // 64))
     ]
-    found = attribution.join(parts)
-    say(f"conductance, {architecture}, {count} images", began, base, f"result {found.values.nbytes / 2**20:.0f} MB")
+    joined = attribution.join(parts)
+    size = (joined.values.nbytes + joined.summed.nbytes) / 2**20
+    say(f"conductance, {architecture}, {count} images", began, base, f"result {size:.0f} MB")
 
 
 def edges(architecture: str, count: int) -> None:

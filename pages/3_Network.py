@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from tlx import defaults, needs, pipeline
-from tlx.app import costs, frame, jobs, pictures
+from tlx.app import conductance_words, costs, frame, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
 from tlx.app.network import controls, neuron_panel, reuse_words, weight_panel
@@ -47,12 +47,15 @@ with left:
     st.subheader("Neuron", anchor=False)
     neuron = neuron_panel.picker(subject, layers, selection.neuron)
     like = defaults.similar(subject, neuron)
-    st.markdown(neuron_panel.facts(subject, neuron))
+    contributions = jobs.require(needs.contributions, case, name)
+    st.markdown(neuron_panel.facts(subject, neuron, contributions[neuron.model]))
     looks = jobs.result(needs.looks, case, defaults.with_similar(subject, neuron))
     neuron_panel.images(neuron, like, looks or {})
     values = jobs.require(needs.conductances, case, name)
     parts = neuron_panel.conductances(neuron, like, values)
     bokeh_view(conductance(parts), key="neuron conductance", label=neuron_panel.label(neuron))
+    shown = {part.model: contributions[part.model] for part in parts}
+    st.caption(conductance_words.completeness(shown, neuron.layer))
     neuron_panel.features_link(selection, neuron)
 with right:
     st.subheader("Weight", anchor=False)

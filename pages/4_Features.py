@@ -3,7 +3,7 @@
 import streamlit as st
 
 from tlx import needs, pipeline
-from tlx.app import costs, frame, gathered_instances, jobs, pictures
+from tlx.app import conductance_words, costs, frame, gathered_instances, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import feature_strip
 from tlx.app.features import discriminability_panel, ranking_list
@@ -29,12 +29,15 @@ model = st.segmented_control(
     persist_state="session",
 )  # fmt: skip
 network, _ = jobs.require(needs.frame, case)
-result, abstraction = jobs.require(needs.ranking, case, name, model)
+result, abstraction, contribution = jobs.require(needs.ranking, case, name, model)
 instances, sheets = jobs.require(needs.instances, case)
 served = pictures.serve(sheets)
 discriminability_panel.verdict(result)
+st.caption(conductance_words.completeness_by_layer(contribution))
 
-table = ranking_table(result, network, {layer: abstraction.rank(layer) for layer in abstraction.important})
+table = ranking_table(
+    result, network, {layer: abstraction.rank(layer) for layer in abstraction.important}, contribution
+)
 left, right = beside([1.15, 1], name="features", least=390)
 with left:
     rows, about = ranking_list.ordered(table, f"{case.fingerprint()} {name} {model}")
@@ -43,6 +46,7 @@ with left:
     looks = jobs.result(needs.looks, case, ranking_list.neurons_of(page, model))
     chosen = ranking_list.chosen_in(selection.neuron, model)
     ranking_list.ranking_list(page, result, looks or {}, active=active, about=about, chosen=chosen)
+    ranking_list.marks(page)
 with right:
     discriminability_panel.discriminability_plot(
         result, active, network.layers, instances=instances, pictures=served, chosen=chosen

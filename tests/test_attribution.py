@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import gc
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from captum.attr import LayerConductance, LayerGradientXActivation
 from torch import nn
 
 from tlx.analysis import attribution
-from tlx.cases import CRITERIA
+from tlx.cases import CRITERIA, Case
 from tlx.errors import ModelError, SelectionError
 from tlx.networks import tracing
 
@@ -20,15 +22,42 @@ from tlx.networks import tracing
 def captum(
     model: nn.Module, module: nn.Module, images: torch.Tensor, targets: torch.Tensor, n_steps: int
 ) -> torch.Tensor:
-    """Captum's sum at our path points: for "riemann_trapezoid" n_steps + 1 at equal steps, both ends included."""
-    found = LayerConductance(model, module).attribute(
+    """Captum's sum at equal steps: for "riemann_trapezoid" n_steps + 1 points, both ends included.
+
+    That names its points; each step counts with the gradient at its beginning, which tlx calls the left rule.
+    """
+    maps = LayerConductance(model, module).attribute(
         images, baselines=torch.zeros_like(images), target=targets, n_steps=n_steps, method="riemann_trapezoid"
     )
-    return found.detach()
+    return maps.detach()
 
 
-def relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:
-    return float((ours - theirs).abs().max() / theirs.abs().max())
+AS_CAPTUM = {"rule": "left", "power": 1}
+
+
+def literal_trapezoid(
+    model: nn.Module, module: nn.Module, images: torch.Tensor, targets: torch.Tensor, alphas: list[float]
+) -> torch.Tensor:
+    """The formula step by step for one layer, every point of it passed through the network again for each end."""
+    held: list[torch.Tensor] = []
+
+    def at(alpha: float) -> tuple[torch.Tensor, torch.Tensor]:
+        held.clear()
+        score = model((alpha * images).requires_grad_()).gather(1, targets[:, None]).sum()
+        (gradient,) = torch.autograd.grad(score, held[-1])
+        return held[-1].detach().double(), gradient.double()
+
+    hook = module.register_forward_hook(lambda _, __, output: held.append(output))
+    total = torch.zeros(())
+    for left, right in pairwise(alphas):
+        (before, slope_before), (after, slope_after) = at(left), at(right)
+        total = total + (slope_before + slope_after) / 2 * (after - before)
+    hook.remove()
+    return total
+
+
+def relative(one: torch.Tensor, reference: torch.Tensor) -> float:
+    return float((one - reference).abs().max() / reference.abs().max())
 
 
 @pytest.mark.parametrize("inplace", [False, True])
@@ -37,15 +66,23 @@ def test_equals_captum_at_the_same_path_points(layer: str, read: str, inplace: b
     """The maps of every layer are Captum's within 1e-5, in-place activations or not."""
     model = toy.seeded(lambda: toy.plain(inplace=inplace))
     images, targets = torch.randn(5, 3, 12, 12), torch.tensor([0, 1, 2, 3, 0])
-    ours = attribution.layer_conductance(model, ["0", "3", "7"], images, targets, n_steps=8, reduce=None)
+    ours = attribution.layer_conductance(model, ["0", "3", "7"], images, targets, n_steps=8, reduce=None, **AS_CAPTUM)
     plain = toy.seeded(lambda: toy.plain(inplace=False))
     theirs = captum(plain, plain.get_submodule(read), images, targets, n_steps=8)
     assert relative(ours[layer], theirs) < 1e-5
 
 
+AWKWARD = [
+    (toy.grouped, "0", "2"),
+    (toy.grouped, "3", "5"),
+    (toy.residual, "2", "2"),
+    (toy.Transformer, "block", "block"),
+]
+
+
 @pytest.mark.parametrize(
     ("build", "layer", "read"),
-    [(toy.grouped, "0", "2"), (toy.grouped, "3", "5"), (toy.residual, "2", "2"), (toy.Transformer, "block", "block")],
+    AWKWARD,
 )
 def test_equals_captum_on_awkward_networks(build: object, layer: str, read: str) -> None:
     """Grouped and depthwise convolutions, residual blocks and transformer blocks agree with Captum too."""
@@ -54,15 +91,112 @@ def test_equals_captum_on_awkward_networks(build: object, layer: str, read: str)
         if hasattr(module, "inplace"):
             module.inplace = False  # Captum's hooks need that; ours do not
     images, targets = torch.randn(3, 3, 12, 12), torch.tensor([0, 1, 3])
-    ours = attribution.layer_conductance(model, [layer], images, targets, n_steps=6, reduce=None)[layer]
+    ours = attribution.layer_conductance(model, [layer], images, targets, n_steps=6, reduce=None, **AS_CAPTUM)[layer]
     assert relative(ours, captum(model, model.get_submodule(read), images, targets, n_steps=6)) < 1e-5
 
 
-def test_hand_set_network() -> None:
-    """(2a, b, 0) towards score 0 and (0, 3b, 0) towards score 1, as worked out in `toy.hand_set`."""
+@pytest.mark.parametrize("power", [1, 1.5, 2.0])
+@pytest.mark.parametrize(
+    ("build", "layer", "read"),
+    [*((toy.plain, *layer) for layer in (("0", "1"), ("3", "4"), ("7", "8"))), *AWKWARD],
+)
+def test_equals_the_literal_trapezoid(build: object, layer: str, read: str, power: float) -> None:
+    """The mean of the gradients at both ends of a step, at alpha = (k / 5) ** power."""
+    model = toy.seeded(build)
+    images, targets = torch.randn(3, 3, 12, 12), torch.tensor([0, 1, 3])
+    maps = attribution.layer_conductance(model, [layer], images, targets, n_steps=5, power=power, reduce=None)[layer]
+    for module in model.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = False  # the reference's hook needs that
+    alphas = [(step / 5) ** power for step in range(6)]
+    assert relative(maps, literal_trapezoid(model, model.get_submodule(read), images, targets, alphas)) < 1e-5
+
+
+def test_by_default_eight_trapezoid_steps_denser_at_the_baseline() -> None:
+    model, images, targets = toy.seeded(toy.plain), torch.randn(2, 3, 12, 12), torch.tensor([0, 3])
+    maps = attribution.layer_conductance(model, ["3"], images, targets)["3"]
+    same = attribution.layer_conductance(model, ["3"], images, targets, n_steps=8, rule="trapezoid", power=1.5)["3"]
+    assert torch.equal(maps, same)
+    assert attribution.Path().points[:2] == [0, 8**-1.5]
+    assert Case.n_steps == attribution.Path().n_steps == 8
+
+
+EVERY_PATH = [(rule, power, steps) for rule in attribution.RULES for power in (1, 1.5, 2.0) for steps in (1, 4, 8)]
+
+
+@pytest.mark.parametrize(("rule", "power", "steps"), EVERY_PATH)
+def test_hand_set_network(rule: str, power: float, steps: int) -> None:
+    """(2a, b, 0) towards score 0 and (0, 3b, 0) towards score 1, as worked out in `toy.hand_set`, on any path.
+
+    Nothing switches on the way, so that the parts add up to the scores, 10 and 12.
+    """
     images = torch.tensor([[3.0, 4.0], [3.0, 4.0]]).view(2, 1, 1, 2)
-    found = attribution.layer_conductance(toy.hand_set(), ["1"], images, torch.tensor([0, 1]), n_steps=4)
-    assert torch.allclose(found["1"], torch.tensor([[6.0, 4.0, 0.0], [0.0, 12.0, 0.0]]))
+    path = {"n_steps": steps, "rule": rule, "power": power}
+    parts = attribution.layer_conductance(toy.hand_set(), ["1"], images, torch.tensor([0, 1]), **path)["1"]
+    assert torch.allclose(parts, torch.tensor([[6.0, 4.0, 0.0], [0.0, 12.0, 0.0]]))
+    assert torch.allclose(parts.sum(1), toy.hand_set()(images).diagonal())
+
+
+@pytest.mark.parametrize(
+    ("rule", "power", "part"), [("trapezoid", 1, 9.0), ("trapezoid", 2.0, 9.0), ("left", 1, 4.5), ("left", 2.0, 3.375)]
+)
+def test_two_steps_of_a_square(rule: str, power: float, part: float) -> None:
+    """The score is y² and the input 3. Its gradient is linear, so that the trapezoid is exact: 9.
+
+    The left rule gives 18 a (b - a) at alphas 0, a, b = 1: with a = 1/2 4.5, and with a = 1/4 3.375.
+    """
+    path = {"n_steps": 2, "rule": rule, "power": power}
+    image, target = torch.full((1, 1, 1, 1), 3.0), torch.tensor([0])
+    assert float(attribution.layer_conductance(Square(), ["linear"], image, target, **path)["linear"]) == part
+
+
+class Square(nn.Module):
+    """One neuron that repeats the pixel; the score is its square."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(1, 1, bias=False)
+        nn.init.ones_(self.linear.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x.flatten(1)) ** 2
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ({"rule": "right"}, r"rule must be 'trapezoid' or 'left', not 'right'"),
+        ({"n_steps": 0}, "at least 1, not 0 and 1.5"),
+        ({"power": 0.5}, "at least 1, not 8 and 0.5"),
+    ],
+)
+def test_a_path_that_cannot_be_walked_says_why(path: dict[str, object], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        attribution.layer_conductance(
+            toy.hand_set(),
+            ["1"],
+            torch.zeros(1, 1, 1, 2),
+            torch.tensor([0]),
+            **path,  # type: ignore[arg-type]
+        )
+
+
+@pytest.mark.parametrize("rule", attribution.RULES)
+def test_maps_of_two_points_at_most_are_held(rule: str) -> None:
+    """However long the path: no more tensors of a layer's shape live at once with 12 steps than with 3."""
+    model, images, targets = toy.seeded(toy.plain), torch.randn(2, 3, 12, 12), torch.tensor([0, 3])
+    alive: list[int] = []
+
+    def count(*_: object) -> None:
+        alive.append(sum(type(one) is torch.Tensor and one.shape == (2, 6, 6, 6) for one in gc.get_objects()))
+
+    model[9].register_forward_pre_hook(count)
+    peaks = []
+    for n_steps in (3, 12):
+        alive.clear()
+        attribution.layer_conductance(model, ["0"], images, targets, n_steps=n_steps, rule=rule)
+        peaks.append(max(alive))
+    assert peaks[0] == peaks[1]
 
 
 def test_a_baseline_moves_the_path() -> None:
@@ -87,7 +221,7 @@ def test_completeness() -> None:
     """With many steps the conductance of a layer adds up to the score's difference between input and baseline."""
     model = toy.seeded(toy.plain)
     images, targets = torch.randn(4, 3, 12, 12), torch.tensor([0, 1, 2, 3])
-    maps = attribution.layer_conductance(model, ["0", "3", "7"], images, targets, n_steps=300, reduce=None)
+    maps = attribution.layer_conductance(model, ["0", "3", "7"], images, targets, n_steps=100, reduce=None)
     with torch.no_grad():
         scores = model(images) - model(torch.zeros_like(images))
     delta = scores.gather(1, targets[:, None]).squeeze(1)
@@ -186,8 +320,8 @@ def test_units_of_channels_last_maps_are_their_channels() -> None:
     layer = tracing.network(model, images[:1], (), "last").layer("block")
     assert (layer.kind, layer.units, layer.positions) == ("block", 8, (3, 3))
     targets = torch.tensor([0, 2])
-    found = attribution.layer_conductance(model, ["block"], images, targets, n_steps=5)["block"]
-    assert relative(found, captum(model, model.block, images, targets, n_steps=5).amax((1, 2))) < 1e-5
+    values = attribution.layer_conductance(model, ["block"], images, targets, n_steps=5, **AS_CAPTUM)["block"]
+    assert relative(values, captum(model, model.block, images, targets, n_steps=5).amax((1, 2))) < 1e-5
 
 
 def test_an_activation_without_a_module_is_read_too() -> None:
@@ -195,8 +329,9 @@ def test_an_activation_without_a_module_is_read_too() -> None:
     model, images, targets = toy.seeded(toy.Functional), torch.randn(2, 3, 12, 12), torch.tensor([0, 3])
     reads = tracing.readouts(model, ["first.conv", "second.conv"], images[:1])
     assert [read.module for read in reads] == ["first", "second"]
-    found = attribution.layer_conductance(model, ["first.conv"], images, targets, n_steps=5, reduce=None)["first.conv"]
-    assert relative(found, captum(model, model.first, images, targets, n_steps=5)) < 1e-5
+    path = {"n_steps": 5, **AS_CAPTUM}
+    maps = attribution.layer_conductance(model, ["first.conv"], images, targets, reduce=None, **path)["first.conv"]
+    assert relative(maps, captum(model, model.first, images, targets, n_steps=5)) < 1e-5
     network = tracing.network(model, images[:1], (), "functional")
     assert network.joins == {("first.conv", "second.conv"): "second.conv"}
 
@@ -220,7 +355,7 @@ def maps_by(criterion: str, model: nn.Module, layers: list[str], images: torch.T
     """The maps of one batch."""
     reads = tracing.readouts(model, layers, images[:1])
     ((maps, delta, _),) = attribution._batches(
-        model, reads, images, targets, n_steps=4, baselines=None, criterion=criterion
+        model, reads, images, targets, path=attribution.Path(4), baselines=None, criterion=criterion
     )
     return maps, delta
 

@@ -165,7 +165,7 @@ def test_a_changed_default_needs_another_cache_version() -> None:
         "Case.std": (0.229, 0.224, 0.225),
         "Case.layers": (),
         "Case.baseline": "mean",
-        "Case.n_steps": 16,
+        "Case.n_steps": 8,
         "Case.precision": "float32",
         "Case.seed": 0,
         "Domain.per_class": 0,

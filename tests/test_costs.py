@@ -15,7 +15,7 @@ from tlx.cases import Case, ModelPlan, Training
 
 PLAN = ModelPlan(training=Training(epochs=20))
 EPOCHS = 20 * (10 + 6) * costs.BACKWARD  # over 10 source and 6 target images
-PASSES = 2 * 6 * 16 * costs.BACKWARD  # the target images through both models, 16 steps each
+PASSES = 2 * 6 * 17 * costs.BACKWARD  # the target images through both models, at both ends of 16 steps each
 ONCE = 2 * 6 * costs.FORWARD  # and once for what they respond
 EDGES = 2 * 3 * costs.EDGES  # of both models on the three target cats
 

@@ -7,7 +7,7 @@ import pytest
 
 from tlx.figures import discriminability as plot
 from tlx.figures import domain_gap, projection, ranking, ranking_layout, silencing
-from tlx.results import Discriminability, Layer, LayerGap, Network, Silenced
+from tlx.results import Contribution, Discriminability, Layer, LayerGap, Network, Silenced
 
 TITLES = {"a": "Layer 1: conv (2)", "b": "Layer 2: linear (3)"}
 NETWORK = Network(
@@ -19,6 +19,7 @@ NETWORK = Network(
     parameters=10,
 )
 CLASS_RANKS = {"a": np.array([2, 1]), "b": np.array([1, 3, 2])}
+CONTRIBUTION = Contribution(np.array([1.5, -0.25, 0.5, 0, 2.0]), np.array([0.04, 0.09]), ("a", "b"), (2, 3), True, 8)
 
 
 def result(**changes):
@@ -129,7 +130,7 @@ def test_the_projection_by_the_ticked_neurons_is_drawn_on_request():
 
 def test_the_ranking_names_every_neuron_by_weight():
     """The neuron of largest |weight| comes first; each row says its layer, place for the class and direction."""
-    table = ranking_layout.ranking_table(result(), NETWORK, CLASS_RANKS)
+    table = ranking_layout.ranking_table(result(), NETWORK, CLASS_RANKS, CONTRIBUTION)
     assert list(zip(table["place"], table["layer"], table["neuron"], strict=True)) == [
         (1, "b", 2),
         (2, "a", 1),
@@ -139,11 +140,12 @@ def test_the_ranking_names_every_neuron_by_weight():
     assert list(table["class_rank"]) == [2, 1, 1]
     assert list(table["units"]) == [3, 2, 3]
     assert list(table["column"]) == [1, 0, 2]
+    assert list(table["contribution"]) == [2.0, -0.25, 0.5]
 
 
 def test_histograms_are_mirrored_on_one_scale():
     """Source bars go up, target bars down, counts add up to the instances and equal shares are equally high."""
-    table = ranking_layout.ranking_table(result(), NETWORK, CLASS_RANKS)
+    table = ranking_layout.ranking_table(result(), NETWORK, CLASS_RANKS, CONTRIBUTION)
     bars = ranking_layout.bar_table(table, result())
     for row in range(3):
         for domain, n in (("source", 4), ("target", 2)):
@@ -159,7 +161,7 @@ def test_histograms_are_mirrored_on_one_scale():
 
 
 def test_weights_are_bars_to_their_domains_side():
-    table = ranking_layout.ranking_table(result(), NETWORK, CLASS_RANKS)
+    table = ranking_layout.ranking_table(result(), NETWORK, CLASS_RANKS, CONTRIBUTION)
     bars = ranking_layout.weight_table(table, result())
     assert list(bars["x1"] - bars["x0"]) == pytest.approx([-48, 36, 0])
     assert list(bars["label"]) == ["−0.800", "+0.600", "+0.000"]
@@ -174,11 +176,13 @@ def test_a_tap_means_the_box_or_the_row():
 
 def test_the_list_shows_ticks_choice_and_the_images_that_are_there():
     """Of three rows the ticked one has its mark, the chosen one its band; only the image that is there is drawn."""
-    table = ranking_layout.ranking_table(result(), NETWORK, CLASS_RANKS)
+    table = ranking_layout.ranking_table(result(), NETWORK, CLASS_RANKS, CONTRIBUTION)
     image = np.zeros((8, 8, 3), dtype=np.uint8)
     drawn = ranking.ranking(table, result(), {("a", 1): image}, active=[1], chosen=("b", 0))
     found = sources(drawn)
     assert list(found["rows"].data["tick"]) == ["✓", "", ""]
+    assert list(found["rows"].data["what"]) == ["neuron 2", "neuron 1 ▼", "neuron 0"]  # which lowers the score
+    assert list(found["weights"].data["contribution"]) == [2.0, -0.25, 0.5]
     assert list(found["rows"].data["short_title"]) == ["Layer 2: linear", "Layer 1: conv", "Layer 2: linear"]
     assert list(np.asarray(found["rows"].data["band"]) > 0) == [False, False, True]
     assert list(found["images"].data["y"]) == [1.5]

@@ -14,7 +14,7 @@ from tlx.app import pictures
 from tlx.app.features import discriminability_panel
 from tlx.errors import EmptyError
 from tlx.figures.pictures import Pictures
-from tlx.results import Abstraction, Discriminability, LayerGap, Silenced
+from tlx.results import Abstraction, Contribution, Discriminability, LayerGap, Silenced
 from tlx.storage import memory
 
 PAGE = "pages/4_Features.py"
@@ -59,6 +59,12 @@ def discriminability(case, class_name, model="target"):
 def abstraction(case, model, class_name):
     scores = {layer: np.arange(units, dtype=float) for layer, units in LAYERS.items()}
     return Abstraction(model, class_name, 3, scores, {name: np.arange(n) for name, n in LAYERS.items()}, {}, {})
+
+
+def contribution_on(case, model, class_name):
+    """Of conv1 neuron 3, and no other, lowers the score."""
+    mean = np.where(np.arange(10) == 3, -0.41, 1.5).astype(np.float32)
+    return Contribution(mean, np.array([0.012, 0.094]), tuple(LAYERS), tuple(LAYERS.values()), True, 8)
 
 
 def neuron_images(case, model, neurons):
@@ -113,8 +119,8 @@ def serve(sheets):
 
 def install(monkeypatch):
     toy.install(monkeypatch)
-    ours = (discriminability, abstraction, neuron_images, feature_image, crops, instances, silenced, domain_gap)
-    fakes.install(monkeypatch, {function.__name__: function for function in ours})
+    made = (discriminability, abstraction, contribution_on, neuron_images, feature_image, crops, instances)
+    fakes.install(monkeypatch, {function.__name__: function for function in (*made, silenced, domain_gap)})
     monkeypatch.setattr(pictures, "serve", serve)
 
 
@@ -166,6 +172,23 @@ def test_the_accuracy_is_told_in_words(untouched):
     assert "1.60" in words
     assert "noise" not in words
     assert "few instances (4 of the source domain and 3 of the target domain)" in words
+
+
+def test_how_well_conductance_adds_up_is_told(untouched):
+    """From the best to the worst layer of the model."""
+    said = "By layer, conductance sums to the change of the score within 1.2 % to 9.4 % (medians of the class's target "
+    assert said + "instances, 8 path steps)." in text_of(untouched)
+
+
+def test_a_neuron_that_lowers_the_score_is_marked(page):
+    """Conv1's neuron 3 alone; the words stand below the list as long as it is on the page shown."""
+    data = source_of(page, "ranking", "rows")
+    assert [what for what in data["what"] if "▼" in what] == ["neuron 3 ▼"]
+    assert [layer for layer, what in zip(data["layer"], data["what"], strict=True) if "▼" in what] == ["conv1"]
+    assert "▼ marks neurons that lower the class score" in text_of(page)
+    page.multiselect(key="features layers").set_value(["fc2"])
+    run_to_end(page)
+    assert "▼ marks" not in text_of(page)
 
 
 def test_a_ranking_at_chance_is_called_noise(monkeypatch):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import fakes
 import numpy as np
 import pytest
@@ -5,7 +7,7 @@ import zigzag_case as toy
 from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
 
 from tlx import defaults, pipeline
-from tlx.app import frame
+from tlx.app import conductance_words, frame
 from tlx.app.network import controls, neuron_panel, weight_panel
 from tlx.errors import EmptyError
 from tlx.figures.zigzag.layout import EdgeHit
@@ -208,8 +210,67 @@ def test_the_most_similar_neurons_come_best_first_without_the_undefined():
 
 def test_an_inactive_neuron_is_called_inactive():
     """Source neuron 1 of conv1 is 0 everywhere."""
-    assert "Inactive" in neuron_panel.facts(toy.subject(), NeuronRef("source", "conv1", 1))
-    assert "Inactive" not in neuron_panel.facts(toy.subject(), NeuronRef("target", "conv1", 1))
+    adds = toy.contribution()
+    assert "Inactive" in neuron_panel.facts(toy.subject(), NeuronRef("source", "conv1", 1), adds)
+    assert "Inactive" not in neuron_panel.facts(toy.subject(), NeuronRef("target", "conv1", 1), adds)
+
+
+def test_the_panel_says_what_a_neuron_adds_to_the_score(page):
+    """Neuron 0 of conv1: the mean of 3 (k + instance / 100) over the even instances, 0.27; all four: 9.68 + ... ."""
+    page.number_input(key="network neuron index").set_value(0)
+    run_to_end(page)
+    assert "Contributes **+0.27** to the class score in the mean, of +12.40 from its whole layer." in text_of(page)
+    assert "lowers" not in text_of(page)
+
+
+def test_a_neuron_that_lowers_the_score_is_marked(page):
+    """Neuron 2 of conv1 leads the layer by rank and takes 0.41 from the score."""
+    said = text_of(page)
+    assert "**1st** of 4 here" in said
+    assert "**▼** Contributes **−0.41** to the class score in the mean" in said
+    assert "it **lowers** the score. Ranks go by the largest conductance on its map" in said
+
+
+def test_the_score_of_a_class_that_the_model_lacks_is_not_called_its_own():
+    adds = replace(toy.contribution(), own_class=False)
+    assert "to the score of the model's own predictions" in conductance_words.contribution(adds, toy.LAYERS[0], 0)
+
+
+def test_next_to_nothing_is_not_called_a_contribution():
+    """A negative 1e-6 beside 12 marks no neuron."""
+    adds = toy.contribution()
+    adds = replace(adds, mean=np.where(np.arange(12) == 2, -1e-6, adds.mean))
+    words = conductance_words.contribution(adds, toy.LAYERS[0], 2)
+    assert words == "Contributes next to nothing to the class score in the mean."
+    assert not adds.lowers("conv1").any()
+
+
+def test_errors_are_bounds():
+    """A layer whose error rounds to nothing adds up within 0.1 %, not within 0 %; where all are so there is one."""
+    adds = replace(toy.contribution(), completeness_error=np.array([0.0, 1e-5, 0.0]))
+    assert "within 0.1 % (medians" in conductance_words.completeness_by_layer(adds)
+    assert "within 0.1 % under the source model (" in conductance_words.completeness({"source": adds}, "conv1")
+    beside_a_skip = replace(adds, completeness_error=np.array([0.02, np.nan, 0.05]))
+    words = conductance_words.completeness_by_layer(beside_a_skip)
+    assert "within 2 % to 5 % (medians" in words
+    assert words.endswith("8 path steps; layers beside a skip connection have none).")
+
+
+def test_the_histogram_says_how_well_conductance_adds_up(page):
+    """2.1 % in conv1 for both models; fc3 has no error."""
+    said = "The layer's conductance sums to the change of the score within 2.1 % under the target model and 2.1 % under"
+    assert f"{said} the source model (median of the class's target instances, 8 path steps)." in text_of(page)
+    page.selectbox(key="network neuron layer").set_value("fc3")
+    run_to_end(page)
+    assert "No completeness error is known of this layer; layers beside a skip connection have none." in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [(-0.414, "−0.41"), (12.3, "+12.30"), (0.00214, "+0.0021"), (-3e-05, "−3e−05"), (1234.5, "+1234.50")],
+)
+def test_contributions_are_written_with_their_sign(number, written):
+    assert conductance_words.signed(number) == written
 
 
 @pytest.mark.parametrize(

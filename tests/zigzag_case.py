@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tlx import pipeline
-from tlx.analysis import reuse, statistics
+from tlx.analysis import of_class, reuse, statistics
 from tlx.analysis.crops import Crop
 from tlx.casefiles import loading
 from tlx.figures.zigzag.subject import Subject
@@ -135,8 +135,15 @@ def measured(case, model, domain):
 
 def conductance(case, model, domain):
     one = np.ones(2 * N, dtype=bool)
-    error = np.zeros((2 * N, 3))
-    return Conductance(measured(case, model, domain), tuple(UNITS), tuple(UNITS.values()), one * 0, one, error, 16)
+    error = np.tile([0.021, 0.048, np.nan], (2 * N, 1))
+    values = measured(case, model, domain)
+    summed = np.where(np.arange(12) == 2, -0.41, 3 * values).astype(np.float32)  # the third of conv1 lowers the score
+    return Conductance(values, summed, tuple(UNITS), tuple(UNITS.values()), one * 0, one, error, 8)
+
+
+def contribution():
+    """Of either model, for the class "cup"; the pages ask the pipeline's own function."""
+    return of_class.contribution(conductance(None, "target", "target"), np.arange(0, 2 * N, 2))
 
 
 def activations(case, model, domain):
@@ -194,8 +201,9 @@ def sheets(case, domain):
 
 
 # The pipeline's own, without its store: they read the conductance and activations above.
-STRONGEST, CONDUCTANCE_ON, ACTIVATION_ON = (
-    function.__wrapped__ for function in (pipeline.strongest, pipeline.conductance_on, pipeline.activation_on)
+STRONGEST, CONDUCTANCE_ON, CONTRIBUTION_ON, ACTIVATION_ON = (
+    function.__wrapped__
+    for function in (pipeline.strongest, pipeline.conductance_on, pipeline.contribution_on, pipeline.activation_on)
 )
 
 
@@ -216,6 +224,7 @@ def install(monkeypatch):
         "activations": activations,
         "strongest": STRONGEST,
         "conductance_on": CONDUCTANCE_ON,
+        "contribution_on": CONTRIBUTION_ON,
         "activation_on": ACTIVATION_ON,
         "neuron_images": neuron_images,
         "crops": crops,

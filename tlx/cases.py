@@ -118,7 +118,7 @@ class Case:
     source_model: ModelPlan = field(default_factory=ModelPlan)
     target_model: ModelPlan = field(default_factory=ModelPlan)
     baseline: str = "mean"
-    n_steps: int = 16
+    n_steps: int = 8
     precision: str = "float32"
     seed: int = 0
     criterion: str = "conductance"

@@ -26,6 +26,7 @@ from tlx.results import (
     CONTROLS,
     Abstraction,
     Comparison,
+    Contribution,
     Control,
     Correspondence,
     Discriminability,
@@ -260,6 +261,11 @@ def conductances(case: Case, class_name: str) -> Panel[dict[str, OnClass]]:
     return (yield from each(MODELS, partial(_of_class, pipeline.conductance_on, case, class_name)))
 
 
+def contributions(case: Case, class_name: str) -> Panel[dict[str, Contribution]]:
+    """What each neuron adds to the class's score, and how well conductance adds up, by model."""
+    return (yield from each(MODELS, partial(_of_class, pipeline.contribution_on, case, class_name)))
+
+
 def _of_class(function: Any, case: Case, class_name: str, model: str) -> Need:
     return need(function, case, model, class_name)
 
@@ -295,6 +301,7 @@ def default_neuron(case: Case, class_name: str) -> Panel[None]:
     neuron = defaults.neuron(subject)
     yield from looks(case, defaults.with_similar(subject, neuron))
     yield from conductances(case, class_name)
+    yield from contributions(case, class_name)
     yield from seen_by(case, neuron)
     for domain in DOMAINS:
         yield from strongest(case, neuron.model, domain)
@@ -312,15 +319,18 @@ def default_edge(case: Case, class_name: str) -> Panel[None]:
 # Features: section 5.4 of the paper
 
 
-def ranking(case: Case, class_name: str, model: str = "target") -> Panel[tuple[Discriminability, Abstraction]]:
-    """The class's important neurons by how well they tell the domains apart."""
+def ranking(
+    case: Case, class_name: str, model: str = "target"
+) -> Panel[tuple[Discriminability, Abstraction, Contribution]]:
+    """The class's important neurons by how well they tell the domains apart, and what they add to its score."""
     result = yield need(pipeline.discriminability, case, class_name, model)
-    return result, (yield need(pipeline.abstraction, case, model, class_name))
+    abstraction = yield need(pipeline.abstraction, case, model, class_name)
+    return result, abstraction, (yield need(pipeline.contribution_on, case, model, class_name))
 
 
 def default_rows(case: Case, class_name: str, model: str = "target") -> Panel[None]:
     """The first page of the ranking list, and its first neuron."""
-    result, _ = yield from ranking(case, class_name, model)
+    result, *_ = yield from ranking(case, class_name, model)
     rows = [NeuronRef(model, *place) for place in defaults.ranked(result)]
     yield from looks(case, rows)
     for first in rows[:1]:
@@ -386,5 +396,5 @@ def on_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[Any]]:
 
 
 def _silenced(case: Case, class_name: str, model: str) -> Panel[Any]:
-    result, _ = yield from ranking(case, class_name, model)
+    result, *_ = yield from ranking(case, class_name, model)
     return (yield from one(pipeline.silenced, case, model, defaults.ticked(result)))

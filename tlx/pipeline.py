@@ -24,6 +24,7 @@ from tlx.results import (
     Activations,
     Comparison,
     Conductance,
+    Contribution,
     Control,
     Correspondence,
     Crop,
@@ -407,18 +408,31 @@ def strongest(case: Case, model: str, domain: str) -> Strongest:
 @memoized("Reading the conductance of class {class_name}", of="conductance model target")
 def conductance_on(case: Case, model: str, class_name: str) -> OnClass:
     """Conductance on the target instances of one class: what pages show of it, a small part of the whole."""
-    return _on_class(case, conductance(case, model, "target"), class_name)
+    from tlx.analysis import of_class as stage
+
+    return stage.on_class(conductance(case, model, "target"), _chosen(case, class_name))
+
+
+@memoized("Adding up the conductance of class {class_name}", of="conductance model target")
+def contribution_on(case: Case, model: str, class_name: str) -> Contribution:
+    """What each neuron adds to the class's score in the mean of its target instances, and how well that adds up."""
+    from tlx.analysis import of_class as stage
+
+    return stage.contribution(conductance(case, model, "target"), _chosen(case, class_name))
 
 
 @memoized("Reading the activations of class {class_name}", of="activations model target")
 def activation_on(case: Case, model: str, class_name: str) -> OnClass:
     """Largest activations on the target instances of one class."""
-    return _on_class(case, activations(case, model, "target"), class_name)
-
-
-def _on_class(case: Case, measured: Conductance | Activations, class_name: str) -> OnClass:
-    chosen = _chosen(case, class_name)
+    measured, chosen = activations(case, model, "target"), _chosen(case, class_name)
     return OnClass(chosen, np.ascontiguousarray(measured.values[chosen]), measured.layers, measured.units)
+
+
+def _conductance_of(case: Case, model: str, domain: str, chosen: np.ndarray) -> dict[str, np.ndarray]:
+    """Per layer (n, U): what every stage takes for the conductance of a class, by its instances in a domain."""
+    from tlx.analysis import of_class as stage
+
+    return stage.by_layer(conductance(case, model, domain), chosen)
 
 
 def classes(case: Case) -> tuple[str, ...]:
@@ -455,15 +469,13 @@ def abstraction(case: Case, model: str, class_name: str) -> Abstraction:
     from tlx.progress import track
 
     chosen = _chosen(case, class_name)
-    values = conductance(case, model, "target")
+    values = _conductance_of(case, model, "target", chosen)
     pairs = [pair for pair in network(case).pairs if pair in network(case).joins]
     edges: dict[Pair, Edges] = {
         pair: _edges(case, model, class_name, *pair)
         for pair in track(pairs, f"edges of the {model} model for class {class_name}")
     }
-    return stage.abstraction(
-        {name: values.layer(name)[chosen] for name in values.layers}, edges, model=model, class_name=class_name
-    )
+    return stage.abstraction(values, edges, model=model, class_name=class_name)
 
 
 def _chosen(case: Case, class_name: str) -> np.ndarray:
@@ -499,10 +511,10 @@ def comparison(case: Case, class_name: str) -> Comparison:
     from tlx.analysis import comparison as stage
 
     chosen = _chosen(case, class_name)
-    values = {model: conductance(case, model, "target") for model in MODELS}
+    values = {model: _conductance_of(case, model, "target", chosen) for model in MODELS}
     return stage.comparison(
-        {name: values["source"].layer(name)[chosen] for name in network(case).names},
-        {name: values["target"].layer(name)[chosen] for name in network(case).names},
+        {name: values["source"][name] for name in network(case).names},
+        {name: values["target"][name] for name in network(case).names},
         {model: abstraction(case, model, class_name) for model in MODELS},
         correspondence(case),
     )
@@ -565,10 +577,7 @@ def discriminability(case: Case, class_name: str, model: str = "target") -> Disc
 
     important = abstraction(case, model, class_name).important
     chosen = {domain: instances_of(case, domain, class_name) for domain in DOMAINS}
-    values = {
-        domain: {name: conductance(case, model, domain).layer(name)[chosen[domain]] for name in important}
-        for domain in DOMAINS
-    }
+    values = {domain: _conductance_of(case, model, domain, chosen[domain]) for domain in DOMAINS}
     return stage.discriminability(values, chosen, important, model=model, class_name=class_name)
 
 
@@ -647,10 +656,13 @@ def domain_gap(case: Case, class_name: str) -> tuple[LayerGap, ...]:
     from tlx.progress import track
 
     chosen = {domain: instances_of(case, domain, class_name) for domain in DOMAINS}
+    values = {
+        (model, domain): _conductance_of(case, model, domain, chosen[domain]) for model in MODELS for domain in DOMAINS
+    }
     places = [(model, layer) for model in MODELS for layer in network(case).names]
     return tuple(
         stage.layer_gap(
-            {domain: conductance(case, model, domain).layer(layer)[chosen[domain]] for domain in DOMAINS},
+            {domain: values[model, domain][layer] for domain in DOMAINS},
             model=model,
             layer=layer,
             class_name=class_name,

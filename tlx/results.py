@@ -329,13 +329,15 @@ class LabelEfficiency:
 class Conductance:
     """Layer conductance of every analysed layer for all instances of one domain under one model (method 3).
 
-    values: (N, sum of U) float32, the layers side by side in network order; layers, units: their names and sizes;
-    scored: (N,) output index whose logit was explained; own_class: (N,) bool, False where the model lacks the
-    instance's class and its own prediction was explained instead; completeness_error: (N, layers) as a fraction,
-    NaN where completeness does not apply; n_steps: S of the path.
+    values: (N, sum of U) float32, the largest over a neuron's positions, the layers side by side in network order;
+    summed: (N, sum of U) float32, the sum over its positions, what the neuron adds to the score (signed, in units of
+    the logit); layers, units: their names and sizes; scored: (N,) output index whose logit was explained; own_class:
+    (N,) bool, False where the model lacks the instance's class and its own prediction was explained instead;
+    completeness_error: (N, layers) as a fraction, NaN where completeness does not apply; n_steps: S of the path.
     """
 
     values: np.ndarray
+    summed: np.ndarray
     layers: tuple[str, ...]
     units: tuple[int, ...]
     scored: np.ndarray
@@ -346,6 +348,10 @@ class Conductance:
     def layer(self, name: str) -> np.ndarray:
         """(N, U) of one layer. Raises SelectionError with the valid names."""
         return layer_columns(self.values, self.layers, self.units, name)
+
+    def layer_summed(self, name: str) -> np.ndarray:
+        """(N, U) summed over the positions."""
+        return layer_columns(self.summed, self.layers, self.units, name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -417,6 +423,43 @@ class OnClass:
         """(n,) of one neuron."""
         numbers: np.ndarray = layer_columns(self.values, self.layers, self.units, layer)[:, neuron]
         return numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Contribution:
+    """What each neuron of one model adds to the score of a class, and how well that adds up (method 3).
+
+    mean: (sum of U,) float32, conductance summed over a neuron's positions, in the mean of the class's target
+    instances, in units of the logit; negative where the neuron lowers the score; completeness_error: (layers,) median
+    over these instances of |sum - dF| / |dF|, NaN where completeness does not apply; own_class: whether the score is
+    that of the class itself, False where the model lacks it and its own predictions were explained; n_steps: of the
+    path.
+    """
+
+    mean: np.ndarray
+    completeness_error: np.ndarray
+    layers: tuple[str, ...]
+    units: tuple[int, ...]
+    own_class: bool
+    n_steps: int
+
+    def layer(self, name: str) -> np.ndarray:
+        """(U,) of one layer."""
+        means: np.ndarray = layer_columns(self.mean[None], self.layers, self.units, name)[0]
+        return means
+
+    def counts(self, layer: str) -> np.ndarray:
+        """(U,) bool: which neurons add or take more than next to nothing, a ten-thousandth of what all of them move."""
+        moved = np.abs(self.layer(layer))
+        return np.asarray(moved > 1e-4 * moved.sum(dtype=np.float64))
+
+    def lowers(self, layer: str) -> np.ndarray:
+        """(U,) bool: which of those take from the score."""
+        return np.asarray(self.counts(layer) & (self.layer(layer) < 0))
+
+    def error(self, layer: str) -> float:
+        """The completeness error of one layer, as a fraction; NaN where it has none."""
+        return float(layer_columns(self.completeness_error[None], self.layers, (1,) * len(self.layers), layer)[0, 0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -95,7 +95,7 @@ def _own(wanted: Need, network: Network, domains: dict[str, DomainImages]) -> fl
         case (("predictions" | "activations" | "vectors"), [_, domain, *_]):
             return len(domains[domain]) * FORWARD * area
         case "conductance", [_, domain]:
-            return len(domains[domain]) * case.n_steps * BACKWARD * area
+            return len(domains[domain]) * (case.n_steps + 1) * BACKWARD * area
         case "abstraction", [_, class_name]:
             return len(domains["target"].of_class(class_name)) * EDGES * area
         case (("discriminability" | "linear_probe"), _):

@@ -43,7 +43,7 @@ def conductance(parts: Sequence[Distribution]) -> figure:
     plot = chart(
         " above, ".join(part.name for part in parts) + (" below" if len(parts) > 1 else ""),
         height=210,
-        x="conductance (share of the class score)",
+        x="conductance (largest on the neuron's map)",
         y="instances",
     )
     source = ColumnDataSource(columns, name="bars")

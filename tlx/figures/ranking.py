@@ -37,7 +37,8 @@ PICTURE = 72  # side of a feature image in pixels
 
 _NEURON = """<div style="font-size:13px;line-height:1.45"><b>#@place &nbsp;@title, neuron @neuron</b><br>
 weight u @weight{+0.000}: more conductance looks <b>@towards</b><br>
-importance for the class: @class_rank{0} of @units in its layer</div>"""
+importance for the class: @class_rank{0} of @units in its layer<br>
+contributes @contribution{+0.000} to the class score in the mean</div>"""
 _BAR = """<div style="font-size:13px"><b>@count</b> of @n @domain instances (@share{0.0 %})<br>
 conductance @left{0.000 a} to @right{0.000 a}</div>"""
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tlx.figures import theme
-from tlx.results import Discriminability, Network
+from tlx.results import Contribution, Discriminability, Network
 
 ROW = 92  # height of a row in pixels
 HEAD = 34
@@ -21,6 +21,7 @@ BINS = 25
 # Left edges of the columns, in units of WIDTH.
 TICK, PLACE, IMAGE, TEXT, BARS, WEIGHT = 16.0, 42.0, 78.0, 168.0, 306.0, 566.0
 BARS_END, WEIGHT_HALF = 498.0, 48.0
+LOWERS = "▼"  # beside a neuron that lowers the class score in the mean
 TICK_ZONE = 70.0  # a tap left of this ticks the row, elsewhere it chooses the neuron
 
 
@@ -40,11 +41,14 @@ def hit(x: float, y: float, rows: int) -> Hit | None:
     return Hit(row, tick=x < TICK_ZONE)
 
 
-def ranking_table(result: Discriminability, network: Network, class_ranks: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def ranking_table(
+    result: Discriminability, network: Network, class_ranks: Mapping[str, np.ndarray], contribution: Contribution
+) -> pd.DataFrame:
     """All ranked neurons, most domain-specific first: place, layer, title, short_title, neuron, weight, class_rank,
-    units, column.
+    units, contribution, lowers, column.
 
-    class_ranks: of each layer (U,), the neuron's place by rank score for the class (`Abstraction.rank`).
+    class_ranks: of each layer (U,), the neuron's place by rank score for the class (`Abstraction.rank`); contribution:
+    what each neuron adds to the class's score in the mean, and whether it lowers it.
     """
     neurons = [result.neurons[column] for column in result.ranking]
     layers = [network.layer(layer) for layer, _ in neurons]
@@ -60,6 +64,8 @@ def ranking_table(result: Discriminability, network: Network, class_ranks: Mappi
             "towards": np.where(weights > 0, "target-like", "source-like"),
             "class_rank": [int(class_ranks[layer][index]) for layer, index in neurons],
             "units": [layer.count(result.model) for layer in layers],
+            "contribution": [float(contribution.layer(layer)[index]) for layer, index in neurons],
+            "lowers": [bool(contribution.lowers(layer)[index]) for layer, index in neurons],
             "column": result.ranking,
         }
     )
@@ -75,7 +81,8 @@ def row_table(rows: pd.DataFrame, active: Collection[int], chosen: tuple[str, in
     data["tick"] = np.where(ticked, "✓", "")
     data["box"] = np.where(ticked, 1.0, 0.0)
     data["band"] = np.where(is_chosen, 0.16, 0.0)
-    data["what"] = [f"neuron {neuron}" for neuron in data["neuron"]]
+    marks = np.where(data["lowers"], f" {LOWERS}", "")
+    data["what"] = [f"neuron {neuron}{mark}" for neuron, mark in zip(data["neuron"], marks, strict=True)]
     data["score"] = [f"{n}. of {units} for class" for n, units in zip(data["class_rank"], data["units"], strict=True)]
     return data
 
@@ -120,6 +127,7 @@ def _bars(at: int, column: int, result: Discriminability) -> pd.DataFrame:
 def weight_table(rows: pd.DataFrame, result: Discriminability) -> pd.DataFrame:
     """A bar for each row's weight, to the left and red towards source, to the right and blue towards target."""
     strongest = np.abs(result.weights).max() or 1.0
+    told = ("place", "title", "neuron", "towards", "class_rank", "units", "contribution")
     weights = rows["weight"].to_numpy()
     return pd.DataFrame(
         {
@@ -129,6 +137,6 @@ def weight_table(rows: pd.DataFrame, result: Discriminability) -> pd.DataFrame:
             "weight": weights,
             "label": [f"{weight:+.3f}".replace("-", "−") for weight in weights],
             "colour": np.where(weights > 0, theme.TARGET, theme.SOURCE),
-            **{name: rows[name].to_numpy() for name in ("place", "title", "neuron", "towards", "class_rank", "units")},
+            **{name: rows[name].to_numpy() for name in told},
         }
     )

@@ -12,7 +12,7 @@ from tlx import defaults
 from tlx.app.bokeh_view import Event, bokeh_view
 from tlx.app.selection import choose
 from tlx.figures.ranking import ranking
-from tlx.figures.ranking_layout import hit
+from tlx.figures.ranking_layout import LOWERS, hit
 from tlx.results import Discriminability, NeuronRef
 
 _ORDERS = {"most domain-specific first": False, "most domain-invariant first": True}
@@ -99,6 +99,15 @@ def ranking_list(
         on_tap=taker(rows, result.model, about),
         layout=f"{about} {len(rows)} {len(looks)}",
     )
+
+
+def marks(rows: pd.DataFrame) -> None:
+    """What the mark beside some of the neurons means; nothing where none has it."""
+    if rows["lowers"].any():
+        st.caption(
+            f"{LOWERS} marks neurons that lower the class score in the mean of its target instances: importance goes "
+            "by the largest conductance on a neuron's map, this by the sum."
+        )
 
 
 def taker(rows: pd.DataFrame, model: str, about: str) -> Callable[[Event], None]:

@@ -9,14 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from tlx import defaults
-from tlx.app import frame, pictures
+from tlx.app import conductance_words, frame, pictures
 from tlx.app.feature_strip import crop_row
 from tlx.app.selection import Choice, Selection, choose
 from tlx.figures.conductance import Distribution
 from tlx.figures.pictures import Pictures
 from tlx.figures.zigzag.layout import OTHER_MODEL
 from tlx.figures.zigzag.subject import Subject
-from tlx.results import Crop, Layer, NeuronRef, OnClass, Strongest
+from tlx.results import Contribution, Crop, Layer, NeuronRef, OnClass, Strongest
 
 _TILE = 64  # of their pictures, in CSS pixels: one row of them in half a page
 _KEY = "network neuron"
@@ -42,18 +42,21 @@ def picker(subject: Subject, layers: tuple[str, ...], chosen: NeuronRef | None) 
     return neuron
 
 
-def facts(subject: Subject, neuron: NeuronRef) -> str:
-    """Its rank in both models and its match, as Markdown."""
+def facts(subject: Subject, neuron: NeuronRef, contribution: Contribution) -> str:
+    """Its rank in both models and what it adds to the score in its own, as Markdown."""
     there = OTHER_MODEL[neuron.model]
     ranks = {model: subject.model(model).rank(neuron.layer) for model in (neuron.model, there)}
     elsewhere = f"the {there} model has none of this index"
     if neuron.index < len(ranks[there]):
         elsewhere = f"{ordinal(int(ranks[there][neuron.index]))} in the {there} model"
-    units = subject.network.layer(neuron.layer).count(neuron.model)
-    lines = [f"**{ordinal(int(ranks[neuron.model][neuron.index]))}** of {units} here, {elsewhere}."]
+    layer = subject.network.layer(neuron.layer)
+    lines = [
+        f"**{ordinal(int(ranks[neuron.model][neuron.index]))}** of {layer.count(neuron.model)} here, {elsewhere}.",
+        conductance_words.contribution(contribution, layer, neuron.index),
+    ]
     if not subject.model(neuron.model).active[neuron.layer][neuron.index]:
         lines.append("Inactive: its conductance is 0 on every instance of the class, so it resembles no neuron.")
-    return "  \n".join(lines)
+    return "  \n".join(filter(None, lines))
 
 
 def ordinal(number: int) -> str:

@@ -189,7 +189,8 @@ def _analysis() -> dict[str, Any]:
             "baseline", "Baseline", "Where conductance's path starts: the mean colour, or black.", BASELINES, str
         )
     with right:
-        steps = _number("n_steps", "Path steps", "Of conductance; more is more exact and takes longer.", 16, least=1)
+        more = "Of conductance; more is more exact and takes longer."
+        steps = _number("n_steps", "Path steps", more, Case.n_steps, least=1)
         precision = _choice("precision", "Precision", "bfloat16 is faster on processors that have it.", PRECISIONS, str)
     entries = {"layers": listed(layers), "baseline": baseline, "n_steps": steps, "precision": precision}
     return _unlike(entries, Case)
