@@ -44,4 +44,4 @@ with right:
         specific = ask(f"Find the most domain-specific neuron of class {worst}", needs.worst_class, case)
         if specific is not None:
             finding = findings.most_domain_specific(*specific)
-            cards.finding(finding, selection, f"Class {worst} has no important neurons.")
+            cards.finding(finding, selection, findings.alike(specific[0]))

@@ -60,9 +60,12 @@ def gap(case: Case, names: list[str]) -> None:
     for name in names:
         for model in MODELS:
             found = pipeline.discriminability(case, name, model)
-            ends = [f"{layer}:{index}" for layer, index in (found.neurons[at] for at in found.ranking[:3])]
-            last = [f"{layer}:{index}" for layer, index in (found.neurons[at] for at in found.ranking[-3:])]
-            print(f"{name} {model}: {found.accuracy:.3f} [{found.low:.3f}, {found.high:.3f}], {ends} … {last}")
+            told = [
+                f"{layer}:{index} AUC {found.auc[at]:.2f} [{found.auc_low[at]:.2f}, {found.auc_high[at]:.2f}], "
+                f"first {found.first} in {found.stability[at]:.0%}"
+                for at, (layer, index) in ((at, found.neurons[at]) for at in found.by_auc)
+            ]
+            print(f"{name} {model}: {found.accuracy:.3f} [{found.low:.3f}, {found.high:.3f}], {told[:3]} … {told[-3:]}")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from tlx import needs, pipeline
 from tlx.app import conductance_words, costs, frame, gathered_instances, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import feature_strip
-from tlx.app.features import discriminability_panel, ranking_list
+from tlx.app.features import discriminability_panel, ranking_list, silencing_words
 from tlx.app.layout import beside
 from tlx.cases import MODELS
 from tlx.figures.discriminability import biplot
@@ -16,11 +16,11 @@ from tlx.figures.silencing import change_table, silencing
 
 selection = frame.page(
     "Features",
-    "The list ranks the class's important neurons by their weight in a linear classifier that tells the domains apart: "
-    "its histograms show each neuron's conductance, source above and target below. In the plot red crosses are source "
-    "and blue circles target instances, the dashed line is the classifier's boundary and each axis a ticked neuron, "
-    "longer across the more it discriminates. Reverse the order to see what both domains share; click a row to look at "
-    "its neuron below.",
+    "The list ranks the class's important neurons by how well each alone tells the domains apart (AUC: 0.5 says "
+    "nothing, 0 and 1 everything): its histograms show the neuron's conductance, source above and target below. In the "
+    "plot red crosses are source and blue circles target instances where a linear classifier of all these neurons has "
+    "them that did not know them, the dashed line is its boundary and each axis a ticked neuron, longer across the "
+    "larger its weight. Reverse the order to see what both domains share; click a row to look at its neuron below.",
 )
 case, name = selection.case, selection.class_name
 
@@ -38,21 +38,22 @@ st.caption(conductance_words.completeness_by_layer(contribution))
 table = ranking_table(
     result, network, {layer: abstraction.rank(layer) for layer in abstraction.important}, contribution
 )
+titles = {layer.name: layer.title for layer in network.layers}
 left, right = beside([1.15, 1], name="features", least=390)
 with left:
-    rows, about = ranking_list.ordered(table, f"{case.fingerprint()} {name} {model}")
+    table, rows, about = ranking_list.ordered(table, f"{case.fingerprint()} {name} {model}")
     active = ranking_list.ticks(rows, about)
     page = ranking_list.page_of(rows, about)
     looks = jobs.result(needs.looks, case, ranking_list.neurons_of(page, model))
     chosen = ranking_list.chosen_in(selection.neuron, model)
     ranking_list.ranking_list(page, result, looks or {}, active=active, about=about, chosen=chosen)
     ranking_list.marks(page)
+order = table["column"].to_numpy()
 with right:
     discriminability_panel.discriminability_plot(
-        result, active, network.layers, instances=instances, pictures=served, chosen=chosen
+        result, active, titles, instances=instances, pictures=served, chosen=chosen, order=order
     )
-titles = {layer.name: layer.title for layer in network.layers}
-frame.downloads(biplot(result, active, titles), table, name=f"features-{case.name}-{name}")
+frame.downloads(biplot(result, active, titles, order=order), table, name=f"features-{case.name}-{name}")
 
 one, gathered = beside([1.15, 1], name="features below", least=390)
 with one:
@@ -68,11 +69,11 @@ with gathered:
 st.subheader("Do the ticked neurons matter?", anchor=False)
 ticked = tuple(result.neurons[column] for column in sorted(active))
 if ticked:
-    silenced = costs.offer(f"Silence the {len(ticked)} ticked neurons", pipeline.silenced, case, model, ticked)
+    silenced = costs.offer(f"Silence the {len(ticked)} ticked neurons", pipeline.silenced, case, name, model, ticked)
     if silenced is not None:
-        st.markdown(discriminability_panel.silenced_words(silenced))
+        st.markdown(silencing_words.silenced_words(silenced, titles))
         drawn = silencing(silenced)
-        bokeh_view(drawn, key="silencing", label="Change in accuracy by class when the ticked neurons are silenced")
+        bokeh_view(drawn, key="silencing", label="Change in accuracy when the ticked neurons are silenced")
         frame.downloads(drawn, change_table(silenced), name=f"silencing-{case.name}-{name}")
 else:
     st.caption("Tick neurons in the list to silence them.")

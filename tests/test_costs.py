@@ -9,9 +9,11 @@ import pytest
 import toy_results
 
 from tlx import needs, pipeline
+from tlx.analysis import silencing
 from tlx.app import costs, jobs
 from tlx.casefiles import builtin
 from tlx.cases import Case, ModelPlan, Training
+from tlx.results import REPLACEMENTS
 
 PLAN = ModelPlan(training=Training(epochs=20))
 EPOCHS = 20 * (10 + 6) * costs.BACKWARD  # over 10 source and 6 target images
@@ -59,9 +61,11 @@ def test_what_is_stored_costs_nothing(case: Case, monkeypatch: pytest.MonkeyPatc
 
 
 def test_silencing_and_the_domain_gap_are_counted_by_what_they_pass(case: Case, monkeypatch) -> None:
-    """Twelve runs over 4 held-out images; and 4 neurons of 4 layers of both models on the 8 cats."""
-    fakes.install(monkeypatch, {name: lambda *_: None for name in ("trained", "activations", "images", "conductance")})
-    assert costs.seconds(pipeline.silenced, case, "target", ()) == costs.BEGIN + 12 * 4 * costs.FORWARD
+    """203 runs over 4 held-out images, 2 of them cats; and 4 neurons of 4 layers of both models on the 8 cats."""
+    known = ("trained", "activations", "images", "conductance", "abstraction")
+    fakes.install(monkeypatch, {name: lambda *_: None for name in known})
+    expected = costs.BEGIN + 203 * (4 + 2) * costs.SILENCED
+    assert costs.seconds(pipeline.silenced, case, "cat", "target", ()) == pytest.approx(expected)
     assert costs.seconds(pipeline.domain_gap, case, "cat") == pytest.approx(costs.BEGIN + 2 * 4 * 4 * 8 * costs.FIT)
 
 
@@ -70,3 +74,9 @@ def test_silencing_and_the_domain_gap_are_counted_by_what_they_pass(case: Case, 
 )
 def test_no_more_is_promised_than_can_be_kept(seconds: float, said: str) -> None:
     assert costs.words(seconds) == said
+
+
+def test_the_cost_of_silencing_follows_what_it_does() -> None:
+    """The numbers stand beside each other here because a page must not import torch to know them."""
+    assert len(REPLACEMENTS) * (1 + silencing.DRAWS) + 1 == costs.RUNS
+    assert (silencing.OF_CLASS, silencing.OF_ALL) == costs.ASKED

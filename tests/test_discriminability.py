@@ -12,9 +12,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from tlx import findings
 from tlx.analysis import discriminability as stage
 from tlx.analysis import intervals
 from tlx.errors import EmptyError
+from tlx.results import Layer, Network
 
 
 def ask(source, target, important=None):
@@ -135,6 +137,95 @@ def test_the_interval_counts_the_smaller_domain():
     assert stage.effective_size(90, 10) == 36
     assert intervals.wilson(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)  # Newcombe's worked form
     assert intervals.wilson(1.0, 10)[1] == pytest.approx(1.0)
+
+
+def test_the_interval_knows_that_folds_share_their_rows():
+    """Nadeau and Bengio's variance: 1/10 + 1/9 where ten independent folds had 1/10, so that 100 rows count as 47.4."""
+    assert stage.accuracy_interval(0.8, 50, 50, folds=10) == intervals.wilson(0.8, 100 * 0.1 / (1 / 10 + 1 / 9))
+    result = ask(*apart(gap=0.8))
+    size = stage.effective_size(40, 30) / (1 + 10 / 9)
+    assert (result.low, result.high) == intervals.wilson(result.accuracy, size)
+
+
+def told_apart(source, target):
+    """What three folds make of two domains, and the interval of their accuracy."""
+    columns, label = np.concatenate([source, target]), np.repeat([0, 1], [len(source), len(target)])
+    folds = stage.held_out(columns, label, most=3)
+    return folds, stage.accuracy_interval(folds.accuracy, len(source), len(target), folds=3)
+
+
+def test_one_domain_split_in_two_is_not_told_apart():
+    """Of 100 random splits of one domain at most 5 are above chance, in which any finding would be wrong."""
+    rng = np.random.default_rng(0)
+    rows = rng.gamma(1.0, size=(80, 6))
+    splits = (rng.permutation(rows) for _ in range(100))
+    assert sum(told_apart(mixed[:40], mixed[40:])[1][0] > 0.5 for mixed in splits) <= 5
+
+
+def test_the_interval_of_the_accuracy_holds_the_truth():
+    """60 pairs of domains a gap apart: the folds' classifiers' accuracy on fresh rows is inside in 93 % at least."""
+    rng = np.random.default_rng(1)
+    fresh, label = rng.normal(size=(8000, 4)), np.repeat([0, 1], 4000)
+    fresh[4000:] += 0.5
+    inside = []
+    for _ in range(60):
+        folds, (low, high) = told_apart(rng.normal(size=(30, 4)), rng.normal(size=(30, 4)) + 0.5)
+        truth = np.mean([stage.balanced_accuracy(one.distance(fresh) > 0, label) for one in folds.classifiers])
+        inside.append(low <= truth <= high)
+    assert np.mean(inside) >= 0.93
+
+
+def test_held_out_places_come_from_the_folds_classifiers():
+    """The standardised row times its fold's axes, plus its offset, is the decision of the fold without the row."""
+    result = ask(*apart(gap=0.8))
+    standard = (result.values - result.values.mean(axis=0)) / result.values.std(axis=0)
+    label = np.repeat([0, 1], [40, 30])
+    for fold in range(10):
+        out = result.fold == fold
+        whole = standard[out] @ result.fold_axes[fold] + result.fold_offset[fold]
+        np.testing.assert_allclose(whole, result.decision[out])
+        strength = stage.choose_strength(result.values[~out], label[~out])
+        machine = make_pipeline(
+            StandardScaler(), LinearSVC(C=strength, dual=False, class_weight="balanced", max_iter=100_000)
+        ).fit(result.values[~out], label[~out])
+        alone = machine.decision_function(result.values[out]) / np.linalg.norm(machine[-1].coef_)
+        np.testing.assert_allclose(whole, alone, atol=1e-4)
+
+
+def planted(seed=0, n=60):
+    """Neurons 0 to 7 copies of one that reads the domain, 8 the noise that these carry, 9 to 18 noise of their own.
+
+    Alone, 8 says nothing; together with a copy it takes the noise away.
+    """
+    rng = np.random.default_rng(seed)
+    rows, noise = rng.normal(size=(2 * n, 19)), rng.normal(size=2 * n)
+    rows[:, :8] = (noise + 0.2 * rng.normal(size=2 * n) + np.repeat([0.0, 1.0], n))[:, None]
+    rows[:, 8] = noise
+    return rows[:n], rows[n:]
+
+
+def test_copies_of_a_neuron_are_equally_domain_specific_and_a_suppressor_is_not():
+    """All eight copies lead with one AUC and one stability; the suppressor leads by weight alone."""
+    result = ask(*planted())
+    assert set(result.by_auc[:8]) == set(range(8))
+    assert np.ptp(result.auc[:8]) == np.ptp(result.stability[:8]) == 0
+    assert result.ranking[0] == 8
+    assert result.auc_low[8] < 0.5 < result.auc_high[8]
+    assert result.stability[8] < 0.01
+    assert result.auc[0] > 0.7
+
+
+def test_the_neuron_that_reads_a_marker_leads_reliably():
+    """Of 40 neurons that all differ a little between the domains, one reads the marker: a headline of the class."""
+    rng = np.random.default_rng(2)
+    source, target = rng.normal(size=(50, 40)), rng.normal(size=(50, 40)) + rng.uniform(-0.8, 0.8, 40)
+    source[:, 17] += 4
+    result = ask(source, target)
+    assert result.by_auc[0] == 17
+    assert result.stability[17] >= 0.8
+    assert result.auc[17] < 0.1
+    network = Network("toy", (Layer("a", 1, "conv", 40, (1, 1)),), {}, {}, 1, 1)
+    assert findings.most_domain_specific(result, network).neuron == ("target", "a", 17)
 
 
 def test_a_constant_neuron_is_left_out_and_reported():

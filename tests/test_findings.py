@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tlx.findings import (
+    alike,
     most_changed,
     most_confused,
     most_domain_specific,
@@ -117,15 +118,20 @@ def test_pairs_without_edges_are_passed_over():
     assert rewiring(NETWORK, kept()) is None
 
 
-def told(weights, low=0.8):
-    weights = np.array(weights)
+def told(areas, low=0.8, stability=1.0, images=40, width=0.04):
+    """Neurons of these AUC, whose intervals reach `width` to either side; weights in the opposite order."""
+    areas = np.array(areas)
     blank = np.zeros(0)
     return Discriminability(
         class_name="5",
         model="target",
-        neurons=tuple((f"conv{i + 1}", i) for i in range(len(weights))),
-        weights=weights,
-        ranking=np.argsort(-np.abs(weights)),
+        neurons=tuple((f"conv{i + 1}", i) for i in range(len(areas))),
+        weights=0.5 - areas,
+        ranking=np.argsort(np.abs(areas - 0.5)),
+        auc=areas,
+        auc_low=areas - width,
+        auc_high=areas + width,
+        stability=np.full(len(areas), stability),
         accuracy=0.9,
         low=low,
         high=0.95,
@@ -134,9 +140,12 @@ def told(weights, low=0.8):
         coordinates=blank,
         axes=blank,
         boundary=0.0,
-        domain=blank,
+        domain=np.repeat(["source", "target"], [images, 40]),
         instances=blank,
         decision=blank,
+        fold=blank,
+        fold_axes=blank,
+        fold_offset=blank,
         values=blank,
         constant=(),
         regularisation=1.0,
@@ -144,20 +153,44 @@ def told(weights, low=0.8):
 
 
 def test_the_most_domain_specific_neuron():
-    """The largest weight by size, with its sign as the domain it points to."""
-    found = most_domain_specific(told([0.2, -0.7, 0.5]), NETWORK)
-    assert found.neuron == ("target", "conv2", 1)
-    assert "source domain is 0.70" in found.text
-    assert "90 %" in found.text
-    assert "target domain is 0.80" in most_domain_specific(told([0.2, -0.7, 0.8]), NETWORK).text
+    """The AUC farthest from 0.5 to either side, whatever the weights, with where its values are larger."""
+    finding = most_domain_specific(told([0.6, 0.13, 0.8]), NETWORK)
+    assert finding.neuron == ("target", "conv2", 1)
+    assert finding.title == "Neuron 1 of Layer 2: conv (4) is the most domain-specific of class 5"
+    assert "AUC 0.13 (95 % interval 0.09 to 0.17), larger values for source images" in finding.text
+    assert "among the first 1 of 3 important neurons in 200 of 200 bootstraps" in finding.text
+    assert "few" not in finding.text
+    assert "larger values for target images" in most_domain_specific(told([0.6, 0.4, 0.8]), NETWORK).text
 
 
-def test_a_guessing_classifier_names_no_neuron():
-    """Held-out accuracy at chance makes the ranking noise, and no neuron is singled out."""
-    found = most_domain_specific(told([0.2, -0.7], low=0.5), NETWORK)
-    assert found.neuron is None
-    assert found.title.startswith("No neuron")
-    assert most_domain_specific(told([]), NETWORK) is None
+def test_a_neuron_that_leads_by_luck_is_no_headline():
+    """Below 80 % of the bootstraps, or with an interval that holds 0.5, the finding names numbers and leads to none."""
+    assert most_domain_specific(told([0.7, 0.6], stability=0.8), NETWORK).neuron is not None
+    for result in (told([0.7, 0.6], stability=0.79), told([0.7, 0.6], width=0.2)):
+        finding = most_domain_specific(result, NETWORK)
+        assert (finding.neuron, finding.page, finding.class_name) == (None, "Features", "5")
+        assert finding.title == "No single neuron of class 5 leads in telling the domains apart"
+        assert "Neuron 0 of Layer 1: conv (4) comes first, with AUC 0.70" in finding.text
+    assert "in 158 of 200 bootstraps" in most_domain_specific(told([0.7, 0.6], stability=0.79), NETWORK).text
+
+
+def test_few_images_are_said():
+    """19 images of one domain are said beside those of the other; 20 are enough."""
+    few = most_domain_specific(told([0.9], images=19), NETWORK).text
+    assert "few images: 19 of the source domain and 40 of the target domain" in few
+    assert "few images" not in most_domain_specific(told([0.9], images=20), NETWORK).text
+
+
+def test_no_difference_is_no_finding():
+    """Neither at chance nor where the best AUC is written as 0.50; a sentence says why."""
+    by_chance, by_rounding = told([0.2, 0.7], low=0.5), told([0.5, 0.504, 0.496])
+    assert most_domain_specific(by_chance, NETWORK) is None
+    assert "not tell the domains apart better than chance: held-out accuracy 90 %, 95 % interval 50 %" in alike(
+        by_chance
+    )
+    assert most_domain_specific(by_rounding, NETWORK) is None
+    assert "every AUC is 0.50" in alike(by_rounding)
+    assert most_domain_specific(told([0.5, 0.506, 0.496]), NETWORK) is not None
 
 
 def test_numbers_in_words():

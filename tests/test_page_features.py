@@ -8,10 +8,11 @@ import pytest
 import statistics_case as toy
 from streamlit_help import app, fire, run_to_end, source_of, text_of
 
+from tlx import defaults
 from tlx.analysis import statistics
 from tlx.analysis.crops import Crop
 from tlx.app import pictures
-from tlx.app.features import discriminability_panel
+from tlx.app.features import silencing_words
 from tlx.errors import EmptyError
 from tlx.figures.pictures import Pictures
 from tlx.results import Abstraction, Contribution, Discriminability, LayerGap, Silenced
@@ -22,16 +23,21 @@ LAYERS = {"conv1": 4, "fc2": 6}
 NEURONS = tuple((layer, index) for layer, units in LAYERS.items() for index in range(units))
 ROWS = {"source": [0, 3, 6, 9], "target": [0, 3, 6]}  # the instances of class cup
 LOW = {"low": 0.8}
+TITLES = {layer.name: layer.title for layer in toy.NETWORK.layers}
 
 
 def discriminability(case, class_name, model="target"):
-    """Ten neurons; column k has weight -(k + 1) / 10 for even k and (k + 1) / 10 for odd: the last one leads."""
+    """Ten neurons; column k has weight -(k + 1) / 10 for even k and (k + 1) / 10 for odd, and an AUC 0.056 below k - 1.
+
+    By AUC the first one leads and the ninth says least, by weight the last one leads.
+    """
     if class_name == "book":
         raise EmptyError("class 'book' has no instance in the source domain")
     rng = np.random.default_rng(0)
     values = rng.normal(size=(7, len(NEURONS)))
     weights = np.array([(-1) ** (k + 1) * (k + 1) / 10 for k in range(len(NEURONS))])
     axes = np.stack([weights / np.linalg.norm(weights), np.full(len(NEURONS), len(NEURONS) ** -0.5)], axis=1)
+    auc = np.linspace(0.95, 0.45, len(NEURONS))
     standard = (values - values.mean(axis=0)) / values.std(axis=0)
     return Discriminability(
         class_name=class_name,
@@ -44,12 +50,19 @@ def discriminability(case, class_name, model="target"):
         high=0.95,
         fold_accuracy=np.ones(4),
         a_distance=1.6,
+        auc=auc,
+        auc_low=auc - 0.04,
+        auc_high=auc + 0.04,
+        stability=np.linspace(1, 0.1, len(NEURONS)),
         coordinates=standard @ axes,
         axes=axes,
         boundary=0.25,
         domain=np.array(["source"] * 4 + ["target"] * 3, dtype=object),
         instances=np.array(ROWS["source"] + ROWS["target"]),
         decision=np.linspace(-1, 1, 7),
+        fold=np.arange(7) % 2,
+        fold_axes=np.stack([axes[:, 0], axes[:, 0] / 2]),
+        fold_offset=np.array([-0.25, -0.2]),
         values=values,
         constant=(),
         regularisation=0.1,
@@ -93,18 +106,27 @@ def not_at_hand():
         raise memory.NotStoredError("asked for")
 
 
-def silenced(case, model, neurons):
-    """Class cup loses half of its accuracy on the target domain, random neurons nothing."""
+def silenced(case, class_name, model, neurons):
+    """Class cup loses half of its accuracy on the target domain, by other neurons at most a tenth."""
     not_at_hand()
-    ones = np.ones(3)
+    return silenced_result(class_name, model, neurons)
+
+
+def silenced_result(class_name, model, neurons, drawn=0.5, filled=()):
+    """drawn: accuracy on the class's target images where neurons answer what they answer to another image."""
+    ones = np.ones((2, 2))
+    controls = np.tile(np.linspace(0.9, 1, 11)[:, None], (2, 1, 2))
     return Silenced(
-        model,
-        neurons,
-        toy.CLASSES,
-        {"source": 4 * ones, "target": 3 * ones},
-        {"source": ones, "target": ones},
-        {"source": ones, "target": np.array([0.5, 1, 1])},
-        {"source": np.ones((2, 3)), "target": np.ones((2, 3))},
+        model=model,
+        class_name=class_name,
+        neurons=neurons,
+        n={"source": np.array([4, 12]), "target": np.array([3, 9])},
+        before={"source": ones[0], "target": ones[0]},
+        after={"source": 0.95 * ones, "target": np.array([[0.5, 0.95], [drawn, 0.95]])},
+        low={"source": -0.1 * ones, "target": np.array([[-0.7, -0.1], [drawn - 1.2, -0.1]])},
+        high={"source": 0.01 * ones, "target": np.array([[-0.3, 0.01], [drawn - 0.8, 0.01]])},
+        controls={"source": controls, "target": controls},
+        filled=filled,
     )
 
 
@@ -148,27 +170,25 @@ def axes(page):
     return list(zip(data["layer"], map(int, data["neuron"]), strict=True))
 
 
-def test_the_ranking_starts_with_the_largest_weight_and_five_axes(untouched):
-    """Ten neurons on two pages of the list: the first eight by |weight|, of which five are ticked and drawn as axes."""
+def test_the_ranking_starts_with_the_best_auc_and_five_axes(untouched):
+    """Ten neurons on two pages of the list: the first eight by |AUC - 0.5|, of which five are ticked and drawn."""
     assert not untouched.exception
-    assert listed(untouched) == [
-        ("fc2", 5),
-        ("fc2", 4),
-        ("fc2", 3),
-        ("fc2", 2),
-        ("fc2", 1),
-        ("fc2", 0),
-        ("conv1", 3),
-        ("conv1", 2),
-    ]
+    assert listed(untouched) == list(NEURONS[:8])
     assert axes(untouched) == listed(untouched)[:5]
     assert list(source_of(untouched, "ranking", "rows")["tick"]) == ["✓"] * 5 + [""] * 3
     assert len(source_of(untouched, "ranking", "images")["y"]) == 8
 
 
+def test_the_defaults_are_the_lists(untouched):
+    """What `run` computes ahead are the rows that the page shows and the neurons that it ticks."""
+    result = discriminability(None, "cup")
+    assert list(defaults.ranked(result)) == listed(untouched)
+    assert sorted(defaults.ticked(result)) == sorted(axes(untouched))
+
+
 def test_the_accuracy_is_told_in_words(untouched):
     words = text_of(untouched)
-    assert "90.0% (95 % interval 80.0% to 95.0%)" in words
+    assert "90 % (95 % interval 80 % to 95 %)" in words
     assert "1.60" in words
     assert "noise" not in words
     assert "few instances (4 of the source domain and 3 of the target domain)" in words
@@ -200,21 +220,32 @@ def test_a_ranking_at_chance_is_called_noise(monkeypatch):
 
 
 def test_the_order_can_be_reversed(page):
-    """Most domain-invariant first: the smallest weight leads, and its first five are ticked."""
+    """Most domain-invariant first: the AUC nearest to 0.5 leads, and its first five are ticked."""
     page.segmented_control(key="features order").set_value("most domain-invariant first")
     run_to_end(page)
-    assert listed(page)[:2] == [("conv1", 0), ("conv1", 1)]
+    assert listed(page)[:2] == [("fc2", 4), ("fc2", 5)]
+    assert list(source_of(page, "ranking", "rows")["rank"])[:2] == ["#10", "#9"]
     assert axes(page) == listed(page)[:5]
+
+
+def test_the_weight_is_an_order_of_its_own(page):
+    """The largest |u| comes first and is called #1, in the list, in its axis's label and in the neuron's box."""
+    page.segmented_control(key="features order").set_value("weight in the joint classifier")
+    run_to_end(page)
+    assert listed(page) == list(NEURONS[:1:-1])
+    assert list(source_of(page, "ranking", "rows")["rank"])[:2] == ["#1", "#2"]
+    assert source_of(page, "biplot", "axes")["label"][0] == "#1  Layer 2 · 5"
+    assert page.selectbox(key="features neuron").options[0] == "#1 Layer 2: linear (6), neuron 5"
 
 
 def test_a_tap_on_a_box_ticks_and_unticks(page):
     """The box of row 6 adds its axis, the box of row 1 takes its axis away."""
     fire(page, "ranking", "tap", {"x": 16, "y": 5.5})
     run_to_end(page)
-    assert ("fc2", 0) in axes(page)
+    assert ("fc2", 1) in axes(page)
     fire(page, "ranking", "tap", {"x": 16, "y": 0.5})
     run_to_end(page)
-    assert ("fc2", 5) not in axes(page)
+    assert ("conv1", 0) not in axes(page)
     assert len(axes(page)) == 5
 
 
@@ -222,9 +253,9 @@ def test_a_tap_on_a_row_chooses_the_neuron_for_all_pages(page):
     """The address names it, its row stands out, and its pictures are shown below."""
     fire(page, "ranking", "tap", {"x": 300, "y": 6.5})
     run_to_end(page)
-    assert page.query_params["neuron"] == ["target:conv1:3"] or page.query_params["neuron"] == "target:conv1:3"
+    assert page.query_params["neuron"] in (["target:fc2:2"], "target:fc2:2")
     assert list(np.asarray(source_of(page, "ranking", "rows")["band"]) > 0).index(True) == 6
-    assert page.selectbox(key="features neuron").value == ("conv1", 3)
+    assert page.selectbox(key="features neuron").value == ("fc2", 2)
 
 
 def test_the_keyboard_ticks_and_chooses_too(page):
@@ -239,14 +270,16 @@ def test_the_keyboard_ticks_and_chooses_too(page):
 
 
 def test_the_boundary_stays_in_both_projections(page):
-    """The ticked neurons alone give other places to the instances, but the boundary is where it was."""
+    """Both show held-out places; those by the ticked neurons alone differ, but the boundary is where it was, at 0."""
+    assert "Positions are held out" in text_of(page)
     whole = source_of(page, "biplot", "points")["x"]
     page.segmented_control(key="features projection").set_value("the ticked ones only")
     run_to_end(page)
     alone = source_of(page, "biplot", "points")["x"]
     assert not np.allclose(whole, alone)
-    assert list(source_of(page, "biplot", "boundary")["x"]) == [0.25]
+    assert list(source_of(page, "biplot", "boundary")["x"]) == [0]
     assert "Projected by 5 of 10 neurons" in text_of(page)
+    assert "held out from its classifier" in text_of(page)
 
 
 def test_what_a_class_is_called_cannot_become_code(untouched):
@@ -258,24 +291,34 @@ def test_what_a_class_is_called_cannot_become_code(untouched):
 
 
 def test_silencing_is_offered_and_told(page):
-    """The button says what it costs; afterwards the class that changes most stands beside random neurons."""
+    """The button says what it costs; afterwards the words say of each mark what the chart shows."""
     next(button for button in page.button if button.label.startswith("Silence the 5 ticked neurons")).click()
     run_to_end(page)
     words = text_of(page)
-    assert "from 100.0% to 50.0%" in words
-    assert "more than chance does" in words
-    assert min(source_of(page, "silencing", "target")["change"]) == -0.5
+    assert "the 5 ticked ones and, drawn 11 times, as many other important neurons of the same layers" in words
+    assert "class cup, target domain** (3 images): 100 % → 50 %, a change of −50 points" in words
+    assert words.count("they matter no more than others") == 3
+    shown = source_of(page, "silencing", "target")
+    assert list(shown["filled"]) == [1, 1, 0, 0]
+    assert min(shown["change"]) == -0.5
 
 
-def test_the_largest_change_is_compared_with_the_largest_by_chance():
-    """Class cup loses 50 points and random neurons cost it nothing, but once another class 60: chance."""
-    ones = np.ones(3)
-    one = {"source": ones, "target": np.array([0.5, 1, 1])}
-    chance = {"source": np.ones((2, 3)), "target": np.array([[1, 1, 1], [1, 0.4, 1]])}
-    counts = {"source": 4 * ones, "target": 3 * ones}
-    result = Silenced("target", NEURONS[:2], toy.CLASSES, counts, {"source": ones, "target": ones}, one, chance)
-    words = discriminability_panel.silenced_words(result)
-    assert "no class by more than 60.0 in 2 draws, so this is within chance" in words
+def test_the_words_say_every_verdict_of_the_chart():
+    """By others −9.7 to −0.3 points: −50 is more; the drawn values leave all intact, which is less; two are no more."""
+    words = silencing_words.silenced_words(silenced_result("<b>", "target", NEURONS[:1], drawn=1.0), TITLES)
+    assert "the ticked one and, drawn 11 times" in words
+    assert "(95 % interval −70 to −30 points); by others −9.7 to −0.3 points: **they matter more than others**" in words
+    assert "1 of 4 verdicts differ: class \\<b\\>, target domain, they matter less than others." in words
+    assert "important neuron:" not in words
+    same = silencing_words.silenced_words(silenced_result("cup", "target", NEURONS[:2]), TITLES)
+    assert "every verdict is the same" in same
+
+
+def test_a_layer_with_too_few_important_neurons_is_named():
+    result = silenced_result("cup", "target", NEURONS[:2], filled=(("conv1", 1, 3), ("fc2", 0, 5)))
+    words = silencing_words.silenced_words(result, TITLES)
+    assert "has only 1 other important neuron: there the draws are from the 3 next by rank." in words
+    assert "has no other important neuron: there the draws are from the 5 next by rank." in words
 
 
 def test_the_gap_over_depth_is_offered(page):

@@ -102,9 +102,9 @@ def instance(activations: OnClass, edge: EdgeHit, chosen: InstanceRef | None = N
 
 def ranked(result: Discriminability, count: int = ROWS) -> tuple[tuple[str, int], ...]:
     """(layer, index) of the first neurons of the ranking list, most domain-specific first."""
-    return tuple(result.neurons[column] for column in result.ranking[:count])
+    return tuple(result.neurons[column] for column in result.by_auc[:count])
 
 
 def ticked(result: Discriminability) -> tuple[tuple[str, int], ...]:
     """(layer, index) of the neurons ticked at first, in the order of the classifier's columns."""
-    return tuple(result.neurons[column] for column in sorted(result.ranking[:TICKED].tolist()))
+    return tuple(result.neurons[column] for column in sorted(result.by_auc[:TICKED].tolist()))

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from tlx.results import Discriminability, Network, Reuse
+from tlx.cases import DOMAINS
+from tlx.results import RESAMPLES, Discriminability, Network, Reuse
 
 KEPT = 0.95  # share of important edges from which a class is said to keep its wiring
 
 FEW = 20  # images; with fewer an accuracy moves by more than 5 points with each one
+RELIABLE = 0.8  # share of bootstraps in which a neuron must be among the first to be a headline
 
 
 @dataclass(frozen=True)
@@ -116,26 +118,55 @@ def rewiring(network: Network, reuse: Reuse) -> Finding | None:
 
 
 def most_domain_specific(result: Discriminability, network: Network) -> Finding | None:
-    """The neuron with the largest discriminability (5.4.1) of a class; none stands out where the classifier guesses."""
-    if len(result.ranking) == 0:
+    """The neuron that alone tells the domains of a class apart best, where it leads reliably; else that none does.
+
+    Reliably: it is among the first in RELIABLE of the bootstraps, and its interval does not hold 0.5. None where the
+    neurons together tell the domains apart no better than chance, and where no AUC differs from 0.50 (`alike`).
+    """
+    if result.chance or len(result.neurons) == 0 or _area(best := result.by_auc[0], result) == "0.50":
         return None
-    held_out = (
-        f"held-out accuracy {percent(result.accuracy)}, 95 % interval {percent(result.low)} to {percent(result.high)}"
+    layer, index = result.neurons[best]
+    neuron, name = f"Neuron {index} of {network.layer(layer).title}", result.class_name
+    text = _alone(result, best) + _few(result)
+    if result.stability[best] >= RELIABLE and not result.auc_low[best] <= 0.5 <= result.auc_high[best]:
+        title, chosen = f"{neuron} is the most domain-specific of class {name}", (result.model, layer, index)
+        return Finding(title, f"Alone it has {text}", "Features", class_name=name, neuron=chosen)
+    title = f"No single neuron of class {name} leads in telling the domains apart"
+    return Finding(title, f"{neuron} comes first, with {text}", "Features", class_name=name)
+
+
+def alike(result: Discriminability) -> str:
+    """Why `most_domain_specific` has no finding, in a sentence."""
+    if not result.chance:
+        return f"No important neuron of class {result.class_name} alone tells the domains apart: every AUC is 0.50."
+    return (
+        f"The important neurons of class {result.class_name} do not tell the domains apart better than chance: "
+        f"held-out accuracy {percent(result.accuracy)}, 95 % interval {percent(result.low)} to {percent(result.high)}."
     )
-    if result.chance:
-        title = f"No neuron of class {result.class_name} tells the domains apart"
-        text = f"A linear classifier on its important neurons cannot ({held_out})."
-        return Finding(title, text, "Features", class_name=result.class_name)
-    column = int(result.ranking[0])
-    layer, index = result.neurons[column]
-    weight = float(result.weights[column])
-    side = "target" if weight > 0 else "source"
-    title = f"Neuron {index} of {network.layer(layer).title} is the most domain-specific of class {result.class_name}"
-    text = (
-        f"Its weight towards the {side} domain is {abs(weight):.2f}, the largest of the class's {len(result.neurons)} "
-        f"important neurons ({held_out})."
+
+
+def _alone(result: Discriminability, column: int) -> str:
+    """A neuron's AUC and how often it leads."""
+    side = "target" if result.auc[column] > 0.5 else "source"
+    times = round(RESAMPLES * float(result.stability[column]))
+    return (
+        f"AUC {_area(column, result)} (95 % interval {result.auc_low[column]:.2f} to {result.auc_high[column]:.2f}), "
+        f"larger values for {side} images. It is among the first {result.first} of {len(result.neurons)} important "
+        f"neurons in {times} of {RESAMPLES} bootstraps."
     )
-    return Finding(title, text, "Features", class_name=result.class_name, neuron=(result.model, layer, index))
+
+
+def _area(column: int, result: Discriminability) -> str:
+    return f"{result.auc[column]:.2f}"
+
+
+def _few(result: Discriminability) -> str:
+    """That a domain has few instances, where it has."""
+    counts = [(result.count(domain), domain) for domain in DOMAINS]
+    if min(counts)[0] >= FEW:
+        return ""
+    sizes = " and ".join(f"{count:,} of the {domain} domain" for count, domain in counts)
+    return f" These are few images: {sizes}."
 
 
 def few(n: int) -> str:

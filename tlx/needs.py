@@ -397,4 +397,4 @@ def on_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[Any]]:
 
 def _silenced(case: Case, class_name: str, model: str) -> Panel[Any]:
     result, *_ = yield from ranking(case, class_name, model)
-    return (yield from one(pipeline.silenced, case, model, defaults.ticked(result)))
+    return (yield from one(pipeline.silenced, case, class_name, model, defaults.ticked(result)))

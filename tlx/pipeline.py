@@ -683,20 +683,22 @@ def domain_gap_by_class(case: Case) -> dict[str, tuple[LayerGap, ...]]:
     return {name: domain_gap(case, name) for name in track(in_both_domains(case), "domain gap, class by class")}
 
 
-@memoized("Silencing neurons", of="trained model | images *domain | activations model target")
-def silenced(case: Case, model: str, neurons: tuple[tuple[str, int], ...]) -> Silenced:
-    """What silencing these neurons, (layer, index) each, does to the model's accuracy on validation instances."""
+@memoized(
+    "Silencing neurons",
+    of="trained model | images *domain | activations model target | abstraction model class_name",
+)
+def silenced(case: Case, class_name: str, model: str, neurons: tuple[tuple[str, int], ...]) -> Silenced:
+    """What silencing these neurons, (layer, index) each, does to the model's accuracy on a class and on all."""
     from tlx.analysis import silencing
 
     return silencing.silenced(
         load_model(case, model),
-        network_of(case, model),
+        abstraction(case, model, class_name),
         {domain: images(case, domain) for domain in DOMAINS},
         neurons,
         means=activations(case, model, "target"),
         outputs=trained(case, model).classes,
         case=case,
-        name=model,
     )
 
 

@@ -19,6 +19,9 @@ from tlx.errors import SelectionError, unknown
 Pair = tuple[str, str]
 """Two consecutive analysed layers, shallow first."""
 
+RESAMPLES = 200
+"""Bootstrap resamples behind `Discriminability.stability`."""
+
 
 SPLITS = ("training", "validation", "test")
 """What instances are for: to learn from, to choose epochs by, to judge by. Test chooses nothing (method 2)."""
@@ -690,15 +693,20 @@ class KernelResponse:
 
 @dataclass(frozen=True, eq=False)
 class Discriminability:
-    """The linear classifier that tells the two domains apart by the important neurons of one class (5.4.1).
+    """How the important neurons of one class tell the two domains apart: together, and each alone (5.4.1, method 5).
 
-    neurons: (P,) tuples (layer, index), in column order; weights: (P,) u, positive towards target; ranking: (P,)
-    columns by |u|, largest first; accuracy, low, high: held out and balanced (0.5 is chance whatever the domains'
-    sizes), with 95 % Wilson interval; fold_accuracy: per fold; a_distance: 2 (1 - 2 error); coordinates: (N, 2) =
-    A [u/|u|, g]; axes: (P, 2) rows of [u/|u|, g]; boundary: horizontal place where the decision value is 0; domain:
-    (N,) "source" or "target"; instances: (N,) index in that domain; decision: (N,) out-of-fold signed distance from
-    the boundary, in the unit of `coordinates`, positive = target-like; values: (N, P) raw conductance; constant:
-    neurons left out because their column is constant; regularisation: C of the classifier.
+    Together, by a linear classifier: neurons: (P,) tuples (layer, index), in column order; weights: (P,) u, positive
+    towards target; ranking: (P,) columns by |u|, largest first; accuracy, low, high: held out and balanced (0.5 is
+    chance whatever the domains' sizes), with 95 % interval; fold_accuracy: (F,) per fold; a_distance: 2 (1 - 2 error);
+    regularisation: C of the classifier.
+    Alone: auc, auc_low, auc_high: (P,) area under the ROC curve, above 0.5 where values of target instances are larger,
+    with 95 % interval; stability: (P,) share of RESAMPLES bootstraps in which it is among the `first` by |AUC - 0.5|.
+    Instances: domain: (N,) "source" or "target"; instances: (N,) index in that domain; values: (N, P) raw conductance;
+    constant: neurons left out because their column is constant.
+    The plane: coordinates: (N, 2) = A [u/|u|, g] of the whole fit, A standardised; axes: (P, 2) rows of [u/|u|, g];
+    boundary: horizontal place where the decision value is 0; decision: (N,) out-of-fold signed distance from the
+    boundary, in the unit of `coordinates`, positive = target-like; fold: (N,) which fold held the instance out;
+    fold_axes: (F, P), fold_offset: (F,): decision = A fold_axes[fold] + fold_offset[fold], row by row.
     """
 
     class_name: str
@@ -711,12 +719,19 @@ class Discriminability:
     high: float
     fold_accuracy: np.ndarray
     a_distance: float
+    auc: np.ndarray
+    auc_low: np.ndarray
+    auc_high: np.ndarray
+    stability: np.ndarray
     coordinates: np.ndarray
     axes: np.ndarray
     boundary: float
     domain: np.ndarray
     instances: np.ndarray
     decision: np.ndarray
+    fold: np.ndarray
+    fold_axes: np.ndarray
+    fold_offset: np.ndarray
     values: np.ndarray
     constant: tuple[tuple[str, int], ...]
     regularisation: float
@@ -726,12 +741,36 @@ class Discriminability:
         """Whether the classifier is no better than a coin: the ranking is then noise."""
         return self.low <= 0.5
 
+    @property
+    def by_auc(self) -> np.ndarray:
+        """(P,) columns by |AUC - 0.5|, largest first; the larger weight first where several are alike."""
+        return self.ranking[np.argsort(-distinctness(self.auc)[self.ranking], kind="stable")]
+
+    @property
+    def first(self) -> int:
+        """Among how many first neurons `stability` counts one."""
+        return first_places(len(self.neurons))
+
+    def count(self, domain: str) -> int:
+        """How many instances of this domain there are."""
+        return int(np.sum(self.domain == domain))
+
+
+def distinctness(auc: np.ndarray) -> np.ndarray:
+    """|AUC - 0.5|, rounded so far that 0.3 and 0.7 are alike: how well a neuron alone tells the domains apart."""
+    return np.round(np.abs(auc - 0.5), 9)
+
+
+def first_places(neurons: int) -> int:
+    """Five; fewer where five were more than a fourth of all, so that no neuron is among the first by chance."""
+    return max(1, min(5, neurons // 4))
+
 
 @dataclass(frozen=True)
 class LayerGap:
     """How well all neurons of one layer alone tell the domains apart, for one class under one model.
 
-    neurons: those whose conductance varies; accuracy, low, high: held out and balanced, with 95 % Wilson interval.
+    neurons: those whose conductance varies; accuracy, low, high: held out and balanced, with 95 % interval.
     """
 
     model: str
@@ -742,22 +781,33 @@ class LayerGap:
     high: float
 
 
+SCOPES = ("class", "all classes")
+REPLACEMENTS = {"mean": "their mean", "drawn": "what they answer to another image"}
+"""What silenced neurons answer instead."""
+
+
 @dataclass(frozen=True, eq=False)
 class Silenced:
-    """What silencing some neurons does to a model's accuracy, beside random ones of the same layers.
+    """What silencing some neurons does to a model's accuracy, beside other important neurons of the same layers.
 
-    neurons: the (layer, index) set to their mean over the target domain; classes: (C,) names of the data's classes;
-    n: per domain (C,) instances; before, after: per domain (C,) accuracy, NaN where n is 0; random: per domain
-    (draws, C) accuracy with as many random other neurons of the same layers silenced.
+    Axes: S of SCOPES, whose accuracy it is, the class's or that of all classes; R of REPLACEMENTS; D draws of other
+    neurons, in every layer as many as silenced. neurons: (layer, index); n: per domain (S,) validation instances asked,
+    at most a sample; before: per domain (S,) accuracy, NaN where n is 0; after: per domain (R, S); low, high: per
+    domain (R, S) 95 % paired interval of the change; controls: per domain (R, D, S) accuracy with other neurons
+    silenced; filled: (layer, other important neurons, neurons drawn from) where there were too few important ones for D
+    different draws, so that those of next rank were drawn from, too.
     """
 
     model: str
+    class_name: str
     neurons: tuple[tuple[str, int], ...]
-    classes: tuple[str, ...]
     n: dict[str, np.ndarray]
     before: dict[str, np.ndarray]
     after: dict[str, np.ndarray]
-    random: dict[str, np.ndarray]
+    low: dict[str, np.ndarray]
+    high: dict[str, np.ndarray]
+    controls: dict[str, np.ndarray]
+    filled: tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True, eq=False)

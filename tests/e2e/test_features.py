@@ -61,15 +61,19 @@ def test_the_keyboard_takes_an_axis_away(features):
 
 
 def test_the_other_order_begins_with_what_the_domains_share(features):
-    """The least weight leads, and its five rows become the axes."""
+    """The AUC nearest to 0.5 leads, and its five rows become the axes."""
     first = neurons(features, "ranking", "rows")[0]
     features.page.get_by_text("most domain-invariant first").click()
     wait_for_marks(features.page, "ranking", "rows", "(found) => found.place[0] > found.place[1]", None)
     rows = neurons(features, "ranking", "rows")
     assert first not in rows
-    weights = [abs(weight) for weight in marks(features.page, "ranking", "rows")["weight"]]
-    assert weights == sorted(weights)
+    away = [abs(auc - 0.5) for auc in marks(features.page, "ranking", "rows")["auc"]]
+    assert away == sorted(away)
     wait_for_axes(features, rows[:5])
+    features.page.get_by_text("weight in the joint classifier").click()
+    wait_for_marks(features.page, "ranking", "rows", "(rows) => rows.place[0] === 1", None)
+    weights = [abs(weight) for weight in marks(features.page, "ranking", "rows")["weight"]]
+    assert weights == sorted(weights, reverse=True)
 
 
 def test_a_neuron_leads_to_the_network_page_and_back(features):
@@ -122,9 +126,9 @@ def test_hovering_a_mark_shows_its_picture(features):
 
 
 def test_silencing_is_offered_with_its_cost_and_shows_its_result(features):
-    """The button says about how long it takes; then each class's change stands beside that by random neurons."""
+    """The button says about how long it takes; then the changes stand beside those by other important neurons."""
     button = features.page.get_by_role("button", name="Silence the 5 ticked neurons (about ")
     if button.count():  # a store kept from an earlier run has the answer already
         button.click()
     features.page.locator(".st-key-silencing .bkv[data-ready]").wait_for(timeout=COMPUTED)
-    features.page.get_by_text("random neurons of the same layers change it by").wait_for()
+    features.page.get_by_text("as many other important neurons of the same layers").wait_for()

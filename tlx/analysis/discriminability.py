@@ -1,7 +1,8 @@
 """Domain discriminability: the linear classifier that tells the two domains apart by neurons' conductance.
 
 Paper section 5.4.1 and Algorithm 1, made precise in method 5. The idea of measuring the gap between two domains by how
-well a linear classifier separates them is the A-distance (Ben-David et al. 2007).
+well a linear classifier separates them is the A-distance (Ben-David et al. 2007). What a neuron alone tells is in
+`separation`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
+from tlx.analysis import separation
 from tlx.analysis.intervals import wilson
 from tlx.cases import DOMAINS
 from tlx.errors import EmptyError
 from tlx.progress import track
-from tlx.results import Discriminability, LayerGap
+from tlx.results import Discriminability, LayerGap, first_places
 
 FOLDS = 10
 GRID = (1e-4, 1e-3, 1e-2, 1e-1)
@@ -34,11 +36,20 @@ class Classifier(NamedTuple):
     weights: np.ndarray
     intercept: float
 
+    @property
+    def length(self) -> float:
+        """|u|, 1 where all weights are 0: decision values divided by it are distances from the boundary."""
+        return float(np.linalg.norm(self.weights)) or 1.0
+
     def distance(self, columns: np.ndarray) -> np.ndarray:
         """(N,) signed distance of each row from the boundary, in the standardised space; positive = target-like."""
-        length = np.linalg.norm(self.weights)
-        decision = (columns - self.mean) / self.scale @ self.weights + self.intercept
-        return np.asarray(decision / length if length > 0 else decision)
+        return np.asarray(((columns - self.mean) / self.scale @ self.weights + self.intercept) / self.length)
+
+    def seen_from(self, whole: Classifier) -> tuple[np.ndarray, float]:
+        """(P,) axes and an offset: `distance` is their product with rows that `whole` standardised, plus the offset."""
+        axes = self.weights / self.length
+        offset = (whole.mean - self.mean) / self.scale @ axes + self.intercept / self.length
+        return axes * whole.scale / self.scale, float(offset)
 
 
 def discriminability(
@@ -72,13 +83,15 @@ def discriminability(
             f"no important neuron of class {class_name!r} varies over its instances, so nothing tells the domains apart"
         )
     columns, label = columns[:, varies], np.repeat([0, 1], rows)
+    source, target = columns[label == 0], columns[label == 1]
     folds = held_out(columns, label)
-    low, high = wilson(folds.accuracy, effective_size(*rows))
+    low, high = accuracy_interval(folds.accuracy, *rows, folds=len(folds.per_fold))
+    auc_low, auc_high = separation.intervals(source, target)
     strength = choose_strength(columns, label)
     classifier = fit(standardised(columns, label), strength)
     standard = (columns - classifier.mean) / classifier.scale
-    length = np.linalg.norm(classifier.weights) or 1.0
-    axes = np.stack([classifier.weights / length, principal(standard)], axis=1)
+    axes = np.stack([classifier.weights / classifier.length, principal(standard)], axis=1)
+    seen = [one.seen_from(classifier) for one in folds.classifiers]
     return Discriminability(
         class_name=class_name,
         model=model,
@@ -91,14 +104,21 @@ def discriminability(
         high=high,
         fold_accuracy=folds.per_fold,
         a_distance=2 * (1 - 2 * (1 - folds.accuracy)),
+        auc=separation.areas(source, target)[0],
+        auc_low=auc_low,
+        auc_high=auc_high,
+        stability=separation.stability(source, target, first=first_places(columns.shape[1])),
         domain=np.array(DOMAINS, dtype=object)[label],
         instances=np.concatenate([chosen[domain] for domain in DOMAINS]),
         decision=folds.distance,
+        fold=folds.fold,
+        fold_axes=np.stack([one for one, _ in seen]),
+        fold_offset=np.array([offset for _, offset in seen]),
         values=columns,
         regularisation=strength,
         coordinates=standard @ axes,  # the plane of the plot (5.4.2): A [u/|u|, g]
         axes=axes,
-        boundary=float(-classifier.intercept / length),
+        boundary=-classifier.intercept / classifier.length,
     )
 
 
@@ -114,7 +134,7 @@ def layer_gap(values: Mapping[str, np.ndarray], *, model: str, layer: str, class
     columns, label = np.concatenate([values[domain] for domain in DOMAINS]), np.repeat([0, 1], rows)
     columns = columns[:, varying(columns)]
     accuracy = held_out(columns, label, most=5).accuracy if columns.shape[1] else 0.5
-    low, high = wilson(accuracy, effective_size(*rows))
+    low, high = accuracy_interval(accuracy, *rows, folds=count_folds(label, 5))
     return LayerGap(model=model, layer=layer, neurons=columns.shape[1], accuracy=accuracy, low=low, high=high)
 
 
@@ -141,24 +161,27 @@ def varying(columns: np.ndarray) -> np.ndarray:
 class HeldOut(NamedTuple):
     """What classifiers say about instances they were not trained on.
 
-    distance: (N,) signed, from the boundary of the classifier trained without the row's fold; accuracy: balanced, over
-    all rows; per_fold: the same within each fold.
+    distance: (N,) signed, from the boundary of the classifier trained without the row's fold; fold: (N,) which one that
+    is; classifiers: of each fold; accuracy: balanced, over all rows; per_fold: (F,) the same within each fold.
     """
 
     distance: np.ndarray
+    fold: np.ndarray
+    classifiers: tuple[Classifier, ...]
     accuracy: float
     per_fold: np.ndarray
 
 
 def held_out(columns: np.ndarray, label: np.ndarray, *, most: int = FOLDS) -> HeldOut:
     """Cross-validates the whole procedure: in each fold anew the scaling, the choice of C and the classifier."""
-    distance = np.empty(len(label))
-    per_fold = []
-    for train, test in track(_folds(label, most), "telling the domains apart"):
+    distance, fold = np.empty(len(label)), np.empty(len(label), dtype=np.int64)
+    classifiers, per_fold = [], []
+    for at, (train, test) in enumerate(track(_folds(label, most), "telling the domains apart")):
         strength = choose_strength(columns[train], label[train], most=most)
-        distance[test] = fit(standardised(columns[train], label[train]), strength).distance(columns[test])
+        classifiers.append(fit(standardised(columns[train], label[train]), strength))
+        distance[test], fold[test] = classifiers[-1].distance(columns[test]), at
         per_fold.append(balanced_accuracy(distance[test] > 0, label[test]))
-    return HeldOut(distance, balanced_accuracy(distance > 0, label), np.array(per_fold))
+    return HeldOut(distance, fold, tuple(classifiers), balanced_accuracy(distance > 0, label), np.array(per_fold))
 
 
 def choose_strength(columns: np.ndarray, label: np.ndarray, *, most: int = FOLDS) -> float:
@@ -177,8 +200,13 @@ def choose_strength(columns: np.ndarray, label: np.ndarray, *, most: int = FOLDS
 
 def _folds(label: np.ndarray, most: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Stratified folds, seeded; fewer where a domain has fewer instances, so that every fold holds both."""
-    split = StratifiedKFold(min(most, int(np.bincount(label).min())), shuffle=True, random_state=0)
+    split = StratifiedKFold(count_folds(label, most), shuffle=True, random_state=0)
     return list(split.split(np.zeros(len(label)), label))
+
+
+def count_folds(label: np.ndarray, most: int) -> int:
+    """As many as the smaller domain has instances, but no more than `most`."""
+    return min(most, int(np.bincount(label).min()))
 
 
 class Standardised(NamedTuple):
@@ -222,6 +250,18 @@ def principal(standard: np.ndarray) -> np.ndarray:
 def balanced_accuracy(says_target: np.ndarray, label: np.ndarray) -> float:
     """Mean of the two domains' shares of rightly told rows: 0.5 is chance, however unequal the domains are."""
     return float(np.mean([np.mean(says_target[label == side] == bool(side)) for side in np.unique(label)]))
+
+
+def accuracy_interval(accuracy: float, n_source: int, n_target: int, *, folds: int) -> tuple[float, float]:
+    """95 % interval of a cross-validated balanced accuracy: Wilson's, on the instances that it is worth.
+
+    The classifiers of different folds share most of their training rows, so that the folds' accuracies vary together
+    and their mean varies more than that of as many independent answers. Nadeau and Bengio (2003) correct its variance
+    by 1/F + (test rows)/(training rows), that is 1/F + 1/(F - 1), where independent folds have 1/F: the instances count
+    for that much fewer. `benchmarks/intervals.py` shows how often such intervals hold the truth.
+    """
+    correction = 1 + folds / (folds - 1)
+    return wilson(accuracy, effective_size(n_source, n_target) / correction)
 
 
 def effective_size(n_source: int, n_target: int) -> float:

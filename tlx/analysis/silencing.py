@@ -1,134 +1,281 @@
-"""Silencing neurons: what a model still knows once they answer with their mean, whatever they see.
+"""Silencing neurons: what a model still knows once they answer with something else, whatever they see.
 
 A causal check of a ranking (an ablation study): if the neurons that tell the domains apart matter for what the model
-says, silencing them changes its accuracy more than silencing as many others of the same layers.
+says, silencing them changes its accuracy more than silencing as many other important neurons of the same layers. They
+answer with their mean or, since a mean is nothing a neuron ever answers, with what they answer to another image
+(resample ablation, Chan et al. 2022).
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from math import comb, prod
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tlx.analysis import activations
+from tlx.analysis import intervals
 from tlx.cases import DOMAINS, Case
-from tlx.networks import hooks, tracing
+from tlx.networks import hooks, models, tracing
+from tlx.networks.hooks import Readout
 from tlx.progress import track
-from tlx.results import Activations, DomainImages, Network, Silenced
+from tlx.results import REPLACEMENTS, Abstraction, Activations, DomainImages, Silenced
 
-DRAWS = 10  # random choices of other neurons; their spread is what chance does
+DRAWS = 100  # choices of other neurons; their spread is what chance does
+OF_CLASS, OF_ALL = 150, 100  # validation instances of a domain that are asked at most, of the class and of all classes
+BATCH = 64  # the maps of so many small images stay in the processor's cache
 
 Neurons = tuple[tuple[str, int], ...]
+Changes = dict[str, Callable[[Tensor], Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """The instances asked: domain: (N,) name; index: (N,) in that domain; scopes: (S, N) bool, what each counts for."""
+
+    domain: np.ndarray
+    index: np.ndarray
+    scopes: np.ndarray
 
 
 def silenced(
     model: nn.Module,
-    network: Network,
+    abstraction: Abstraction,
     images: Mapping[str, DomainImages],
     neurons: Neurons,
     *,
     means: Activations,
     outputs: Sequence[str],
     case: Case,
-    name: str,
 ) -> Silenced:
-    """Accuracy per class on both domains' validation instances, before and after, and for random neurons instead.
+    """Accuracy on the abstraction's class and on all classes before and after, and for other neurons instead.
 
-    neurons: (layer, index) to silence; means: of the target domain under this model; outputs: the classes the model's
-    outputs stand for; name: "source" or "target" model. Validation instances only: a model may know those it was
+    abstraction: of the model, for the class; neurons: (layer, index) to silence; means: of the target domain under this
+    model; outputs: the classes the model's outputs stand for. Validation instances only: a model may know those it was
     trained on by heart.
     """
-    held_out = {domain: _validation(images[domain]) for domain in DOMAINS}
-    classes = tuple(dict.fromkeys(name for domain in DOMAINS for name in held_out[domain].classes))
-    choices = [(), neurons, *random_others(network, neurons, seed=case.seed)]
-    accuracies: dict[str, list[np.ndarray]] = {domain: [] for domain in DOMAINS}
-    for choice in track(choices, "silencing neurons"):
-        with silencing(model, choice, means, case):
-            for domain in DOMAINS:
-                accuracies[domain].append(class_accuracy(model, held_out[domain], outputs, classes, case=case))
+    pools = others(abstraction, neurons)
+    choices = [neurons, *draws(pools, neurons, seed=case.seed)]
+    asked = instances_asked(images, abstraction.class_name, seed=case.seed)
+    right = _right(model, images, asked, choices, means=means, outputs=outputs, case=case)
+    counted = {domain: [scope & (asked.domain == domain) for scope in asked.scopes] for domain in DOMAINS}
+    before = {domain: _shares(right[0, 0], scopes) for domain, scopes in counted.items()}
+    shares = {domain: _shares(right[:, 1:], scopes) for domain, scopes in counted.items()}
+    ends = {domain: _intervals(right, scopes) for domain, scopes in counted.items()}
     return Silenced(
-        model=name,
+        model=abstraction.model,
+        class_name=abstraction.class_name,
         neurons=neurons,
-        classes=classes,
-        n={domain: _counts(held_out[domain], classes) for domain in DOMAINS},
-        before={domain: accuracies[domain][0] for domain in DOMAINS},
-        after={domain: accuracies[domain][1] for domain in DOMAINS},
-        random={domain: np.array(accuracies[domain][2:]) for domain in DOMAINS},
+        n={domain: np.array([scope.sum() for scope in scopes]) for domain, scopes in counted.items()},
+        before=before,
+        after={domain: share[:, 0] for domain, share in shares.items()},
+        low={domain: both[..., 0] for domain, both in ends.items()},
+        high={domain: both[..., 1] for domain, both in ends.items()},
+        controls={domain: share[:, 1:] for domain, share in shares.items()},
+        filled=tuple(pool.told for pool in pools if pool.filled),
     )
 
 
-@contextmanager
-def silencing(model: nn.Module, neurons: Neurons, means: Activations, case: Case) -> Iterator[None]:
-    """Within the block these neurons answer with their mean at every position; afterwards no hook is left."""
-    layers = list(dict.fromkeys(layer for layer, _ in neurons))
-    example = torch.zeros(1, case.channels, case.image_size, case.image_size)
-    with hooks.captured(model, ()):  # no other thread may hook this model meanwhile
-        handles = []
-        try:
-            for readout in tracing.readouts(model, layers, example):
-                chosen = torch.tensor([index for layer, index in neurons if layer == readout.layer])
-                values = torch.from_numpy(np.array(means.layer_means(readout.layer)))[chosen]
-                module = model.get_submodule(readout.module)
-                handles.append(module.register_forward_hook(_replacing(chosen, values, readout.axis)))
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+# Which other neurons
 
 
-def _replacing(chosen: Tensor, values: Tensor, axis: int) -> Callable[..., Tensor | None]:
-    owner = threading.get_ident()
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """A layer's neurons that the controls are drawn from.
 
-    def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
-        if threading.get_ident() != owner:  # somebody else's run of the same model
-            return None
-        replaced = output.clone().movedim(axis, -1)
-        replaced[..., chosen] = values.to(output.dtype)
+    count: how many are silenced, and drawn; ranked: the others, most important first, inactive ones last; important:
+    how many of these are important; size: how many are drawn from.
+    """
+
+    layer: str
+    count: int
+    ranked: np.ndarray
+    important: int
+    size: int
+
+    @property
+    def choices(self) -> int:
+        return comb(self.size, min(self.count, self.size))
+
+    @property
+    def filled(self) -> bool:
+        return self.size > self.important
+
+    @property
+    def told(self) -> tuple[str, int, int]:
+        return self.layer, self.important, self.size
+
+    def draw(self, rng: np.random.Generator) -> Neurons:
+        picked = rng.choice(self.ranked[: self.size], min(self.count, self.size), replace=False)
+        return tuple((self.layer, int(index)) for index in np.sort(picked))
+
+
+def others(abstraction: Abstraction, neurons: Neurons) -> list[Pool]:
+    """For each layer of the neurons, shallow first, the class's other important ones.
+
+    Where they are too few to choose as many from, or for DRAWS different choices in all, those of next rank follow.
+    """
+    silenced_in = {layer: [index for at, index in neurons if at == layer] for layer in abstraction.important}
+    pools = [_pool(abstraction, layer, chosen) for layer, chosen in silenced_in.items() if chosen]
+    while prod(pool.choices for pool in pools) < DRAWS and any(pool.size < len(pool.ranked) for pool in pools):
+        pools = [_sized(pool, pool.size + 1) for pool in pools]
+    return pools
+
+
+def _pool(abstraction: Abstraction, layer: str, chosen: list[int]) -> Pool:
+    order = np.lexsort((abstraction.rank(layer), ~abstraction.active[layer]))
+    ranked = order[~np.isin(order, chosen)]
+    important = len(np.setdiff1d(abstraction.important[layer], chosen))
+    return _sized(Pool(layer, len(chosen), ranked, important, 0), max(important, len(chosen)))
+
+
+def _sized(pool: Pool, size: int) -> Pool:
+    return Pool(pool.layer, pool.count, pool.ranked, pool.important, min(size, len(pool.ranked)))
+
+
+def draws(pools: Sequence[Pool], neurons: Neurons, *, seed: int) -> list[Neurons]:
+    """DRAWS different choices of other neurons, or all there are; none where the layers have no other neuron."""
+    if not any(pool.size for pool in pools):
+        return []
+    rng = np.random.default_rng(seed)
+    wanted = min(DRAWS, prod(pool.choices for pool in pools))
+    chosen: dict[Neurons, None] = {}
+    while len(chosen) < wanted:
+        chosen[tuple(neuron for pool in pools for neuron in pool.draw(rng))] = None
+    return list(chosen)
+
+
+# Which instances
+
+
+def instances_asked(images: Mapping[str, DomainImages], class_name: str, *, seed: int) -> Asked:
+    """A sample of both domains' validation instances, mixed: some of the class, and some of all classes."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for domain in DOMAINS:
+        held_out = np.flatnonzero(images[domain].validation)
+        own = np.intersect1d(held_out, images[domain].of_class(class_name))
+        scopes = [rng.permutation(rows)[:most] for rows, most in ((own, OF_CLASS), (held_out, OF_ALL))]
+        index = np.union1d(*scopes)
+        parts.append((np.repeat(domain, len(index)), index, np.array([np.isin(index, scope) for scope in scopes])))
+    domains, index, scopes_of = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+    mixed = rng.permutation(len(index))
+    return Asked(domains[mixed], index[mixed], scopes_of[:, mixed])
+
+
+# What the model says of them
+
+
+def _right(
+    model: nn.Module,
+    images: Mapping[str, DomainImages],
+    asked: Asked,
+    choices: Sequence[Neurons],
+    *,
+    means: Activations,
+    outputs: Sequence[str],
+    case: Case,
+) -> np.ndarray:
+    """(R, 1 + choices, N) bool: whether the model is right of each instance asked, first with nothing silenced."""
+    count = len(asked.index)
+    right = np.zeros((len(REPLACEMENTS), 1 + len(choices), count), dtype=bool)
+    parts = np.array_split(np.arange(count), -(-count // BATCH)) if count else []
+    pixels, labels = _pictures(images, asked)
+    known = np.array(outputs, dtype=object)
+
+    def answers() -> Iterator[tuple[tuple[int, int], np.ndarray, np.ndarray]]:
+        for rows in parts:
+            batch = models.inputs(model, pixels[rows], case).contiguous(memory_format=torch.channels_last)
+            for at, said in enumerate(_answers(model, batch, choices, means)):
+                yield divmod(at, right.shape[1]), rows, said
+
+    for place, rows, said in track(answers(), "silencing neurons", total=len(parts) * right.shape[0] * right.shape[1]):
+        right[(*place, rows)] = known[said] == labels[rows]
+    return right
+
+
+def _pictures(images: Mapping[str, DomainImages], asked: Asked) -> tuple[np.ndarray, np.ndarray]:
+    """(N, H, W, channels) pixels and (N,) class names of the instances asked."""
+    some = next(iter(images.values()))
+    pixels = np.empty((len(asked.index), *some.pixels.shape[1:]), dtype=np.uint8)
+    labels = np.empty(len(asked.index), dtype=object)
+    for domain, of_domain in images.items():
+        rows, index = asked.domain == domain, asked.index[asked.domain == domain]
+        pixels[rows] = of_domain.pixels[index]
+        labels[rows] = np.array(of_domain.classes, dtype=object)[of_domain.labels[index]]
+    return pixels, labels
+
+
+@torch.inference_mode()
+def _answers(model: nn.Module, batch: Tensor, choices: Sequence[Neurons], means: Activations) -> Iterator[np.ndarray]:
+    """(n,) outputs of largest score, for each replacement: with nothing silenced, then for each choice."""
+    layers = [layer for layer in means.layers if any(layer == at for choice in choices for at, _ in choice)]
+    reads = tracing.readouts(model, layers, batch[:1])
+    with hooks.captured(model, reads) as outputs:
+        plain = model(batch)
+        maps = {read.layer: outputs[read.layer].movedim(read.axis, -1) for read in reads}
+    # The instances are mixed, so that the one before is any other.
+    instead = {
+        "mean": {layer: torch.from_numpy(np.array(means.layer_means(layer))).to(plain) for layer in layers},
+        "drawn": {layer: values.roll(1, dims=0) for layer, values in maps.items()},
+    }
+    with hooks.changed(model, reads) as changes:
+        images, whole = _start(model, batch, plain, reads[0], maps[layers[0]], changes)
+        for replacement in REPLACEMENTS:
+            yield plain.argmax(1).cpu().numpy()
+            for choice in choices:
+                for read in reads:
+                    chosen = torch.tensor([index for layer, index in choice if layer == read.layer], dtype=torch.long)
+                    values = instead[replacement][read.layer][..., chosen]
+                    changes[read.layer] = _answering(chosen, values, read.axis, whole.get(read.layer))
+                yield model(images).argmax(1).cpu().numpy()
+
+
+def _start(
+    model: nn.Module, batch: Tensor, plain: Tensor, first: Readout, answers: Tensor, changes: Changes
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """What to show the network for each choice, and what its first silenced layer has answered to the batch already.
+
+    Where all that the score knows runs through that layer, one image will do: the layer answers for the whole batch,
+    and what lies before it need not run for all of it again. Whether it is so is tried out.
+    """
+    nobody = torch.empty(0, dtype=torch.long)
+    changes[first.layer] = _answering(nobody, answers[..., nobody], first.axis, answers)
+    try:
+        shown, close = model(batch[:1]), 1e-5 * float(plain.abs().max())
+        enough = shown.shape == plain.shape and torch.allclose(shown, plain, rtol=0, atol=close)
+    except Exception:  # somebody else's forward, which counts on as many images everywhere
+        enough = False
+    changes.clear()
+    return (batch[:1], {first.layer: answers}) if enough else (batch, {})
+
+
+def _answering(chosen: Tensor, values: Tensor, axis: int, whole: Tensor | None) -> Callable[[Tensor], Tensor]:
+    """Lets the chosen neurons, along `axis`, answer with `values` (..., chosen), the others as they do or did."""
+
+    def change(output: Tensor) -> Tensor:
+        replaced = output.movedim(axis, -1).clone() if whole is None else whole.clone()
+        replaced[..., chosen] = values
         return replaced.movedim(-1, axis)
 
-    return hook
+    return change
 
 
-def random_others(network: Network, neurons: Neurons, *, seed: int, draws: int = DRAWS) -> list[Neurons]:
-    """As many other neurons of the same layers, `draws` times; all others where a layer has no more."""
-    rng = np.random.default_rng(seed)
-    given: dict[str, list[int]] = {}
-    for layer, index in neurons:
-        given.setdefault(layer, []).append(index)
-    others = {layer: np.setdiff1d(np.arange(network.layer(layer).units), chosen) for layer, chosen in given.items()}
-    return [
-        tuple(
-            (layer, int(index))
-            for layer, chosen in given.items()
-            for index in rng.choice(others[layer], min(len(chosen), len(others[layer])), replace=False)
-        )
-        for _ in range(draws)
+# What that comes to
+
+
+def _shares(right: np.ndarray, scopes: Sequence[np.ndarray]) -> np.ndarray:
+    """(..., S) share of right answers, (..., N), among the instances of each scope; NaN where it has none."""
+    parts = [right[..., scope].mean(axis=-1) if scope.any() else np.full(right.shape[:-1], np.nan) for scope in scopes]
+    return np.stack(parts, axis=-1)
+
+
+def _intervals(right: np.ndarray, scopes: Sequence[np.ndarray]) -> np.ndarray:
+    """(R, S, 2) intervals of what silencing the neurons, the first choice, changes; NaN where a scope has nobody."""
+    ends = [
+        [intervals.paired(one[0, scope], one[1, scope]) if scope.any() else (np.nan, np.nan) for scope in scopes]
+        for one in right
     ]
-
-
-def class_accuracy(
-    model: nn.Module, images: DomainImages, outputs: Sequence[str], classes: Sequence[str], *, case: Case
-) -> np.ndarray:
-    """(C,) share of each class's instances whose largest score belongs to that class by name; NaN without instances."""
-    if len(images) == 0:
-        return np.full(len(classes), np.nan)
-    says = np.array(outputs, dtype=object)[activations.predict(model, images, case).argmax(axis=1)]
-    right = says == np.array(images.classes, dtype=object)[images.labels]
-    chosen = [images.of_class(name) for name in classes]
-    return np.array([right[indices].mean() if len(indices) else np.nan for indices in chosen])
-
-
-def _counts(images: DomainImages, classes: Sequence[str]) -> np.ndarray:
-    return np.array([len(images.of_class(name)) for name in classes])
-
-
-def _validation(images: DomainImages) -> DomainImages:
-    kept = np.flatnonzero(images.validation)
-    return DomainImages(
-        images.pixels[kept], images.labels[kept], images.classes, images.split[kept], images.names[kept]
-    )
+    return np.array(ends)

@@ -26,8 +26,10 @@ BACKWARD = 0.75e-3  # and forward and back again
 EDGES = 20e-3  # and to value all edges of one model on it
 FIT = 10e-6  # and to tell two domains apart, for one neuron and instance
 CLASSIFIER = 1.0  # and by the important neurons of a class
-RUNS = 12  # of a network to silence neurons: before, after, and ten times others
 LENGTHS = 2 + 4 + 8  # budgets that a control to its own end takes as a rule; 16 more at most
+RUNS = 203  # of a network to silence neurons: before; after and a hundred times others, with either replacement
+ASKED = 150, 100  # validation images of a domain asked about it at most: of the class, and of all classes
+SILENCED = 0.1e-3  # for one of them through the network
 REFERENCE = 32 * 32
 MOMENT = 15  # seconds a person may be made to wait without having asked
 
@@ -103,8 +105,8 @@ def _own(wanted: Need, network: Network, domains: dict[str, DomainImages]) -> fl
         case "domain_gap", [class_name]:
             rows = sum(len(listed.of_class(class_name)) for listed in domains.values())
             return len(MODELS) * sum(min(layer.units, rows) * rows * FIT for layer in network.layers)
-        case "silenced", _:
-            return RUNS * sum(int(listed.validation.sum()) for listed in domains.values()) * FORWARD * area
+        case "silenced", [class_name, *_]:
+            return RUNS * sum(_asked(listed, class_name) for listed in domains.values()) * SILENCED * area
     return 0.0
 
 
@@ -114,6 +116,12 @@ def _few_labels(case: Case, listed: DomainImages, labels: int) -> float:
     steps = how.epochs * -(-learned // how.batch_size)
     batch = min(how.batch_size, learned, labels * len(listed.classes) or learned)
     return steps * batch * BACKWARD + int((listed.split == listed.headline).sum()) * FORWARD
+
+
+def _asked(listed: DomainImages, class_name: str) -> int:
+    """How many validation images silencing asks the model about, at most."""
+    counts = listed.validation[listed.of_class(class_name)].sum(), listed.validation.sum()
+    return sum(min(int(count), most) for count, most in zip(counts, ASKED, strict=True))
 
 
 def _epochs(case: Case, model: str) -> int:

@@ -12,7 +12,7 @@ from bokeh.plotting import figure
 from tlx.figures import theme
 from tlx.figures.chart import chart
 from tlx.figures.pictures import Pictures
-from tlx.figures.projection import axes_table, point_table, seen_by
+from tlx.figures.projection import axes_table, held_out, origin, point_table, seen_by
 from tlx.figures.sources import source_of
 from tlx.results import Discriminability
 
@@ -24,7 +24,7 @@ distance from the boundary <b>@decision{{+0.00}}</b> when held out:<br>
 the classifier says <b>@says</b> @verdict</div></div>"""
 _PREDICTION = "target model: <b>@prediction</b> (@confidence{{0 %}})<br>"
 _AXIS = """<div style="font-size:13px;line-height:1.45"><b>#@place &nbsp;@title, neuron @neuron</b><br>
-weight u @weight{+0.000}: more conductance looks <b>@towards</b><br>
+alone: AUC @auc{0.00}<br>weight u @weight{+0.000}: more conductance looks <b>@towards</b><br>
 axis: @u{+0.000} along u/|u|, @g{+0.000} along g</div>"""
 
 
@@ -37,18 +37,19 @@ def biplot(
     instances: pd.DataFrame | None = None,
     pictures: Pictures | None = None,
     chosen: int | None = None,
+    order: np.ndarray | None = None,
 ) -> figure:
     """Instances as red crosses (source) and blue circles (target), the decision boundary, and neurons as axes.
 
     active: columns whose axes are drawn; titles: of each layer; only_active: project with those columns alone;
-    instances: `pipeline.instances`, for what the model says; chosen: column whose axis stands out. Sources: "points",
-    "boundary", "axes".
+    instances: `pipeline.instances`, for what the model says; chosen: column whose axis stands out; order: (P,) columns
+    as the list has them, by AUC by default. Sources: "points", "boundary", "axes".
     """
-    coordinates = seen_by(result, active) if only_active else result.coordinates
+    coordinates = seen_by(result, active) if only_active else held_out(result)
     plot = chart(
         f"Class {result.class_name}, {result.model} model: what tells the domains apart",
         height=660,
-        x="along the classifier's weights u: source left, target right",
+        x="held-out distance from the boundary: source left, target right",
         y="along the first principal component g",
         tools="pan,wheel_zoom,box_select,lasso_select,tap,reset,save",
         active_drag="lasso_select",
@@ -56,17 +57,17 @@ def biplot(
         toolbar_location="right",
     )
     plot.xgrid.visible = False
-    axes = axes_table(result, active, titles, coordinates, chosen)
-    _frame(plot, result, coordinates, axes)
-    _draw_boundary(plot, result)
+    axes = axes_table(result, active, titles, coordinates, chosen, order)
+    _frame(plot, coordinates, axes, origin(result))
+    _draw_boundary(plot)
     _draw_points(plot, point_table(result, coordinates, instances), pictures, predicted=instances is not None)
-    _draw_axes(plot, axes)
+    _draw_axes(plot, axes, origin(result))
     return plot
 
 
-def _frame(plot: figure, result: Discriminability, coordinates: np.ndarray, axes: pd.DataFrame) -> None:
-    """Ranges that hold every instance, the origin, the boundary and the axes, with room for labels at the edges."""
-    xs = np.concatenate([coordinates[:, 0], axes["x"], [0, result.boundary]])
+def _frame(plot: figure, coordinates: np.ndarray, axes: pd.DataFrame, begin: np.ndarray) -> None:
+    """Ranges that hold every instance, the axes and the boundary, with room for labels at the edges."""
+    xs = np.concatenate([coordinates[:, 0], axes["x"], [0, begin[0]]])
     ys = np.concatenate([coordinates[:, 1], axes["y"], axes["label_y"], [0]])
     across, room_y = np.ptp(xs) or 1, 0.07 * (np.ptp(ys) or 1)
     left, right = (0.32 if (axes["align"] == side).any() else 0.06 for side in ("left", "right"))  # room for labels
@@ -75,24 +76,21 @@ def _frame(plot: figure, result: Discriminability, coordinates: np.ndarray, axes
     plot.y_range = Range1d(ys.min() - room_y, ys.max() + room_y, name="y range")
 
 
-def _draw_boundary(plot: figure, result: Discriminability) -> None:
+def _draw_boundary(plot: figure) -> None:
     """The line where the decision value is 0, and the two sides faintly in their domain's colour."""
-    at = result.boundary
-    for left, right, domain in ((-1e3, at, "source"), (at, 1e3, "target")):
+    for left, right, domain in ((-1e3, 0, "source"), (0, 1e3, "target")):
         plot.vstrip(
             x0=[left], x1=[right], fill_color=theme.COLOURS[domain], fill_alpha=0.06, line_alpha=0, level="underlay"
         )
     line = plot.vspan(
         x="x",
-        source=ColumnDataSource({"x": [at]}, name="boundary"),
+        source=ColumnDataSource({"x": [0.0]}, name="boundary"),
         line_color=theme.NEUTRAL,
         line_width=2.5,
         line_dash="dashed",
         name="boundary",
     )
-    plot.add_tools(
-        HoverTool(renderers=[line], tooltips=f"decision boundary at {at:+.2f}: source to its left, target to its right")
-    )
+    plot.add_tools(HoverTool(renderers=[line], tooltips="decision boundary: source to its left, target to its right"))
 
 
 def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None, *, predicted: bool) -> None:
@@ -143,11 +141,11 @@ def _legend(plot: figure, data: pd.DataFrame, marks: GlyphRenderer) -> None:
     plot.add_layout(legend, "above")
 
 
-def _draw_axes(plot: figure, axes: pd.DataFrame) -> None:
-    """The active neurons' axes from the origin, each with its place in the ranking as in the list's rows."""
+def _draw_axes(plot: figure, axes: pd.DataFrame, begin: np.ndarray) -> None:
+    """The active neurons' axes from their origin, each with its place in the ranking as in the list's rows."""
     source = source_of(axes, "axes")
     colour = AXIS
-    lines = plot.segment(0, 0, "x", "y", source=source, line_color=colour, line_width="width", name="axes")
+    lines = plot.segment(*begin, "x", "y", source=source, line_color=colour, line_width="width", name="axes")
     ends = plot.scatter("x", "y", source=source, size=9, color=colour, name="axis ends")
     plot.segment("x", "y", "label_x", "label_y", source=source, line_color=colour, line_width=1, line_dash="dotted")
     plot.text(
@@ -167,5 +165,5 @@ def _draw_axes(plot: figure, axes: pd.DataFrame) -> None:
         border_radius=4,
         name="axis labels",
     )
-    plot.scatter([0], [0], size=6, color=colour)
+    plot.scatter(*begin[:, None], size=6, color=colour)
     plot.add_tools(HoverTool(renderers=[lines, ends], tooltips=_AXIS))

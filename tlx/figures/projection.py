@@ -13,21 +13,32 @@ REACH = 0.9  # the longest axis drawn reaches this share of the way to the outer
 APART = 0.06  # least vertical distance of two axes' labels, as a share of the plot's height
 
 
-def seen_by(result: Discriminability, active: Sequence[int]) -> np.ndarray:
-    """(N, 2) the plane as some neurons alone make it: their rows of W and their columns of A (5.4.2).
+def held_out(result: Discriminability) -> np.ndarray:
+    """(N, 2) where the instances lie: across the out-of-fold decision value, up A g. The boundary is at 0 across."""
+    return np.column_stack([result.decision, result.coordinates[:, 1]])
 
-    active: columns. Every other neuron counts as if it had its mean over the instances (0 after standardising), so the
-    boundary's place stays `result.boundary`: there the classifier's decision value is 0 for such an instance.
+
+def seen_by(result: Discriminability, active: Sequence[int]) -> np.ndarray:
+    """(N, 2) the same plane as some neurons alone make it: their rows of W and their columns of A (5.4.2).
+
+    active: columns. Every other neuron counts as if it had its mean over the instances (0 after standardising), so that
+    at 0 across the classifier that did not know an instance changes its mind about one like it.
     """
-    columns = result.values[:, list(active)]
-    standard = (columns - columns.mean(axis=0)) / columns.std(axis=0)
-    return np.asarray(standard @ result.axes[list(active)])
+    columns = list(active)
+    values = result.values[:, columns]
+    standard = (values - values.mean(axis=0)) / values.std(axis=0)
+    across = (standard * result.fold_axes[result.fold][:, columns]).sum(axis=1) + result.fold_offset[result.fold]
+    return np.column_stack([across, standard @ result.axes[columns, 1]])
 
 
 def agreement(result: Discriminability, coordinates: np.ndarray) -> float:
     """Share of instances that `coordinates` put on the side of the boundary where the whole classifier has them."""
-    drawn, whole = coordinates[:, 0] > result.boundary, result.coordinates[:, 0] > result.boundary
-    return float(np.mean(drawn == whole))
+    return float(np.mean((coordinates[:, 0] > 0) == (result.decision > 0)))
+
+
+def origin(result: Discriminability) -> np.ndarray:
+    """(2,) where the axes begin: an instance all of whose neurons have their mean."""
+    return np.array([-result.boundary, 0.0])
 
 
 def point_table(result: Discriminability, coordinates: np.ndarray, instances: pd.DataFrame | None) -> pd.DataFrame:
@@ -56,20 +67,25 @@ def axes_table(
     titles: Mapping[str, str],
     coordinates: np.ndarray,
     chosen: int | None = None,
+    order: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """One row an active neuron: the end of its axis, all scaled by one factor, and where its label stands."""
-    columns = list(active)
-    ends = _scaled(result.axes[columns], coordinates)
+    """One row an active neuron: the end of its axis, all scaled by one factor, and where its label stands.
+
+    order: (P,) all columns in the list's order, whose places the labels tell; `result.by_auc` by default.
+    """
+    columns, begin = list(active), origin(result)
+    ends = begin + _scaled(result.axes[columns], coordinates - begin)
+    left = ends[:, 0] < begin[0]
     places = np.empty(len(result.ranking), dtype=int)
-    places[result.ranking] = np.arange(1, len(places) + 1)
+    places[result.by_auc if order is None else order] = np.arange(1, len(places) + 1)
     neurons = [result.neurons[column] for column in columns]
     return pd.DataFrame(
         {
             "x": ends[:, 0],
             "y": ends[:, 1],
             "label_y": _spread(ends[:, 1], APART * 2.3 * np.abs(coordinates[:, 1]).max(initial=1e-9)),
-            "align": np.where(ends[:, 0] < 0, "left", "right"),  # labels stand at the plot's edges
-            "shift": np.where(ends[:, 0] < 0, 6, -6),
+            "align": np.where(left, "left", "right"),  # labels stand at the plot's edges
+            "shift": np.where(left, 6, -6),
             "place": places[columns],
             "layer": [layer for layer, _ in neurons],
             "title": [titles[layer] for layer, _ in neurons],
@@ -78,6 +94,7 @@ def axes_table(
                 f"#{place}  {titles[layer].partition(':')[0]} · {index}"
                 for place, (layer, index) in zip(places[columns], neurons, strict=True)
             ],
+            "auc": result.auc[columns],
             "weight": result.weights[columns],
             "towards": np.where(result.weights[columns] > 0, "target-like", "source-like"),
             "u": result.axes[columns, 0],

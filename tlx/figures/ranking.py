@@ -16,27 +16,31 @@ from tlx.figures.ranking_layout import (
     BARS,
     BARS_END,
     ENDS,
+    FIRST_TEXT,
     HALF,
     HEAD,
     IMAGE,
     MIDDLE,
+    NUMBERS,
     PLACE,
     ROW,
     TEXT,
     TICK,
-    WEIGHT,
     WIDTH,
     bar_table,
+    first_words,
+    number_table,
     row_table,
-    weight_table,
 )
 from tlx.figures.sources import source_of
-from tlx.results import Discriminability
+from tlx.results import RESAMPLES, Discriminability
 
 PICTURE = 72  # side of a feature image in pixels
 
 _NEURON = """<div style="font-size:13px;line-height:1.45"><b>#@place &nbsp;@title, neuron @neuron</b><br>
-weight u @weight{+0.000}: more conductance looks <b>@towards</b><br>
+alone: AUC @auc{0.00} (95 % interval @auc_low{0.00} to @auc_high{0.00}), larger for <b>@larger</b> instances<br>
+among the first FIRST of all in @times of RESAMPLES bootstraps<br>
+weight u @weight{+0.000} in the joint classifier: more conductance looks <b>@towards</b><br>
 importance for the class: @class_rank{0} of @units in its layer<br>
 contributes @contribution{+0.000} to the class score in the mean</div>"""
 _BAR = """<div style="font-size:13px"><b>@count</b> of @n @domain instances (@share{0.0 %})<br>
@@ -54,7 +58,7 @@ def ranking(
     """Some rows of `ranking_table` as a list.
 
     images: feature images by (layer, neuron), as far as they are there; active: columns whose box is ticked; chosen:
-    (layer, neuron) whose row stands out. Sources: "rows", "bars", "weights", "images".
+    (layer, neuron) whose row stands out. Sources: "rows", "bars", "numbers", "images".
     """
     plot = chart(
         height=HEAD + ROW * len(rows) + 4,
@@ -68,10 +72,10 @@ def ranking(
     )
     plot.axis.visible = plot.grid.visible = False
     _draw_head(plot)
-    _draw_rows(plot, row_table(rows, active, chosen))
+    _draw_rows(plot, row_table(rows, active, chosen), result.first)
     _draw_images(plot, rows, images)
     _draw_bars(plot, bar_table(rows, result))
-    _draw_weights(plot, weight_table(rows, result))
+    _draw_numbers(plot, number_table(rows, result))
     return plot
 
 
@@ -82,7 +86,7 @@ def _draw_head(plot: figure) -> None:
         IMAGE - 2: "feature",
         TEXT: "neuron",
         BARS: "conductance: source ↑ target ↓",
-        WEIGHT - 24: "weight u",
+        NUMBERS - 24: "AUC, u",
     }
     plot.text(
         list(words),
@@ -95,7 +99,7 @@ def _draw_head(plot: figure) -> None:
     )
 
 
-def _draw_rows(plot: figure, data: pd.DataFrame) -> None:
+def _draw_rows(plot: figure, data: pd.DataFrame, first: int) -> None:
     source = source_of(data, "rows")
     band = plot.rect(
         WIDTH / 2, "y", WIDTH, 1, source=source, fill_color=theme.NEUTRAL, fill_alpha="band", line_alpha=0, name="rows"
@@ -128,7 +132,10 @@ def _draw_rows(plot: figure, data: pd.DataFrame) -> None:
             text_font_style=weight,
             text_alpha=1.0 if column != "score" else 0.75,
         )
-    plot.add_tools(HoverTool(renderers=[band], tooltips=_NEURON, attachment="above"))
+    plot.text(NUMBERS, data["y"] - 0.5 + FIRST_TEXT, text=first_words(data, first), text_align="center",
+              text_baseline="middle", text_font_size="12px", text_alpha=0.75)  # fmt: skip
+    tooltip = _NEURON.replace("FIRST", str(first)).replace("RESAMPLES", str(RESAMPLES))
+    plot.add_tools(HoverTool(renderers=[band], tooltips=tooltip, attachment="above"))
 
 
 def _draw_images(plot: figure, rows: pd.DataFrame, images: Mapping[tuple[str, int], np.ndarray]) -> None:
@@ -186,18 +193,16 @@ def _draw_bars(plot: figure, data: pd.DataFrame) -> None:
     plot.segment(zero, top, zero, bottom, line_color=theme.NEUTRAL, line_dash="dotted")
 
 
-def _draw_weights(plot: figure, data: pd.DataFrame) -> None:
-    source = source_of(data, "weights")
-    bars = plot.hbar(y="y", left="x0", right="x1", height=0.2, source=source, color="colour", name="weights")
-    plot.segment(WEIGHT, data["y"] - 0.2, WEIGHT, data["y"] + 0.2, line_color=theme.NEUTRAL)
+def _draw_numbers(plot: figure, data: pd.DataFrame) -> None:
+    source = source_of(data, "numbers")
+    plot.hbar(y="y", left="x0", right="x1", height=0.14, source=source, color="colour", name="numbers")
+    plot.segment(NUMBERS, data["y"] - 0.1, NUMBERS, data["y"] + 0.1, line_color=theme.NEUTRAL)
     plot.text(
-        WEIGHT,
-        "y",
+        NUMBERS,
+        "label_y",
         text="label",
         source=source,
-        y_offset=30,
         text_align="center",
         text_baseline="middle",
         text_font_size="12px",
     )
-    plot.add_tools(HoverTool(renderers=[bars], tooltips=_NEURON))

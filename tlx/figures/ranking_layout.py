@@ -9,18 +9,19 @@ import numpy as np
 import pandas as pd
 
 from tlx.figures import theme
-from tlx.results import Contribution, Discriminability, Network
+from tlx.results import RESAMPLES, Contribution, Discriminability, Network
 
 ROW = 92  # height of a row in pixels
 HEAD = 34
 MIDDLE, HALF = 0.43, 0.32  # of a row's height: the line its histogram grows from, and how far at most
 ENDS = 0.9  # where the histogram's ends are written
+AUC_BAR, AUC_TEXT, FIRST_TEXT, WEIGHT_BAR, WEIGHT_TEXT = 0.12, 0.28, 0.46, 0.66, 0.82  # what stands beside it
 WIDTH = 640.0  # of the list in its own units; about pixels on a wide screen
 BINS = 25
 
-# Left edges of the columns, in units of WIDTH.
-TICK, PLACE, IMAGE, TEXT, BARS, WEIGHT = 16.0, 42.0, 78.0, 168.0, 306.0, 566.0
-BARS_END, WEIGHT_HALF = 498.0, 48.0
+# Left edges of the columns, in units of WIDTH, and the middle of the last one.
+TICK, PLACE, IMAGE, TEXT, BARS, NUMBERS = 16.0, 42.0, 78.0, 168.0, 306.0, 566.0
+BARS_END, NUMBERS_HALF = 498.0, 48.0
 LOWERS = "▼"  # beside a neuron that lowers the class score in the mean
 TICK_ZONE = 70.0  # a tap left of this ticks the row, elsewhere it chooses the neuron
 
@@ -44,15 +45,16 @@ def hit(x: float, y: float, rows: int) -> Hit | None:
 def ranking_table(
     result: Discriminability, network: Network, class_ranks: Mapping[str, np.ndarray], contribution: Contribution
 ) -> pd.DataFrame:
-    """All ranked neurons, most domain-specific first: place, layer, title, short_title, neuron, weight, class_rank,
-    units, contribution, lowers, column.
+    """All ranked neurons, most domain-specific first, that is by |AUC - 0.5|.
 
+    Columns place, layer, title, short_title, neuron, auc, auc_low, auc_high, stability, weight, towards (where more
+    conductance leads the joint classifier), class_rank, units, contribution, lowers, column.
     class_ranks: of each layer (U,), the neuron's place by rank score for the class (`Abstraction.rank`); contribution:
     what each neuron adds to the class's score in the mean, and whether it lowers it.
     """
-    neurons = [result.neurons[column] for column in result.ranking]
+    order = result.by_auc
+    neurons = [result.neurons[column] for column in order]
     layers = [network.layer(layer) for layer, _ in neurons]
-    weights = result.weights[result.ranking]
     return pd.DataFrame(
         {
             "place": np.arange(1, len(neurons) + 1),
@@ -60,15 +62,22 @@ def ranking_table(
             "title": [layer.title for layer in layers],
             "short_title": [layer.short_title for layer in layers],
             "neuron": [index for _, index in neurons],
-            "weight": weights,
-            "towards": np.where(weights > 0, "target-like", "source-like"),
+            **{name: getattr(result, name)[order] for name in ("auc", "auc_low", "auc_high", "stability")},
+            "weight": result.weights[order],
+            "towards": np.where(result.weights[order] > 0, "target-like", "source-like"),
             "class_rank": [int(class_ranks[layer][index]) for layer, index in neurons],
             "units": [layer.count(result.model) for layer in layers],
             "contribution": [float(contribution.layer(layer)[index]) for layer, index in neurons],
             "lowers": [bool(contribution.lowers(layer)[index]) for layer, index in neurons],
-            "column": result.ranking,
+            "column": order,
         }
     )
+
+
+def by_weight(table: pd.DataFrame) -> pd.DataFrame:
+    """The same rows by |u|, the weight in the joint classifier, largest first, with their places in this order."""
+    ordered = table.iloc[(-table["weight"].abs()).to_numpy().argsort(kind="stable")]
+    return ordered.assign(place=np.arange(1, len(table) + 1))
 
 
 def row_table(rows: pd.DataFrame, active: Collection[int], chosen: tuple[str, int] | None) -> pd.DataFrame:
@@ -83,6 +92,8 @@ def row_table(rows: pd.DataFrame, active: Collection[int], chosen: tuple[str, in
     data["band"] = np.where(is_chosen, 0.16, 0.0)
     marks = np.where(data["lowers"], f" {LOWERS}", "")
     data["what"] = [f"neuron {neuron}{mark}" for neuron, mark in zip(data["neuron"], marks, strict=True)]
+    data["larger"] = np.where(data["auc"] > 0.5, "target", "source")
+    data["times"] = np.round(RESAMPLES * data["stability"]).astype(int)
     data["score"] = [f"{n}. of {units} for class" for n, units in zip(data["class_rank"], data["units"], strict=True)]
     return data
 
@@ -124,19 +135,28 @@ def _bars(at: int, column: int, result: Discriminability) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def weight_table(rows: pd.DataFrame, result: Discriminability) -> pd.DataFrame:
-    """A bar for each row's weight, to the left and red towards source, to the right and blue towards target."""
+def number_table(rows: pd.DataFrame, result: Discriminability) -> pd.DataFrame:
+    """Two bars a row, its AUC above its weight: left and red towards source, right and blue towards target.
+
+    An AUC's bar begins at 0.5 and reaches its column's end at 0 and 1, the largest weight's reaches it too.
+    """
     strongest = np.abs(result.weights).max() or 1.0
-    told = ("place", "title", "neuron", "towards", "class_rank", "units", "contribution")
-    weights = rows["weight"].to_numpy()
+    auc, weights = rows["auc"].to_numpy(), rows["weight"].to_numpy()
+    lengths = np.concatenate([2 * auc - 1, weights / strongest])
+    labels = [*(f"AUC {area:.2f}" for area in auc), *(f"u {weight:+.3f}".replace("-", "−") for weight in weights)]
+    middles = np.arange(len(rows))
     return pd.DataFrame(
         {
-            "x0": WEIGHT + 0.0 * weights,
-            "x1": WEIGHT + weights / strongest * WEIGHT_HALF,
-            "y": np.arange(len(rows)) + MIDDLE,
-            "weight": weights,
-            "label": [f"{weight:+.3f}".replace("-", "−") for weight in weights],
-            "colour": np.where(weights > 0, theme.TARGET, theme.SOURCE),
-            **{name: rows[name].to_numpy() for name in told},
+            "x0": NUMBERS + 0.0 * lengths,
+            "x1": NUMBERS + lengths * NUMBERS_HALF,
+            "y": np.concatenate([middles + AUC_BAR, middles + WEIGHT_BAR]),
+            "label_y": np.concatenate([middles + AUC_TEXT, middles + WEIGHT_TEXT]),
+            "label": labels,
+            "colour": np.where(lengths > 0, theme.TARGET, theme.SOURCE),
         }
     )
+
+
+def first_words(data: pd.DataFrame, first: int) -> list[str]:
+    """What each row of `row_table` says of its stability."""
+    return [f"first {first}: {times}/{RESAMPLES}" for times in data["times"]]

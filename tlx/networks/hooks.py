@@ -63,6 +63,43 @@ def captured(model: nn.Module, readouts: Sequence[Readout]) -> Iterator[dict[str
 
 
 @contextmanager
+def changed(model: nn.Module, readouts: Sequence[Readout]) -> Iterator[dict[str, Callable[[Tensor], Tensor]]]:
+    """Within the block the network goes on with what `changes[layer](output)` makes of an output at a readout.
+
+    The dict is the caller's to fill, and empty at first: then nothing is changed. Another thread that runs the same
+    model meanwhile sees no change. No hook is left on the model afterwards, whatever happens.
+    """
+    changes: dict[str, Callable[[Tensor], Tensor]] = {}
+    layers = {(readout.module, readout.call): readout.layer for readout in readouts}
+    counts: dict[str, int] = {}
+    owner = threading.get_ident()
+
+    def hook_for(name: str) -> Callable[..., Tensor | None]:
+        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
+            if threading.get_ident() != owner:
+                return None
+            at = counts[name] = counts.get(name, -1) + 1
+            change = changes.get(layers.get((name, at), ""))
+            return None if change is None else change(output)
+
+        return hook
+
+    def restart(_module: nn.Module, _inputs: Any) -> None:
+        if threading.get_ident() == owner:
+            counts.clear()
+
+    with LOCK:
+        modules = dict.fromkeys(readout.module for readout in readouts)
+        handles = [model.get_submodule(name).register_forward_hook(hook_for(name)) for name in modules]
+        handles.append(model.register_forward_pre_hook(restart))
+        try:
+            yield changes
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+@contextmanager
 def entering(model: nn.Module, module: str) -> Iterator[list[Tensor]]:
     """Within the block the list holds what entered the named module on the last forward pass, call by call."""
     entered: list[Tensor] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,17 +14,16 @@ from tlx.app.text import escape
 from tlx.cases import DOMAINS
 from tlx.figures.discriminability import biplot
 from tlx.figures.pictures import Pictures
-from tlx.figures.projection import agreement, point_table, seen_by
-from tlx.figures.silencing import change_table
-from tlx.results import Discriminability, Layer, Silenced
+from tlx.figures.projection import agreement, held_out, point_table, seen_by
+from tlx.findings import FEW, percent
+from tlx.results import Discriminability
 
-FEW = 20  # instances of a domain; the class table draws the same line
 _WHOLE, _TICKED = "all ranked neurons", "the ticked ones only"
 
 
 def verdict(result: Discriminability) -> None:
     """How well the domains are told apart, in numbers and in one sentence."""
-    share = f"{result.accuracy:.1%} (95 % interval {result.low:.1%} to {result.high:.1%})"
+    share = f"{percent(result.accuracy)} (95 % interval {percent(result.low)} to {percent(result.high)})"
     name, count = escape(result.class_name), len(result.neurons)
     if result.chance:
         st.warning(
@@ -54,7 +53,7 @@ def _left_out(result: Discriminability) -> str:
 
 def _few(result: Discriminability) -> str:
     """A caution where a domain has so few instances that the ranking hangs on single ones."""
-    counts = {domain: int((result.domain == domain).sum()) for domain in DOMAINS}
+    counts = {domain: result.count(domain) for domain in DOMAINS}
     if min(counts.values()) >= FEW:
         return ""
     sizes = " and ".join(f"{count} of the {domain} domain" for domain, count in counts.items())
@@ -64,13 +63,17 @@ def _few(result: Discriminability) -> str:
 def discriminability_plot(
     result: Discriminability,
     active: Sequence[int],
-    layers: Sequence[Layer],
+    titles: Mapping[str, str],
     *,
     instances: pd.DataFrame,
     pictures: Pictures | None,
     chosen: tuple[str, int] | None,
+    order: np.ndarray,
 ) -> None:
-    """The plot, the choice of neurons that span it, and what that means for the boundary."""
+    """The plot, the choice of neurons that span it, and what that means for the boundary.
+
+    titles: of the layers; order: (P,) columns as the list has them.
+    """
     shown = st.segmented_control(
         "Instances projected by",
         [_WHOLE, _TICKED],
@@ -80,10 +83,11 @@ def discriminability_plot(
         persist_state="session",
     )
     only = shown == _TICKED and len(active) > 0
-    coordinates = seen_by(result, active) if only else result.coordinates
-    titles = {layer.name: layer.title for layer in layers}
+    coordinates = seen_by(result, active) if only else held_out(result)
     column = result.neurons.index(chosen) if chosen in result.neurons else None
-    plot = biplot(result, active, titles, only_active=only, instances=instances, pictures=pictures, chosen=column)
+    plot = biplot(
+        result, active, titles, only_active=only, instances=instances, pictures=pictures, chosen=column, order=order
+    )
     marks = point_table(result, coordinates, instances)
     bokeh_view(
         plot,
@@ -97,31 +101,17 @@ def discriminability_plot(
 
 
 _WHOLE_EXPLAINED = (
-    "The dashed line is the classifier's boundary: left of it every instance is taken for source, right of it for "
-    "target. Axes are longer across the more a neuron's weight counts."
+    "Positions are held out: across, each instance lies where a classifier has it that was trained without it. Left of "
+    "the dashed line it is taken for source, right of it for target. Axes begin where an instance with all neurons at "
+    "their mean lies, and are longer across the more a neuron's weight counts."
 )
 
 
 def _explained(result: Discriminability, active: Sequence[int], agrees: float) -> str:
     return (
-        f"Projected by {len(active)} of {len(result.neurons)} neurons, as if all others had their mean. For such an "
-        f"instance the dashed line is where the classifier changes its mind; it has {agrees:.0%} of the instances on "
-        "the same side as the whole classifier."
-    )
-
-
-def silenced_words(result: Silenced) -> str:
-    """What the silencing did, in one sentence (Markdown): the class that changes most, beside random neurons."""
-    table = change_table(result)
-    worst = table.iloc[int(np.argmax(np.abs(table["change"])))]
-    draws = np.concatenate([result.random[domain] - result.before[domain] for domain in DOMAINS], axis=1)
-    largest = float(np.nanmax(np.abs(draws)))  # the largest change was looked for among all classes: so is chance's
-    judgement = "**more than chance does**" if abs(worst["change"]) > largest else "within chance"
-    return (
-        f"Class **{escape(worst['class_name'])}** of the {worst['domain']} domain changes most: from "
-        f"{worst['before']:.1%} to {worst['after']:.1%}. As many random neurons of the same layers change it by "
-        f"{worst['random_points']:+.1f} points on average, and no class by more than "
-        f"{100 * largest:.1f} in {len(draws)} draws, so this is {judgement}."
+        f"Projected by {len(active)} of {len(result.neurons)} neurons, as if all others had their mean, each instance "
+        "held out from its classifier. For such an instance the dashed line is where the classifier changes its mind; "
+        f"it has {agrees:.0%} of the instances on the same side as with all neurons."
     )
 
 

@@ -12,25 +12,33 @@ from tlx import defaults
 from tlx.app.bokeh_view import Event, bokeh_view
 from tlx.app.selection import choose
 from tlx.figures.ranking import ranking
-from tlx.figures.ranking_layout import LOWERS, hit
+from tlx.figures.ranking_layout import LOWERS, by_weight, hit
 from tlx.results import Discriminability, NeuronRef
 
-_ORDERS = {"most domain-specific first": False, "most domain-invariant first": True}
+_SPECIFIC, _INVARIANT, _WEIGHT = (
+    "most domain-specific first",
+    "most domain-invariant first",
+    "weight in the joint classifier",
+)
 
 
-def ordered(table: pd.DataFrame, about: str) -> tuple[pd.DataFrame, str]:
-    """The rows in the order and of the layers the controls say, and what they are about, extended by these choices.
+def ordered(table: pd.DataFrame, about: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """The table with places as the chosen order counts them, its rows as listed, and what they are about.
 
-    about: what the list belongs to (case, class, model); ticks and page are kept for each such text.
+    table: `ranking_table`; about: what the list belongs to (case, class, model), extended by what the controls say;
+    ticks and page are kept for each such text.
     """
     row = st.container(horizontal=True, vertical_alignment="bottom")
     order = row.segmented_control(
         "Order",
-        list(_ORDERS),
-        default=next(iter(_ORDERS)),
+        [_SPECIFIC, _INVARIANT, _WEIGHT],
+        default=_SPECIFIC,
         required=True,
+        wrap=True,
         key="features order",
         persist_state="session",
+        help="Domain-specific is a neuron whose values alone tell the domains apart (AUC far from 0.5). Its weight in "
+        "the joint classifier may differ: of neurons that say the same, one takes the weight of all.",
     )
     titles = dict(zip(table["layer"], table["title"], strict=True))
     layers = row.multiselect(
@@ -41,8 +49,9 @@ def ordered(table: pd.DataFrame, about: str) -> tuple[pd.DataFrame, str]:
         key="features layers",
         persist_state="session",
     )
-    kept = table[table["layer"].isin(layers)] if layers else table
-    return (kept.iloc[::-1] if _ORDERS[str(order)] else kept), f"{about} {order} {layers}"
+    placed = by_weight(table) if order == _WEIGHT else table
+    kept = placed[placed["layer"].isin(layers)] if layers else placed
+    return placed, (kept.iloc[::-1] if order == _INVARIANT else kept), f"{about} {order} {layers}"
 
 
 def ticks(rows: pd.DataFrame, about: str) -> list[int]:
