@@ -36,8 +36,12 @@ CLASS_SHOWN = """(value) => {
 }"""
 SETTLED = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
 
-# What torch may say of itself where the app ends while it is being imported; nobody sees it who visits a page.
-TORCH_ENDS = re.compile(r"Exception ignored in: <finalize object.*?torch/library\.py.*?\nTypeError[^\n]*\n", re.DOTALL)
+# What is said of torch where the app ends while it is being imported; nobody sees it who visits a page.
+TORCH_ENDS = re.compile(
+    r"Exception ignored in: <finalize object.*?torch/library\.py.*?\nTypeError[^\n]*\n"
+    r"|(?<=Stopping\.\.\.\n)[^\n]+ failed\nTraceback[^\n]*(?:\n [^\n]*)*?\n +import torch[^\n]*(?:\n [^\n]*)*\n.*?\n",
+    re.DOTALL,
+)
 
 
 @pytest.fixture(scope="session")
