@@ -35,9 +35,30 @@ CLASS_SHOWN = """(value) => {
   return box !== undefined && [box.querySelector('input').value, ...box.innerText.split('\\n')].includes(value)
 }"""
 SETTLED = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
+# Keeps the page's websockets at hand, so that a test can cut them as a lost connection does, and whether the page has
+# asked for something that the server has not begun to answer: its script is then still called finished.
+WATCHED = """
+  window.sockets = []
+  window.unanswered = false
+  window.WebSocket = class extends WebSocket {
+    constructor(...given) {
+      super(...given)
+      window.sockets.push(this)
+      this.addEventListener("message", () => { window.unanswered = false })
+    }
+    send(...given) {
+      window.unanswered = true
+      super.send(...given)
+    }
+  }
+"""
 
-# What torch may say of itself where the app ends while it is being imported; nobody sees it who visits a page.
-TORCH_ENDS = re.compile(r"Exception ignored in: <finalize object.*?torch/library\.py.*?\nTypeError[^\n]*\n", re.DOTALL)
+# What is said of torch where the app ends while it is being imported; nobody sees it who visits a page.
+TORCH_ENDS = re.compile(
+    r"Exception ignored in: <finalize object.*?torch/library\.py.*?\nTypeError[^\n]*\n"
+    r"|(?<=Stopping\.\.\.\n)[^\n]+ failed\nTraceback[^\n]*(?:\n [^\n]*)*?\n +import torch[^\n]*(?:\n [^\n]*)*\n.*?\n",
+    re.DOTALL,
+)
 
 
 @pytest.fixture(scope="session")
@@ -131,15 +152,20 @@ class Tab:
     errors: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.page.add_init_script(WATCHED)
+
     def open(self, path: str = "/") -> Tab:
+        """Goes there; `ready` or `settle` wait until the page is shown."""
         self.page.goto(self.server + path)
-        return self.settle()
+        return self
 
     def settle(self) -> Tab:
         """Waits until the script has finished and stays finished for a moment."""
-        self.page.wait_for_selector(SETTLED, state="attached", timeout=60_000)
+        finished = f"() => document.querySelector('{SETTLED}') && !window.unanswered"
+        self.page.wait_for_function(finished, timeout=60_000)
         self.page.wait_for_timeout(400)
-        self.page.wait_for_selector(SETTLED, state="attached", timeout=60_000)
+        self.page.wait_for_function(finished, timeout=60_000)
         return self
 
     def ready(self) -> Tab:

@@ -6,8 +6,9 @@ None of it may lose a choice, leave a progress bar behind, show a traceback or c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 from e2e import figures
 from e2e.conftest import SETTLED, Tab, free_port, running
 
-from tlx import cases
+from tlx import cases, needs
 from tlx.casefiles import loading
 from tlx.networks import models
 from tlx.storage import store
@@ -25,16 +26,7 @@ from tlx.storage import store
 pytestmark = pytest.mark.e2e
 COMPUTED = 300_000
 BUSY = "[data-testid=stProgress]"
-# Keeps the page's websockets at hand, so that a test can cut them as a lost connection does.
-WATCHED = """
-  window.sockets = []
-  window.WebSocket = class extends WebSocket {
-    constructor(...given) { super(...given); window.sockets.push(this) }
-  }
-"""
-
-
-# A network that tells of each pass through it and takes its time: long work that needs no processor.
+# A network that tells of each pass through it, and waits in it while a file says so: work that is surely not done yet.
 NETWORK = """
 import os, time
 from torch import nn
@@ -44,7 +36,8 @@ class Patient(nn.Sequential):
         if told := os.environ.get("TLX_TEST_PASSES"):
             with open(told, "a") as file:
                 file.write("x")
-            time.sleep(float(os.environ["TLX_TEST_PAUSE"]))
+            while os.path.exists(os.environ["TLX_TEST_HELD"]):
+                time.sleep(0.02)
         return super().forward(images)
 
 def make(classes):
@@ -56,11 +49,26 @@ PAGE = "/Network?case=bars&class={}"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """An app with no result at all: what these tests look at is computed while they look."""
-    home = tmp_path_factory.mktemp("cold")
-    with cold(home, patient(home), pause=0.04) as address:
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("cold")
+
+
+@pytest.fixture(scope="module")
+def server(home):
+    """An app with no result but those of the sidebar: what these tests look at is computed while they look."""
+    file = patient(home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TLX_CACHE", str(home / "cache"))
+        needs.answered(needs.frame(loading.load_case(file)), needs.Need.__call__)
+    with cold(home, file) as address:
         yield address
+
+
+@pytest.fixture
+def let_go(home):
+    """The work of that app stands still from the beginning of the test until this is called."""
+    with holding(home) as release:
+        yield release
 
 
 def patient(home: Path) -> Path:
@@ -75,17 +83,29 @@ def patient(home: Path) -> Path:
 
 
 @contextmanager
-def cold(folder: Path, case: Path, *, pause: float = 0) -> Iterator[str]:
-    """An app with this case whose results lie in this folder and nowhere else; pause: seconds for a pass."""
-    told = {"TLX_TEST_PASSES": str(folder / "passes"), "TLX_TEST_PAUSE": str(pause)}
+def cold(folder: Path, case: Path) -> Iterator[str]:
+    """An app with this case whose results lie in this folder and nowhere else."""
+    told = {"TLX_TEST_PASSES": str(folder / "passes"), "TLX_TEST_HELD": str(folder / "held")}
     with running(folder, TLX_CACHE=str(folder / "cache"), TLX_CASES=str(case), **told) as address:
         yield address
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[Callable[[], None]]:
+    """Within the block, until the function it gives is called, each pass through the network of `cold` waits."""
+    mark = folder / "held"
+    mark.touch()
+    release = partial(mark.unlink, missing_ok=True)
+    try:
+        yield release
+    finally:
+        release()
 
 
 def at_work(opened: Tab) -> Tab:
     """Waits until the page shows the progress of a job."""
     opened.page.wait_for_selector(BUSY, timeout=COMPUTED)
-    return opened
+    return opened.settle()
 
 
 def finished(opened: Tab, figure: str) -> None:
@@ -102,31 +122,34 @@ def cut(opened: Tab) -> None:
     opened.settle()
 
 
-def test_another_page_does_not_wait_and_the_work_goes_on(tab):
+def test_another_page_does_not_wait_and_the_work_goes_on(tab, let_go):
     """Who leaves a page that computes gets the next one without its progress bar, and finds the figure on return."""
     opened = at_work(tab().open(PAGE.format("a")))
     for title in ("Start", "Statistics", "Network"):
         opened.go_to(title)
         opened.wait_for_class("a")
+    let_go()
     finished(opened, "zigzag")
     assert opened.parameter("class") == "a"
 
 
-def test_another_class_in_the_middle_of_the_work(tab):
+def test_another_class_in_the_middle_of_the_work(tab, let_go):
     """The choice counts at once; the figure that comes is the new class's, not that of the class one has left."""
     opened = at_work(tab().open(PAGE.format("b")))
     opened.choose_class("c")
+    at_work(opened)
+    let_go()
     finished(opened, "zigzag")
     assert "class c" in opened.page.locator(".bkv[aria-label^=Zig-zag]").get_attribute("aria-label")
     opened.wait_for_class("c")
 
 
-def test_a_lost_connection_loses_nothing(tab):
+def test_a_lost_connection_loses_nothing(tab, let_go):
     """Cut while it computes and again when it stands still: the page comes back with its figure and its choices."""
-    opened = tab()
-    opened.page.add_init_script(WATCHED)
-    at_work(opened.open(PAGE.format("d") + "&layers=0"))
+    opened = at_work(tab().open(PAGE.format("d") + "&layers=0"))
     cut(opened)
+    at_work(opened)
+    let_go()
     finished(opened, "zigzag")
     opened.choose_class("a")
     cut(opened)
@@ -194,10 +217,13 @@ def test_ten_visitors_compute_once(tmp_path, chromium):
     for visitors in (1, 10):
         home = tmp_path / f"{visitors}"
         home.mkdir()
-        with cold(home, case, pause=0.25) as address:
+        with cold(home, case) as address, holding(home) as release:
             tabs = [Tab(chromium.new_page(), address) for _ in range(visitors)]
             for one in tabs:
                 one.page.goto(f"{address}/Statistics?case=bars", wait_until="commit")
+            for one in tabs:
+                one.page.wait_for_selector(BUSY, timeout=COMPUTED)
+            release()
             for one in tabs:
                 one.page.get_by_role("heading", name="Classes").wait_for(timeout=COMPUTED)
                 one.page.wait_for_function(f"() => !document.querySelector('{BUSY}')", timeout=COMPUTED)
