@@ -13,7 +13,7 @@ from tlx.__main__ import main
 from tlx.storage import inventory, memory
 from tlx.storage.memory import memoized
 
-OTHER = replace(CASE, name="other", n_steps=8)  # other results, but the same images
+OTHER = replace(CASE, name="other", n_steps=4)  # other results, but the same images
 
 
 @memoized(part="data")
