@@ -35,9 +35,11 @@ def test_the_chart_holds_the_history(page):
 
 
 def test_without_a_history_the_page_says_so(monkeypatch):
-    """A case without a history has no chart, a sentence, and still its table."""
+    """A case without a history, not even the control's, has no chart, a sentence, and still its table."""
     toy.install(monkeypatch)
     fakes.install(monkeypatch, {"history": lambda case: toy.history(case).iloc[:0]})
+    for module in ("score_card", "statistics.controls"):
+        monkeypatch.setattr(f"tlx.app.{module}.CONTROLS", ())
     page = run_to_end(app(PAGE))
     assert "without an accuracy history" in text_of(page)
     assert len(page.dataframe) == 1

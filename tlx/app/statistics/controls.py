@@ -14,10 +14,7 @@ from tlx.cases import Case
 from tlx.figures.label_efficiency import label_efficiency
 from tlx.results import CONTROLS, Control
 
-_OFFERS = {
-    "budget": "Train the same from scratch, at the same budget",
-    "end": "Train from scratch to its own end",
-}
+_OFFERS = {"budget": "From scratch", "end": "To its own end"}  # in a narrow column, with the cost behind
 
 
 def offers(case: Case, there: Mapping[str, Control]) -> None:
@@ -35,8 +32,8 @@ def offers(case: Case, there: Mapping[str, Control]) -> None:
 
 
 def with_control(history: pd.DataFrame, there: Mapping[str, Control]) -> pd.DataFrame:
-    """The accuracy histories with that of the control at the same budget, where there are some that lack it."""
-    if history.empty or "budget" not in there or "scratch" in set(history["model"]):
+    """The accuracy histories with that of the control at the same budget, where it is there and they lack it."""
+    if "budget" not in there or "scratch" in set(history["model"]):
         return history
     return pd.concat([history, there["budget"].history], ignore_index=True)
 
