@@ -51,7 +51,7 @@ $(VENV)/.dev: requirements.txt requirements-dev.txt
 # What a fresh clone shows without computing. The results are computed anew, in a store of their own, in ten minutes.
 digits-results: $(VENV)/.app
 	TLX_SHIPPED=0 TLX_CACHE=$(or $(TLX_CACHE),$(VENV)/digits-results) $(BIN)/python -m tlx export digits \
-		tlx/data/digits/results.tlx --whole 2
+		tlx/data/digits/results.tlx --whole 10 --clicks
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis

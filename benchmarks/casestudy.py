@@ -51,7 +51,7 @@ def depth(case: Case, names: list[str]) -> None:
         joined.groupby(["measure", "first", "second"], sort=False).mean(numeric_only=True).reset_index()
     )
     for name, table in rows.items():
-        shown = table[["measure", "first", "second", "n", "value", "chance"]].round(3)
+        shown = table[["measure", "first", "second", "n", "value", "chance", "low", "high"]].round(3)
         print(f"\n{name}\n{shown.to_string(index=False)}")
 
 

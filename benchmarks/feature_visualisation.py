@@ -22,6 +22,7 @@ from torch import Tensor
 from tlx import load_case, pipeline
 from tlx.analysis import feature_visualisation as ascent
 from tlx.cases import Case
+from tlx.images.thumbnails import enlarged
 
 
 def pixel_ascent(probe: ascent.Probe, canvas: ascent.Canvas, neurons: list[int], case: Case) -> Tensor:
@@ -107,7 +108,7 @@ def main() -> None:
                 images = method()
                 seconds = (time.perf_counter() - began) / len(neurons)
                 told = measure(probe, canvas, images, neurons, case)
-                drawn.setdefault(layer.title, []).append(ascent.shown(images[:4], canvas))
+                drawn.setdefault(layer.title, []).append([enlarged(one) for one in ascent.shown(images[:4], canvas)])
                 print(
                     f"{layer.title:22} {name:14} {told['clean']:8.2f} {told['moved']:7.0%} {told['variation']:10.3f} "
                     f"{seconds:9.3f} {60 / seconds:11.0f}"

@@ -15,12 +15,22 @@ from pathlib import Path
 
 import bokeh
 import numpy as np
+import pandas as pd
 from playwright.sync_api import Page, sync_playwright
 
 from tlx.app.bokeh_view import figure_json
 from tlx.figures.zigzag.figure import zigzag
 from tlx.figures.zigzag.subject import Options, Subject
-from tlx.results import Abstraction, Comparison, Edges, Layer, Network
+from tlx.results import (
+    Abstraction,
+    Comparison,
+    Correspondence,
+    Edges,
+    Layer,
+    LayerCorrespondence,
+    Network,
+    SimilarityScales,
+)
 
 ALEXNET = (64, 192, 384, 256, 256, 4096, 4096)
 SETTINGS = (
@@ -34,7 +44,7 @@ ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 
 def made_up(units: tuple[int, ...]) -> Subject:
-    """Results of these sizes with random numbers: 10 % of neurons and of edges are important, a third inherited."""
+    """Results of these sizes with random numbers: 10 % of neurons and of edges are important, a third of them kept."""
     rng = np.random.default_rng(0)
     layers = tuple(Layer(f"l{at}", at, "conv", count, (1, 1)) for at, count in enumerate(units, start=1))
     pairs = [(one.name, two.name) for one, two in pairwise(layers)]
@@ -42,8 +52,22 @@ def made_up(units: tuple[int, ...]) -> Subject:
     similarity = {layer.name: rng.random((layer.units, layer.units), dtype=np.float32) for layer in layers}
     match = {name: values.argmax(axis=0) for name, values in similarity.items()}
     models = {model: structure(rng, model, layers, pairs) for model in ("source", "target")}
-    inherited = {pair: rng.random(len(models["target"].edges[pair].important)) < 1 / 3 for pair in pairs}
-    return Subject(network, Comparison("made up", similarity, match, inherited), **models)
+    kept = {pair: rng.random(len(models["target"].edges[pair].important)) < 1 / 3 for pair in pairs}
+    active = {pair: np.ones(len(marks), dtype=bool) for pair, marks in kept.items()}
+    comparison = Comparison("made up", similarity, match, kept, kept, kept, active)
+    rows = [("cosine", layer.name, layer.units, 0.9, 0.9, 0.5) for layer in layers]
+    columns = ["measure", "layer", "n", "separation", "counterparts", "others"]
+    scales = SimilarityScales("made up", pd.DataFrame(rows, columns=columns))
+    return Subject(network, comparison, *models.values(), correspondence(layers), scales, "cosine", comparison)
+
+
+def correspondence(layers: tuple[Layer, ...]) -> Correspondence:
+    """Every neuron corresponds to the one of its index."""
+    found = {}
+    for layer in layers:
+        own, ones = np.arange(layer.units), np.ones(layer.units, dtype=np.float32)
+        found[layer.name] = LayerCorrespondence(True, own, own, ones, ones, (0.0, -0.1, 0.1))
+    return Correspondence(found)
 
 
 def structure(

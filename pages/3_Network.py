@@ -8,7 +8,7 @@ from tlx import defaults, needs, pipeline
 from tlx.app import conductance_words, costs, frame, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
-from tlx.app.network import controls, neuron_panel, reuse_words, weight_panel
+from tlx.app.network import controls, neuron_panel, reuse_words, similarity_words, weight_panel
 from tlx.app.text import escape
 from tlx.cases import DOMAINS
 from tlx.figures import reuse
@@ -27,19 +27,20 @@ selection = frame.page(
 )
 case, name, layers = selection.case, selection.class_name, selection.layers
 
-subject, reused = jobs.require(needs.compared, case, name)
+subject, reused = jobs.require(needs.compared, case, name, controls.measure())
 network = subject.network
 words = reuse_words.summary(reused, network)
-st.markdown(f"Class **{escape(name)}**, {subject.target.n:,} target instances.  \n{words}")
+st.markdown(f"Class **{escape(name)}**, {subject.target.n:,} target instances of every split.  \n{words}")
 options = controls.options(subject, layers)
 layout, edges = layout_of(subject, layers, options), weight_panel.framed(subject)
 draw = partial(zigzag, subject, layers, options, chosen=controls.focus(selection.neuron), edges=edges)
-fixed = f"{case.fingerprint()} {layers} {options} {layout.width} {layout.height}"
+fixed = f"{case.fingerprint()} {layers} {options} {subject.measure} {layout.width} {layout.height}"
 label = controls.label(subject, layers)
 with st.container(key=legend.VIEW):
     bokeh_view(draw(), key="zigzag", label=label, on_tap=controls.taker(layout), layout=fixed)
-    st.html(legend.html(layout, options))
-whole = partial(controls.with_key, draw, options)
+    st.html(legend.html(layout, subject, options))
+st.caption(similarity_words.caption(subject, options))
+whole = partial(controls.with_key, draw, subject, options)
 frame.downloads(whole, controls.table(layout, subject), name=f"network-{case.name}-{name}")
 
 left, right = controls.halves()

@@ -97,6 +97,7 @@ def embedded(case, class_names, model="target", layer=None, seed=0):
         label=np.array(CLASSES, dtype=object)[of_class],
         model=model,
         layer=layer or "",
+        method={"neighbours": 15, "kept": 0.366},
     )
 
 

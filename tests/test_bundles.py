@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,7 +18,7 @@ from without_torch import seen
 
 from tlx import load_case, needs, pipeline
 from tlx.__main__ import main
-from tlx.cases import Case
+from tlx.cases import MODELS, Case
 from tlx.errors import BundleError, EmptyError, NotExportedError, UserError
 from tlx.needs import Need, answered
 from tlx.storage import bundles, memory
@@ -92,6 +93,47 @@ def test_the_same_results_make_the_same_file(made: tuple[Case, Path], tmp_path: 
     monkeypatch.setenv("TLX_CACHE", str(made[1].parent / "store"))
     assert main(["export", str(made[1].parent / "bars.toml"), str(tmp_path / "again.tlx"), "--stored-only"]) == 0
     assert (tmp_path / "again.tlx").read_bytes() == made[1].read_bytes()
+
+
+def test_what_one_click_asks_for_is_exported_where_that_is_wanted(
+    made: tuple[Case, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside what the pages show at once, and computed where it was not stored."""
+    monkeypatch.setenv("TLX_CACHE", str(made[1].parent / "store"))
+    clicked = needs.one(pipeline.embedding, made[0], ("lying",), "source", "conv4", made[0].seed)
+    monkeypatch.setattr(needs, "after_one_click", lambda *_: iter([clicked]))
+    for words, held in (([], False), (["--clicks"], True)):
+        file = tmp_path / f"clicks{held}.tlx"
+        assert main(["export", str(made[1].parent / "bars.toml"), str(file), "--whole", "1", *words]) == 0
+        case = load_case(file)
+        assert pipeline.embedding.is_stored(case, ("lying",), "source", "conv4", case.seed) is held
+
+
+def test_one_click_asks_for_every_button_layer_and_neuron(
+    made: tuple[Case, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each layer's embedding and first neuron, the first weight between two layers, and what buttons offer."""
+    shutil.copytree(made[1].parent / "store", tmp_path / "store")
+    monkeypatch.setenv("TLX_CACHE", str(tmp_path / "store"))
+    long = {"control", "label_efficiency", "silenced", "neuron_images", "embedding"}
+    asked = list[Need]()
+
+    def answer(wanted: Need) -> Any:
+        asked.append(wanted)
+        if wanted.name in long:
+            raise EmptyError("takes long")
+        return wanted()
+
+    for panel in needs.after_one_click(made[0], ("lying",)):
+        with suppress(EmptyError):
+            answered(panel, answer)
+    network = pipeline.network(made[0])
+    assert {one.arguments[3] for one in asked if one.name == "embedding"} == {None, *network.names}
+    assert {one.arguments[2] for one in asked if one.name == "crops"} == set(network.names)
+    assert {one.arguments[2] for one in asked if one.name == "kernel_response"} == set(network.pairs)
+    drawn = {(one.arguments[1], *place) for one in asked if one.name == "neuron_images" for place in one.arguments[2]}
+    assert len(drawn) == sum(layer.count(model) for layer in network.layers for model in MODELS)
+    assert long | {"domain_gap"} <= {one.name for one in asked}
 
 
 def test_what_was_not_exported_is_said_and_never_computed(opened: Case, monkeypatch: pytest.MonkeyPatch) -> None:

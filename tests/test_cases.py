@@ -180,7 +180,7 @@ def test_a_changed_default_needs_another_cache_version() -> None:
         "Training.strategy": "all",
         "Training.seed": 0,
     }
-    assert (memory.CACHE_VERSION, {name: defaults[name] for name in pinned}) == (5, pinned)
+    assert (memory.CACHE_VERSION, {name: defaults[name] for name in pinned}) == (6, pinned)
     assert ModelPlan().training == Training()
 
 

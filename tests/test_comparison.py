@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics.pairwise import cosine_similarity
 
-from tlx.analysis import comparison
+from tlx.analysis import comparison, similarity
 from tlx.results import Comparison
 
 WHOLE = st.integers(-4, 4)
@@ -22,7 +22,7 @@ WHOLE = st.integers(-4, 4)
 def test_similarity_is_scikit_learns_cosine_and_undefined_for_inactive_neurons(
     source: np.ndarray, target: np.ndarray
 ) -> None:
-    found = comparison.similarity(source, target)
+    found = similarity.cosine(source, target)
     defined = (source != 0).any(0)[:, None] & (target != 0).any(0)[None, :]
     assert (np.isnan(found) == ~defined).all()
     assert np.allclose(found[defined], cosine_similarity(source.T, target.T)[defined], atol=1e-6)
@@ -31,14 +31,14 @@ def test_similarity_is_scikit_learns_cosine_and_undefined_for_inactive_neurons(
 def test_a_model_compared_with_itself_matches_every_active_neuron_with_itself() -> None:
     values = np.random.default_rng(0).normal(size=(9, 6))
     values[:, 2] = 0
-    assert comparison.best_match(comparison.similarity(values, values)).tolist() == [0, 1, -1, 3, 4, 5]
+    assert comparison.best_match(similarity.cosine(values, values)).tolist() == [0, 1, -1, 3, 4, 5]
 
 
 def test_the_most_similar_source_neuron_is_the_match() -> None:
     """Target neuron 0 behaves as source neuron 1 and the other way round; a negative multiple is not similar."""
     source = np.array([[1.0, 0.0], [0.0, 1.0]])
     target = np.array([[0.0, 2.0, -1.0], [3.0, 0.0, 0.0]])
-    likeness = comparison.similarity(source, target)
+    likeness = similarity.cosine(source, target)
     assert likeness.tolist() == [[0.0, 1.0, -1.0], [1.0, 0.0, 0.0]]
     assert comparison.best_match(likeness).tolist() == [1, 0, 1]
 
@@ -78,5 +78,5 @@ def test_a_tie_goes_to_the_same_index() -> None:
     """Three neurons that respond to one and the same instance are equally similar: each matches itself."""
     values = np.zeros((4, 3))
     values[2] = [1.0, 7.0, 2.0]
-    assert comparison.best_match(comparison.similarity(values, values)).tolist() == [0, 1, 2]
+    assert comparison.best_match(similarity.cosine(values, values)).tolist() == [0, 1, 2]
     assert comparison.best_match(np.array([[0.5, 0.9], [0.9, 0.9 - 1e-3]])).tolist() == [1, 0]

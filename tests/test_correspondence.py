@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tlx.analysis import correspondence as stage
+from tlx.analysis import similarity
 from tlx.results import Layer, Network
 
 RNG = np.random.default_rng(0)
@@ -51,7 +52,7 @@ def test_a_shift_of_all_weights_is_no_descent() -> None:
 def test_the_assignment_is_the_best_of_all() -> None:
     """Against every permutation of five neurons: none has a larger sum of correlations."""
     source, target = RNG.normal(size=(20, 5)), RNG.normal(size=(20, 5))
-    likeness = stage.correlation(source, target)
+    likeness = similarity.correlation(source, target)
     np.testing.assert_allclose(likeness, np.corrcoef(source.T, target.T)[:5, 5:], atol=1e-6)
     function, strength = stage.by_function(source, target)
     best = max(sum(likeness[i, j] for j, i in enumerate(order)) for order in itertools.permutations(range(5)))

@@ -178,17 +178,18 @@ def test_the_interval_of_the_accuracy_holds_the_truth():
 def test_held_out_places_come_from_the_folds_classifiers():
     """The standardised row times its fold's axes, plus its offset, is the decision of the fold without the row."""
     result = ask(*apart(gap=0.8))
-    standard = (result.values - result.values.mean(axis=0)) / result.values.std(axis=0)
+    values = result.values.astype(float)
+    standard = (values - values.mean(axis=0)) / values.std(axis=0)
     label = np.repeat([0, 1], [40, 30])
     for fold in range(10):
         out = result.fold == fold
         whole = standard[out] @ result.fold_axes[fold] + result.fold_offset[fold]
         np.testing.assert_allclose(whole, result.decision[out])
-        strength = stage.choose_strength(result.values[~out], label[~out])
+        strength = stage.choose_strength(values[~out], label[~out])
         machine = make_pipeline(
             StandardScaler(), LinearSVC(C=strength, dual=False, class_weight="balanced", max_iter=100_000)
-        ).fit(result.values[~out], label[~out])
-        alone = machine.decision_function(result.values[out]) / np.linalg.norm(machine[-1].coef_)
+        ).fit(values[~out], label[~out])
+        alone = machine.decision_function(values[out]) / np.linalg.norm(machine[-1].coef_)
         np.testing.assert_allclose(whole, alone, atol=1e-4)
 
 
@@ -280,7 +281,8 @@ def test_few_instances_mean_fewer_folds(n_target):
 def test_the_plane_is_the_papers():
     """Coordinates are A·[u/|u|, g], A standardised; g is the direction of largest variance, its largest entry > 0."""
     result = ask(*apart())
-    standard = (result.values - result.values.mean(axis=0)) / result.values.std(axis=0)
+    values = result.values.astype(float)
+    standard = (values - values.mean(axis=0)) / values.std(axis=0)
     np.testing.assert_allclose(result.coordinates, standard @ result.axes)
     np.testing.assert_allclose(np.linalg.norm(result.axes, axis=0), 1)
     np.testing.assert_allclose(result.axes[:, 0] * np.linalg.norm(result.weights), result.weights)

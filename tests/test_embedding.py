@@ -54,6 +54,30 @@ def test_large_classes_are_cut_down_and_small_ones_stay_whole():
     assert not np.array_equal(chosen, embedding.choose(images, CLASSES, 1))
 
 
+def nearest_by_hand(places, count):
+    distance = np.linalg.norm(places[:, None] - places[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    return [set(row) for row in np.argsort(distance, axis=1)[:, :count]]
+
+
+def test_the_share_of_neighbours_kept_is_that_of_a_literal_count():
+    """Of each point's 15 nearest, those that are among its 15 nearest in the picture; of few points fewer."""
+    rng = np.random.default_rng(0)
+    values, places = rng.normal(size=(60, 9)), rng.normal(size=(60, 2))
+    both = zip(nearest_by_hand(values, 15), nearest_by_hand(places, 15), strict=True)
+    shared = sum(len(one & other) for one, other in both)
+    assert embedding.neighbours_kept(values, places) == {"neighbours": 15, "kept": shared / 900}
+    assert embedding.neighbours_kept(places, 3 * places)["kept"] == 1
+    assert embedding.neighbours_kept(values[:7], places[:7])["neighbours"] == 2
+
+
+def test_the_embedding_tells_how_many_neighbours_it_keeps():
+    """Far clouds of 20 points keep most of their own; the number is the picture's."""
+    found = embed([20, 20], [20, 20])
+    vectors = np.concatenate([clouds([20, 20]), clouds([20, 20], 1)])
+    assert found.method["kept"] == embedding.neighbours_kept(vectors, found.coordinates)["kept"] > 0.4
+
+
 def test_a_class_the_domain_lacks_gives_nothing():
     """A class that only the other domain has adds no instance."""
     assert len(embedding.choose(domain([2, 2, 2]), ["elsewhere"], 0)) == 0

@@ -13,6 +13,7 @@ from tlx import pipeline
 from tlx.analysis import feature_visualisation
 from tlx.casefiles.loading import load_case
 from tlx.errors import SelectionError
+from tlx.images.thumbnails import enlarged
 from tlx.networks import tracing
 
 SIZE = 28
@@ -91,15 +92,15 @@ def test_a_silent_neuron_shows_what_it_would_need():
 def test_a_linear_neuron_shows_the_whole_image():
     """It sums edges everywhere, so its image is striped: neighbouring columns differ more than neighbouring rows."""
     image = draw([0], layer="fc")[0].astype(float).mean(axis=2)
-    assert image.shape == (112, 112)
+    assert image.shape == (28, 28)
     assert np.abs(np.diff(image, axis=1)).mean() > 1.5 * np.abs(np.diff(image, axis=0)).mean()
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32), (3, 224)])
 def test_images_come_in_colour_bytes_at_every_size(channels, size):
-    """(H, W, 3) uint8, the 5 x 5 pixels a first-layer neuron sees enlarged to 100; one channel gives a grey image."""
+    """(H, W, 3) uint8, the 5 x 5 pixels that a first-layer neuron sees; one channel gives a grey image."""
     image = draw([0], channels=channels, size=size)[0]
-    assert image.shape == (100, 100, 3)
+    assert image.shape == (5, 5, 3)
     assert image.dtype == np.uint8
     assert (np.ptp(image, axis=2).max() == 0) == (channels == 1)
 
@@ -167,7 +168,7 @@ class Fixed(nn.Module):
 
 def test_a_network_that_refuses_other_sizes_gets_its_own():
     torch.manual_seed(0)
-    assert draw([0], model=Fixed().eval())[0].shape == (96, 96, 3)
+    assert draw([0], model=Fixed().eval())[0].shape == (3, 3, 3)  # what one of its neurons sees
 
 
 def test_no_hook_is_left_and_nothing_is_changed():
@@ -207,6 +208,16 @@ def test_several_images_are_drawn_together_and_kept_one_by_one(monkeypatch, tmp_
     pipeline.feature_images(case, "source", "conv", [4, 5, 6])
     assert asked[3:] == [[4, 5], [6]]
     assert {pair: int(image[0, 0, 0]) for pair, image in both.items()} == {("conv", 2): 2, ("fc", 5): 5}
+
+
+def test_small_images_are_enlarged_to_be_seen():
+    """By a whole number, smoothly and without a shift; one that is large enough stays as it is."""
+    ramp = np.tile(np.arange(0, 250, 50, dtype=np.uint8)[None, :, None], (5, 1, 3))
+    image = enlarged(ramp)
+    assert image.shape == (100, 100, 3)
+    assert (np.diff(image[0, :, 0].astype(int)) >= 0).all()
+    np.testing.assert_allclose(image[50, 10::20, 0], ramp[0, :, 0], atol=8)
+    assert enlarged(image) is image
 
 
 def test_bfloat16_paints_the_same_picture():

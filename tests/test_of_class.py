@@ -10,6 +10,8 @@ import pytest
 import small_case
 import torch
 import toy
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tlx import load_case, pipeline
 from tlx.analysis import attribution, discriminability, of_class
@@ -42,8 +44,8 @@ def test_each_layer_has_its_own_largest_magnitude_among_the_instances_of_the_cla
     """1e-5 is rounding beside 100, not beside 1; what other classes' instances have does not matter."""
     values = np.array([[100, 1e-5, 1e-5], [100, 1e-5, 1.0], [1e9, 1e9, 1e9]])
     on_class = of_class.on_class(measured(values), np.array([0, 1]))
-    assert np.array_equal(on_class.values, [[100, 0, 1e-5], [100, 0, 1.0]])
-    assert on_class.of("b", 0).tolist() == [1e-5, 1.0]
+    np.testing.assert_allclose(on_class.values, [[100, 0, 1e-5], [100, 0, 1.0]], rtol=1 / 2048)
+    assert on_class.of("b", 0).tolist() == on_class.layer("b")[:, 0].tolist() == on_class.values[:, 2].tolist()
     assert {name: values.tolist() for name, values in of_class.by_layer(measured(values), np.array([0])).items()} == {
         "a": [[100, 0]],
         "b": [[1e-5]],
@@ -142,3 +144,12 @@ def test_rounding_does_not_tell_the_domains_apart(rounded: Case, layer: str) -> 
     assert varies[ROUNDED[layer]]
     (gap,) = (gap for gap in pipeline.domain_gap(rounded, "upright") if (gap.model, gap.layer) == ("target", layer))
     assert gap.neurons == varies.sum() - 1
+
+
+@given(st.floats(-(2.0**99), 2.0**99, width=32, allow_subnormal=False))
+def test_what_is_shown_is_exact_to_three_digits(value):
+    """Half a unit in the eleventh bit; zero stays zero, so that nothing becomes inactive or active by it."""
+    (shown,) = of_class.as_shown(np.array([value], np.float32))
+    assert abs(shown - np.float32(value)) <= abs(value) / 2048
+    assert (shown == 0) == (value == 0)
+    assert shown.dtype == np.float32

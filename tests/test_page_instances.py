@@ -168,7 +168,7 @@ def test_an_embedding_that_fails_is_a_sentence(monkeypatch):
 def test_domain_scores_are_shown_when_at_hand(page):
     """The histogram holds the decision values, with how far to trust them."""
     assert source_of(page, "domain score cup", "source")["count"].sum() == 2
-    assert "accuracy 90.0%" in text_of(page)
+    assert "accuracy 90 %" in text_of(page)
 
 
 def test_every_chosen_class_has_its_histogram(page, monkeypatch):
@@ -219,3 +219,8 @@ def test_the_gallery_is_cut_and_says_so():
     assert "a → b" in found
     assert "<script>" not in found
     assert "url('t.webp')" in found
+
+
+def test_under_the_picture_stands_how_much_it_keeps(page):
+    """The share of nearest neighbours, for each picture."""
+    assert text_of(page).count("The picture keeps 36.6 % of each image's 15 nearest neighbours by activations.") == 1

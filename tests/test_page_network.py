@@ -12,7 +12,7 @@ from tlx.app.network import controls, neuron_panel, weight_panel
 from tlx.errors import EmptyError
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Options, layout_of
-from tlx.results import MEASURES, NeuronRef, Strongest
+from tlx.results import MEASURES, Correspondence, NeuronRef, Similarity, Strongest
 
 PAGE = "pages/3_Network.py"
 LAYERS = tuple(toy.UNITS)
@@ -50,8 +50,8 @@ def test_the_page_shows_the_zigzag_of_the_chosen_layers(page):
 def test_the_page_says_what_the_eye_should_find(page):
     """Shares of kept edges and of neurons with the same function stand above the view, with chance."""
     said = text_of(page)
-    assert "10 target instances" in said
-    assert "between the same neurons of the source model: most, **75%** (" in said
+    assert "10 target instances of every split" in said
+    assert "between the same neurons of the source model: most, **75 %** (" in said
 
 
 def test_tapping_an_index_chooses_the_neuron_everywhere(page, layout):
@@ -322,3 +322,56 @@ def test_the_table_holds_every_number_shown(layout):
         (table["kind"] == "weight") & (table["model"] == "target") & (table["first"] == 2) & (table["second"] == 1)
     ]
     assert row[["value", "count", "important", "kept"]].iloc[0].tolist() == [pytest.approx(2.1), 3, True, True]
+
+
+def measure(page):
+    (box,) = [box for box in page.selectbox if box.label == "Similarity"]
+    return box
+
+
+def test_similarity_is_the_measure_that_tells_counterparts_best_and_another_can_be_had(page):
+    """The cosine by default, said with its number beside the others'; another is drawn and named, and back."""
+    assert measure(page).value == "cosine"
+    said = text_of(page)
+    assert "Similarity is the **cosine of conductance (paper)**" in said
+    assert "in 90 % of all draws" in said
+    assert "(by the correlation of conductance 80 %, correlation of activations 70 %)" in said
+    measure(page).set_value("activations")
+    run_to_end(page)
+    np.testing.assert_allclose(source_of(page, "zigzag", "similarity")["image"][0], [[475, 250], [100, 450]])
+    assert "The cosine of conductance (paper) tells counterparts" in text_of(page)
+    measure(page).set_value("cosine")
+    assert "It tells counterparts from other neurons best" in text_of(run_to_end(page))
+
+
+def test_the_darkness_can_begin_at_the_other_pairs(page):
+    """The control changes what is white, the key says from where to where, and the caption, too."""
+    (control,) = [one for one in page.segmented_control if one.label == "Darkness"]
+    control.set_value("beyond")
+    run_to_end(page)
+    assert source_of(page, "zigzag", "similarity")["white"] == pytest.approx([0.4, 0.3, 0.2])
+    said = text_of(page)
+    assert "from the median of other pairs in its layer (white) to 1" in said
+    assert any("similarity, other pairs' median to 1" in part.body for part in page.get("html"))
+
+
+def test_where_counterparts_were_found_by_function_the_measure_that_found_them_says_so(monkeypatch):
+    """Correlation of activations chose them in conv2, so that it cannot but separate them there."""
+    toy.install(monkeypatch)
+    layers = toy.correspondence().layers
+    layers["conv2"] = replace(layers["conv2"], descent=False)
+    fakes.install(monkeypatch, {"correspondence": lambda _: Correspondence(layers)})
+    opened = run_to_end(app(PAGE, **{"class": "cup"}))
+    assert "by function, that is by this measure" not in text_of(opened)
+    measure(opened).set_value("activations")
+    run_to_end(opened)
+    assert "In layer 2 counterparts were found by function, that is by this measure" in text_of(opened)
+
+
+def test_of_equally_similar_neurons_that_of_the_same_index_comes_first():
+    """As for matches: within rounding of the largest, so that an unmoved neuron is not shown as moved."""
+    values = np.full((4, 4), 0.5, np.float32)
+    values[0, 2] += 5e-7
+    subject = replace(toy.subject(), alike=Similarity({"conv1": values}))
+    assert [index for index, _ in defaults.similar(subject, NeuronRef("target", "conv1", 2))] == [2, 0, 1, 3]
+    assert [index for index, _ in defaults.similar(subject, NeuronRef("source", "conv1", 3))] == [3, 0, 1, 2]

@@ -119,6 +119,13 @@ def test_the_text_grows_and_holds_what_was_said(home):
     }
 
 
+def test_the_control_can_be_asked_for(home):
+    """A switch, which the text holds when it is on."""
+    page = fill(run_to_end(app(PAGE)), home)
+    page.toggle(key="new case control").set_value(True)
+    assert tomllib.loads(run_to_end(page).code[0].value)["control"] is True
+
+
 def test_a_case_is_checked_saved_and_offered(home):
     """Check says the case will work; Save writes the text, and the sidebar offers the case at once."""
     page = fill(run_to_end(app(PAGE)), home, "mine")

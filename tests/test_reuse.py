@@ -205,9 +205,9 @@ def test_the_words_name_most_and_least_beside_chance():
     said = reuse_words.summary(toy.compared(None, "cup"), toy.NETWORK)
     edges, functions = said.split("  \n")
     assert edges.startswith("Important target edges that are important between the same neurons")
-    assert "most, **75%** (" in edges
-    assert "from layer 1 to 2; least, **67%**" in edges
-    assert "most, **100%** (by chance: 20%, 0% to 60%) in layer 2; least, **0%** (no more than chance" in functions
+    assert "most, **75 %** (" in edges
+    assert "from layer 1 to 2; least, **67 %**" in edges
+    assert "most, **100 %** (by chance: 20 %, 0 % to 60 %) in layer 2; least, **0 %** (no more than chance" in functions
 
 
 def test_the_words_name_where_two_classes_differ_most():
@@ -217,7 +217,7 @@ def test_the_words_name_where_two_classes_differ_most():
     table.loc[(table["measure"] == "kept") & (table["first"] == "conv1"), "value"] = 0.25
     said = reuse_words.difference(ours, replace(ours, class_name="<b>", table=table), toy.NETWORK)
     assert said.startswith("Classes cup and \\<b\\> differ most: ")
-    assert "kept edges in layer 1 to 2 (**75%** and **25%**)" in said
+    assert "kept edges in layer 1 to 2 (**75 %** and **25 %**)" in said
 
 
 def test_the_words_are_empty_when_nothing_is_defined():

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from without_torch import seen
 
-from tlx import load_case, pipeline, running
+from tlx import load_case, needs, pipeline, running
+from tlx.needs import Need, answered
 from tlx.storage import bundles, memory
 from tlx.storage.memory import NotStoredError, reading_only
 
@@ -31,7 +32,7 @@ def test_they_are_of_the_built_in_case() -> None:
 
 
 def test_they_are_small_and_whole() -> None:
-    assert DIGITS.stat().st_size < 8e6
+    assert DIGITS.stat().st_size < 20e6
     bundles.opened(DIGITS).verify()
 
 
@@ -44,6 +45,23 @@ def test_the_first_visit_needs_no_torch(tmp_path: Path) -> None:
         assert page["errors"] == [], name
         assert page["figures"] >= (1 if name[6:7] in "12345" else 0)  # the start page and New case have none
     assert not list((tmp_path / "empty").rglob("output.pkl"))
+
+
+def test_every_class_layer_and_button_is_at_hand() -> None:
+    """All that the pages show of all ten classes, at once and after one click."""
+    case = load_case("digits")
+    missing = set()
+
+    def answer(wanted: Need) -> object:
+        missing.update(str(one) for one in wanted.kept() if not one.stored)
+        return wanted()
+
+    names = pipeline.classes(case)
+    of_classes = [panel for name in names for panel in needs.of_class(case, name)]
+    with reading_only():
+        for panel in (*needs.of_case(case), *of_classes, *needs.after_one_click(case, names)):
+            answered(panel, answer)
+    assert (len(names), missing) == (10, set())
 
 
 def _two_classes() -> list[str]:

@@ -188,6 +188,14 @@ def test_instances_asked_are_a_sample_of_those_held_out():
     assert not np.array_equal(other.index, asked.index)
 
 
+def test_where_there_is_a_test_split_its_instances_are_asked():
+    """Validation has chosen the epoch, so it does not judge where test images were set aside."""
+    split = np.array(["training", "validation", "test", "test"])
+    domain = DomainImages(np.zeros((4, 2, 2, 3), np.uint8), np.zeros(4, int), ("dark",), split, np.array(["i"] * 4))
+    asked = silencing.instances_asked({"source": domain, "target": domain}, "dark", seed=0)
+    assert set(asked.index.tolist()) == {2, 3}
+
+
 def test_a_domain_without_validation_instances_says_nothing():
     """Its counts are 0 and its accuracies unknown; the other domain is measured all the same."""
     result = silence((("fc", 0),), target_validation=[False] * 3)

@@ -13,7 +13,7 @@ from tlx.figures.zigzag import margin_bars, matrices, weights
 from tlx.figures.zigzag.figure import _source, zigzag
 from tlx.figures.zigzag.layout import CellHit, EdgeHit, NeuronHit, Shown, arrange, locate
 from tlx.figures.zigzag.subject import Options, layout_of
-from tlx.results import Network
+from tlx.results import Network, SimilarityScales
 
 LAYERS = tuple(toy.UNITS)
 
@@ -179,7 +179,7 @@ def test_a_matrix_shows_the_similarities_of_the_important_neurons(drawn):
     assert data["target_rank"][1].tolist() == [[1, 1], [2, 2]]
     assert [[matrices.RELATIONS[code] for code in row] for row in data["relation"][0]] == [
         ["counterparts", ""],
-        ["", "counterparts, and the source neuron most similar to the target neuron"],
+        ["", "counterparts, and best match by the cosine of conductance"],
     ]
 
 
@@ -262,9 +262,9 @@ def test_histogram_bars_say_what_they_count(drawn):
 
 
 def test_weight_cells_hold_values_counts_states_and_counterparts(drawn):
-    """Rows are conv2's target neurons 1 and 4, columns conv1's 2 and 0; brightness is value over the largest."""
+    """Rows are conv2's target neurons 1 and 4, columns conv1's 2 and 0; the darkest shade is the largest of all."""
     data = source(drawn, "target_weights")
-    np.testing.assert_allclose(data["image"][0] * 2.4 / 1000, [[2.1, 0.1], [2.4, 0.4]], atol=0.5 * 2.4 / 1000)
+    np.testing.assert_allclose(data["image"][0] * 3.4 / 1000, [[2.1, 0.1], [2.4, 0.4]], atol=0.5 * 3.4 / 1000)
     assert data["count"][0].tolist() == [[3, 1], [6, 4]]
     assert [[weights.STATES[code] for code in row] for row in data["state"][0]] == [
         ["yes, kept", "no"],
@@ -272,7 +272,16 @@ def test_weight_cells_hold_values_counts_states_and_counterparts(drawn):
     ]
     assert data["match_first"][0].tolist() == [[3, 0], [3, 0]]
     assert data["match_second"][0].tolist() == [[1, 1], [4, 4]]
-    assert data["darkest"][0] == pytest.approx(2.4)
+    assert data["darkest"][0] == pytest.approx(3.4)
+
+
+def test_one_scale_holds_for_the_weights_of_both_models(subject):
+    """The larger model's largest value is the darkest of both, however few neurons are shown."""
+    edges = {pair: replace(held, value=2 * held.value) for pair, held in subject.source.edges.items()}
+    larger = replace(subject, source=replace(subject.source, edges=edges))
+    for options in (Options(), Options(shown=1, source=True)):
+        blue, red = (source(zigzag(larger, LAYERS, options), f"{model}_weights") for model in ("target", "source"))
+        assert blue["darkest"] == red["darkest"] == pytest.approx([6.8, 2 * (4 + 0.2)])
 
 
 def test_red_dots_mark_kept_target_edges_only(drawn, layout):
@@ -393,15 +402,53 @@ def test_the_chosen_edge_and_its_counterpart_are_framed(subject, layout):
     assert source(zigzag(subject, LAYERS, edges=[EdgeHit("target", toy.FIRST, 3, 1)]), "edge_focus")["top"] == []
 
 
-def test_each_matrix_says_from_where_to_where_its_similarities_go(drawn, subject):
-    """Conv1 shows 0.95, 0.5, 0.2 and 0.9; a matrix of inactive neurons only has no range."""
+def test_each_matrix_says_how_alike_counterparts_and_others_are(drawn, subject):
+    """The medians stand above the matrix, "–" for what is unknown."""
     assert source(drawn, "titles")["range"][:2] == [
-        "similarity 0.20 to 0.95, 67% same function",
-        "similarity 0.20 to 0.90, 100% same function",
+        "counterparts 0.95, others 0.40",
+        "counterparts 0.95, others 0.30",
     ]
-    important = {**subject.source.important, "conv1": np.array([1])}
-    silent = replace(subject, source=replace(subject.source, important=important))
-    assert source(zigzag(silent, LAYERS), "titles")["range"][0].startswith("similarity undefined")
+    table = subject.scales.table.assign(counterparts=np.nan)
+    silent = replace(subject, scales=SimilarityScales("cup", table))
+    assert source(zigzag(silent, LAYERS), "titles")["range"][0].startswith("counterparts –, others 0.40")
+
+
+def test_the_scale_beyond_other_pairs_starts_at_their_median(subject, drawn):
+    """White is the layer's median of other pairs, darkest is 1 still, and the tooltip's number is what it was."""
+    data, fixed = (source(one, "similarity") for one in (zigzag(subject, LAYERS, Options(scale="beyond")), drawn))
+    assert data["white"] == pytest.approx([0.4, 0.3, 0.2])
+    assert fixed["white"] == [0, 0, 0]
+    for at, white in enumerate(data["white"]):
+        told = white + data["image"][at] / 1000 * (1 - white)
+        np.testing.assert_allclose(told, fixed["image"][at] / 1000, atol=1e-3)
+    assert data["image"][0][0, 0] == round(1000 * (0.95 - 0.4) / 0.6)
+
+
+def test_a_scale_that_starts_near_one_still_tells_the_lowest_similarity():
+    """-1 seen from a white of 0.97 lies 65 lengths of the scale below it, more than two bytes hold."""
+    image = matrices.thousandths(matrices.beyond(np.array([[-1.0, 0.97, 1.0]]), 0.97))
+    assert 0.97 + image[0] / 1000 * 0.03 == pytest.approx([-1, 0.97, 1], abs=1e-4)
+
+
+def test_the_scale_is_the_results_where_nobody_chose_one(subject):
+    """From 0 to 1 unless most pairs of others would be darker than the middle of that scale."""
+    assert subject.scale(Options()) == "fixed"
+    pale = replace(subject, scales=SimilarityScales("cup", subject.scales.table.assign(others=0.8)))
+    assert pale.scale(Options()) == "beyond"
+    assert pale.scale(Options(scale="fixed")) == "fixed"
+
+
+def test_another_measure_is_drawn_counted_and_named(subject):
+    """Cells, marks, indices, histograms and tooltips follow the measure; the paper's match does not."""
+    half = replace(subject, measure="activations", alike=toy.of_activations())
+    figure = zigzag(half, LAYERS)
+    np.testing.assert_allclose(source(figure, "similarity")["image"][0], [[475, 250], [100, 450]])
+    assert source(figure, "matches")["similarity"][0] == pytest.approx(0.475)
+    assert source(figure, "matches")["best"] == source(zigzag(subject, LAYERS), "matches")["best"]
+    assert "0.4 to 0.5" in source(figure, "similarity_bars")["span"]
+    tips = "".join(str(tool.tooltips) for tool in figure.select({"type": HoverTool}))
+    assert "correlation of activations @relation{value}" in tips
+    assert "correlation of activations @similarity{0.00}" in tips
 
 
 def test_each_target_block_says_how_much_of_it_is_kept(drawn):
@@ -410,8 +457,8 @@ def test_each_target_block_says_how_much_of_it_is_kept(drawn):
     said = dict(zip(held["text"], held["short"], strict=True))
     assert said == {
         "source weights 1 → 2": "1 → 2",
-        "target weights 1 → 2, 75% kept": "1 → 2, 75% kept",
-        "target weights 2 → 3, 67% kept": "2 → 3, 67% kept",
+        "target weights 1 → 2, 75 % kept": "1 → 2, 75 % kept",
+        "target weights 2 → 3, 67 % kept": "2 → 3, 67 % kept",
         "source weights 2 → 3": "2 → 3",
     }
 

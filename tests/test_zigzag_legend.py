@@ -36,14 +36,15 @@ def test_two_layers_have_no_room_above_the_diagonal():
     """The key then stands beside the blocks, and the figure leaves it that room."""
     view = layout(2, 24)
     assert legend._above_from(view, 234) > 980
-    assert "max-width: calc(100% - 270px)" in legend.html(view, Options())
+    assert "max-width: calc(100% - 270px)" in legend.html(view, toy.subject(), Options())
 
 
 def test_the_key_explains_only_what_is_shown():
     """Without the regions of other neurons no histogram, box or pie; without source weights no red ramp."""
     view = layout_of(toy.subject(), tuple(toy.UNITS), Options())
-    whole, bare = (legend.html(view, options) for options in (Options(), Options(others=False, source=False)))
-    for words in ("all pairs with other neurons", "share of these that is kept", "source weights, 0 to"):
+    few = Options(others=False, source=False)
+    whole, bare = (legend.html(view, toy.subject(), options) for options in (Options(), few))
+    for words in ("all pairs with other neurons", "share of these that is kept", "source weights, the same scale"):
         assert words in whole
         assert words not in bare
     assert whole.count("<li") == whole.count("data:image/svg+xml;base64,") == 13

@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes (default: all)")
     export.add_argument("--stored-only", action="store_true", help="compute nothing: only what is stored already")
     export.add_argument("--whole", type=int, metavar="N", help="everything for the N most telling classes only")
+    export.add_argument("--clicks", action="store_true", help="with what the pages show after one click")
     export.set_defaults(command=_export)
     plant = commands.add_parser("plant", help="make cases whose answer is known out of a case")
     plant.add_argument("case", metavar="CASE", help="a built-in name or the path of a case file")
@@ -185,7 +186,7 @@ def _export(given: argparse.Namespace) -> None:
     try:
         with bundles.Writer(given.file, case, memory.CACHE_VERSION) as writer:
             names, compute = _classes(case, given), not given.stored_only
-            running.export(case, writer, names, whole=given.whole, compute=compute, told=_say)
+            running.export(case, writer, names, whole=given.whole, clicks=given.clicks, compute=compute, told=_say)
             count = len(writer)
     except OSError as error:
         raise UserError(f"{given.file} cannot be written ({error.strerror or error})") from None

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from tlx.analysis.comparison import TIE
 from tlx.figures.zigzag.layout import OTHER_MODEL, EdgeHit
 from tlx.figures.zigzag.subject import Subject
 from tlx.results import Discriminability, InstanceRef, NeuronRef, OnClass, Pair
@@ -49,9 +50,11 @@ def neuron(subject: Subject, layers: Sequence[str] = ()) -> NeuronRef:
 
 def similar(subject: Subject, neuron: NeuronRef) -> list[tuple[int, float]]:
     """The most similar neurons of the other model with their similarities, best first; none for an inactive one."""
-    matrix = subject.comparison.similarity[neuron.layer]
+    matrix = subject.similarity(neuron.layer)
     values = np.asarray(matrix[neuron.index] if neuron.model == "source" else matrix[:, neuron.index])
-    order = np.argsort(-np.where(np.isnan(values), -np.inf, values), kind="stable")[:SIMILAR]
+    ordered = np.where(np.isnan(values), -np.inf, values)
+    ordered[neuron.index : neuron.index + 1] += TIE  # as for matches: of equal ones the same index
+    order = np.argsort(-ordered, kind="stable")[:SIMILAR]
     return [(int(at), float(values[at])) for at in order if not np.isnan(values[at])]
 
 

@@ -40,6 +40,7 @@ from tlx.results import (
     OnClass,
     Probe,
     Reuse,
+    SimilarityScales,
     Strongest,
     Thumbnails,
     Transferability,
@@ -246,13 +247,19 @@ def domain_scores(case: Case, class_name: str) -> Panel[None]:
 # Network: section 5.3 of the paper
 
 
-def compared(case: Case, class_name: str) -> Panel[tuple[Subject, Reuse]]:
-    """What the zig-zag shows of a class, and how much is reused over depth."""
+def compared(case: Case, class_name: str, measure: str = "") -> Panel[tuple[Subject, Reuse]]:
+    """What the zig-zag shows of a class, and how much is reused over depth.
+
+    measure: of similarity; by default the one that tells counterparts from other pairs best.
+    """
     network: Network = yield need(pipeline.network, case)
     both: dict[str, Abstraction] = yield from each(MODELS, partial(_of_class, pipeline.abstraction, case, class_name))
     comparison: Comparison = yield need(pipeline.comparison, case, class_name)
     correspondence: Correspondence = yield need(pipeline.correspondence, case)
-    subject = Subject(network, comparison, both["source"], both["target"], correspondence)
+    scales: SimilarityScales = yield need(pipeline.similarity_scales, case, class_name)
+    measure = measure or scales.best
+    alike = yield need(pipeline.similarity, case, class_name, measure)
+    subject = Subject(network, comparison, both["source"], both["target"], correspondence, scales, measure, alike)
     return subject, (yield need(pipeline.reuse, case, class_name))
 
 
@@ -374,18 +381,29 @@ def of_class_in_brief(case: Case, class_name: str) -> Iterator[Panel[Any]]:
     yield domain_scores(case, class_name)
 
 
-def on_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[Any]]:
-    """What the pages offer, or show once something is chosen: all that could be asked for, most of it never was."""
+def after_one_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[Any]]:
+    """What the pages show after one click: on any button, layer or neuron; not on every instance or weight."""
     for length in CONTROLS:
         yield control(case, length)
     yield label_efficiency(case)
     for name in class_names:
-        yield embedding(case, name, model="source")
         yield one(pipeline.domain_gap, case, name)
+        yield _wherever_the_layers_begin(case, name)
         for model in MODELS:
             yield _silenced(case, name, model)
-            yield one(pipeline.activation_on, case, model, name)
+            for of in (None, *pipeline.network(case).names):
+                yield embedding(case, name, model=model, layer=of)
     for model in MODELS:
+        for layer in pipeline.network(case).layers:
+            yield looks(case, [NeuronRef(model, layer.name, neuron) for neuron in range(layer.count(model))])
+
+
+def on_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[Any]]:
+    """What the pages offer, or show once something is chosen: all that could be asked for, most of it never was."""
+    yield from after_one_click(case, class_names)
+    for model in MODELS:
+        for name in class_names:
+            yield one(pipeline.activation_on, case, model, name)
         for layer in pipeline.network(case).layers:
             for neuron in range(layer.count(model)):
                 yield looks(case, [NeuronRef(model, layer.name, neuron)])
@@ -393,6 +411,17 @@ def on_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[Any]]:
     for domain in DOMAINS:
         for instance in range(len(pipeline.catalogue(case, domain))):
             yield one(pipeline.neighbours, case, domain, instance, "target", None)
+
+
+def _wherever_the_layers_begin(case: Case, class_name: str) -> Panel[None]:
+    """The panels of the neuron and the weight that are chosen at first."""
+    subject, _ = yield from compared(case, class_name)
+    for layer in subject.network.names:
+        yield from seen_by(case, defaults.neuron(subject, [layer]))
+    for pair in subject.network.pairs:
+        edge = defaults.edge(subject, pair)
+        if edge is not None:
+            yield from kernel_response(case, class_name, edge)
 
 
 def _silenced(case: Case, class_name: str, model: str) -> Panel[Any]:

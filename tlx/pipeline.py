@@ -20,6 +20,7 @@ from tlx.casefiles.fingerprints import check_unchanged
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.results import (
     CONTROLS,
+    SIMILARITIES,
     Abstraction,
     Activations,
     Comparison,
@@ -41,6 +42,8 @@ from tlx.results import (
     Probe,
     Reuse,
     Silenced,
+    Similarity,
+    SimilarityScales,
     Strongest,
     Thumbnails,
     TrainedModel,
@@ -277,7 +280,7 @@ def label_efficiency(case: Case) -> LabelEfficiency:
         learned = len(splits.few(listed.labels, listed.training, labels, seed))
         rows.append((labels, learned, how, seed, few_labels(case, labels, seed, how)))
     table = pd.DataFrame(rows, columns=["labels", "images", "how", "seed", "accuracy"])
-    return LabelEfficiency(table, int((listed.split == listed.headline).sum()), listed.headline)
+    return LabelEfficiency(table, int(listed.judged.sum()), listed.headline)
 
 
 @memoized("Probing what the source model knows of the target", part="models", of="vectors source target")
@@ -424,8 +427,10 @@ def contribution_on(case: Case, model: str, class_name: str) -> Contribution:
 @memoized("Reading the activations of class {class_name}", of="activations model target")
 def activation_on(case: Case, model: str, class_name: str) -> OnClass:
     """Largest activations on the target instances of one class."""
+    from tlx.analysis import of_class as stage
+
     measured, chosen = activations(case, model, "target"), _chosen(case, class_name)
-    return OnClass(chosen, np.ascontiguousarray(measured.values[chosen]), measured.layers, measured.units)
+    return OnClass(chosen, stage.as_shown(measured.values[chosen]), measured.layers, measured.units)
 
 
 def _conductance_of(case: Case, model: str, domain: str, chosen: np.ndarray) -> dict[str, np.ndarray]:
@@ -518,6 +523,56 @@ def comparison(case: Case, class_name: str) -> Comparison:
         {model: abstraction(case, model, class_name) for model in MODELS},
         correspondence(case),
     )
+
+
+@memoized("Comparing the activations of the two models", of="activations *model target | network")
+def activation_similarity(case: Case) -> Similarity:
+    """Correlation of the activations of every two neurons of a layer, over all target instances (method 4)."""
+    from tlx.analysis import similarity as stage
+
+    both = [activations(case, model, "target") for model in MODELS]
+    return Similarity({name: stage.correlation(*(one.layer(name) for one in both)) for name in network(case).names})
+
+
+def _of_similarity(case: Case, class_name: str, measure: str) -> Iterator[Call]:
+    if measure == "correlation":
+        yield from ((conductance_on, (case, model, class_name)) for model in MODELS)
+    else:
+        yield (activation_similarity, (case,)) if measure == "activations" else (comparison, (case, class_name))
+
+
+@derived("Comparing the neurons of class {class_name}", of=_of_similarity)
+def similarity(case: Case, class_name: str, measure: str) -> Similarity | Comparison:
+    """How alike the neurons of the two models are by one of `SIMILARITIES` (method 4).
+
+    Raises SelectionError for another measure.
+    """
+    from tlx.analysis import similarity as stage
+
+    if measure not in SIMILARITIES:
+        raise errors.SelectionError(errors.unknown("measure of similarity", measure, list(SIMILARITIES)))
+    if measure == "activations":
+        return activation_similarity(case)
+    if measure == "cosine":
+        return comparison(case, class_name)
+    both = [conductance_on(case, model, class_name) for model in MODELS]
+    return Similarity({name: stage.correlation(*(one.layer(name) for one in both)) for name in network(case).names})
+
+
+def _of_scales(case: Case, class_name: str) -> Iterator[Call]:
+    yield from ((abstraction, (case, model, class_name)) for model in MODELS)
+    yield from ((similarity, (case, class_name, measure)) for measure in SIMILARITIES)
+    yield correspondence, (case,)
+
+
+@memoized("Finding how counterparts of class {class_name} are told from other neurons", of=_of_scales)
+def similarity_scales(case: Case, class_name: str) -> SimilarityScales:
+    """What each measure of similarity makes of neurons that correspond and of others (method 4)."""
+    from tlx.analysis import similarity as stage
+
+    both = {model: abstraction(case, model, class_name) for model in MODELS}
+    matrices = {measure: similarity(case, class_name, measure).similarity for measure in SIMILARITIES}
+    return stage.scales(matrices, correspondence(case), both)
 
 
 @memoized(
@@ -704,7 +759,7 @@ def silenced(case: Case, class_name: str, model: str, neurons: tuple[tuple[str, 
 
 @memoized("Drawing what a neuron looks for", of="trained model | network")
 def feature_image(case: Case, model: str, layer: str, neuron: int) -> np.ndarray:
-    """(H, W, 3) uint8: an input that activates the neuron strongly (activation maximisation, method 7)."""
+    """(H, W, 3) uint8: an input that activates the neuron strongly, as far as the neuron sees it (method 7)."""
     return _drawn(case, model, layer, [neuron])[neuron]
 
 
@@ -714,12 +769,14 @@ def _each_image_of_a_layer(case: Case, model: str, layer: str, neurons: Sequence
 
 @derived("Drawing what neurons look for", of=_each_image_of_a_layer)
 def feature_images(case: Case, model: str, layer: str, neurons: Sequence[int]) -> dict[int, np.ndarray]:
-    """The same for several neurons of a layer: those not stored yet are drawn in batches."""
+    """The same for several neurons of a layer, enlarged to be seen; those not stored yet are drawn in batches."""
+    from tlx.images.thumbnails import enlarged
+
     missing = [neuron for neuron in neurons if not feature_image.is_stored(case, model, layer, neuron)]
     for at in range(0, len(missing), DRAWN):
         for neuron, image in _drawn(case, model, layer, missing[at : at + DRAWN]).items():
             feature_image.put(image, case, model, layer, neuron)
-    return {neuron: feature_image(case, model, layer, neuron) for neuron in neurons}
+    return {neuron: enlarged(feature_image(case, model, layer, neuron)) for neuron in neurons}
 
 
 def _drawn(case: Case, model: str, layer: str, neurons: list[int]) -> dict[int, np.ndarray]:

@@ -78,6 +78,11 @@ class DomainImages:
         return headline(self.split)
 
     @property
+    def judged(self) -> np.ndarray:
+        """(N,) bool: the instances of the headline split."""
+        return np.asarray(self.split == self.headline)
+
+    @property
     def present(self) -> tuple[str, ...]:
         """The classes that have instances, in order: a model may have learned more than a domain shows."""
         return tuple(self.classes[at] for at in np.unique(self.labels))
@@ -414,7 +419,7 @@ class Strongest:
 class OnClass:
     """One number for each neuron of one model on each target instance of a class: conductance, or activation.
 
-    instances: (n,) ascending index in the target domain; values: (n, sum of U) float32.
+    instances: (n,) ascending index in the target domain; values: (n, sum of U) float32, exact to three digits.
     """
 
     instances: np.ndarray
@@ -422,9 +427,13 @@ class OnClass:
     layers: tuple[str, ...]
     units: tuple[int, ...]
 
+    def layer(self, name: str) -> np.ndarray:
+        """(n, U) of one layer."""
+        return layer_columns(self.values, self.layers, self.units, name)
+
     def of(self, layer: str, neuron: int) -> np.ndarray:
         """(n,) of one neuron."""
-        numbers: np.ndarray = layer_columns(self.values, self.layers, self.units, layer)[:, neuron]
+        numbers: np.ndarray = self.layer(layer)[:, neuron]
         return numbers
 
 
@@ -492,8 +501,8 @@ class Edges:
     """The kernels between the neurons of two consecutive layers, for one class and model (5.3.1 B).
 
     counts: (U_l, U_m) in how many instances the edge was among its instance's top 10 %; value: (U_l, U_m) float32,
-    the edge's value (maximal response of the kernel alone) averaged over the instances; important: (K, 2) pairs
-    (i, j), largest count first, ties by value.
+    the edge's value (maximal response of the kernel alone) averaged over the instances, to three digits; important:
+    (K, 2) pairs (i, j), largest count first, ties by value.
     """
 
     counts: np.ndarray
@@ -579,12 +588,83 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class SimilarityMeasure:
+    """One way to say how alike two neurons are; `analysis.similarity` has its number.
+
+    title: as a control and a key write it; of: what it is taken over, the end of a sentence.
+    """
+
+    title: str
+    of: str
+
+
+SIMILARITIES = {
+    "activations": SimilarityMeasure("correlation of activations", "all target instances"),
+    "correlation": SimilarityMeasure("correlation of conductance", "the target instances of the class"),
+    "cosine": SimilarityMeasure("cosine of conductance (paper)", "the target instances of the class"),
+}
+"""The measures of similarity by name, in the order in which views offer them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """How alike the neurons of the two models are by one of `SIMILARITIES`.
+
+    similarity: per layer (U_source, U_target) float32 in [-1, 1], NaN where a neuron never changes.
+    """
+
+    similarity: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class SimilarityScales:
+    """What each measure of similarity makes, for one class, of neurons that correspond and of others (method 4).
+
+    table: columns measure (of `SIMILARITIES`), layer, n (neurons with a counterpart), separation (chance that a
+    counterpart is more alike than a pair of neurons that do not correspond, over all of the layer: the area under the
+    ROC curve), counterparts and others (median similarity of such pairs among the important neurons of both models);
+    NaN where there are none.
+    """
+
+    class_name: str
+    table: pd.DataFrame
+
+    def separation(self, measure: str) -> float:
+        """Mean over layers; NaN where no layer has one."""
+        return float(self.table.loc[self.table["measure"] == measure, "separation"].mean())
+
+    @property
+    def best(self) -> str:
+        """The measure that tells counterparts from others best; of equal ones the one with more between the two."""
+        means = self.table.assign(apart=self.table["counterparts"] - self.table["others"]).groupby("measure")
+        order = means[["separation", "apart"]].mean().reindex(list(SIMILARITIES)).round(3).fillna(-1)
+        return str(order.sort_values(["separation", "apart"], ascending=False, kind="stable").index[0])
+
+    def others(self, measure: str, layer: str) -> float:
+        """Median similarity of important neurons that do not correspond, where they are 0 or more; else 0."""
+        return max(float(np.nan_to_num(self._of(measure, layer)["others"])), 0.0)
+
+    def medians(self, measure: str, layer: str) -> tuple[float, float]:
+        """Of counterparts, and of other pairs, among the important neurons; NaN where there are none."""
+        row = self._of(measure, layer)
+        return float(row["counterparts"]), float(row["others"])
+
+    def one_shade(self, measure: str) -> bool:
+        """Whether a scale from 0 to 1 draws most pairs of most layers darker than its middle."""
+        return float(self.table.loc[self.table["measure"] == measure, "others"].median()) > 0.5
+
+    def _of(self, measure: str, layer: str) -> pd.Series:
+        table = self.table
+        return table[(table["measure"] == measure) & (table["layer"] == layer)].iloc[0]
+
+
+@dataclass(frozen=True)
 class Measure:
     """One way to say how much of the source model the target model reuses; `analysis.reuse` has its number.
 
     title: of its chart; unit: of its axis; sentence: what its share is a share of, before a colon; short: in a list;
-    edges: whether it is of pairs of layers rather than of layers; lowest: value it can take; form: of a value;
-    compared: what Compare's column says of it, "" where cases are not compared by it.
+    edges: whether it is of pairs of layers rather than of layers; lowest: value it can take, below 0 for what is no
+    share; compared: what Compare's column says of it, "" where cases are not compared by it.
     """
 
     title: str
@@ -593,8 +673,11 @@ class Measure:
     short: str
     edges: bool = False
     lowest: float = 0.0
-    form: str = "{:.0%}"
     compared: str = ""
+
+    def written(self, value: float) -> str:
+        """A value as views write it: "94 %", or "0.94" of what is no share."""
+        return f"{100 * value:.0f} %" if self.lowest == 0 else f"{value:.2f}"
 
     @property
     def counted(self) -> str:
@@ -625,7 +708,6 @@ MEASURES = {
         "Median cosine of the incoming weights of neurons of the same index",
         "weight cosine",
         lowest=-1.0,
-        form="{:.2f}",
     ),
     "kept_by_function": Measure(
         "Kept edges, by function",
@@ -655,7 +737,6 @@ MEASURES = {
         "Agreement of the two models on which neurons matter (Spearman's ρ)",
         "rank agreement",
         lowest=-1.0,
-        form="{:.2f}",
     ),
 }
 """The measures of reuse by name, in the order in which views show them."""
@@ -791,8 +872,8 @@ class Silenced:
     """What silencing some neurons does to a model's accuracy, beside other important neurons of the same layers.
 
     Axes: S of SCOPES, whose accuracy it is, the class's or that of all classes; R of REPLACEMENTS; D draws of other
-    neurons, in every layer as many as silenced. neurons: (layer, index); n: per domain (S,) validation instances asked,
-    at most a sample; before: per domain (S,) accuracy, NaN where n is 0; after: per domain (R, S); low, high: per
+    neurons, in every layer as many as silenced. neurons: (layer, index); n: per domain (S,) instances asked, a sample
+    of the headline split; before: per domain (S,) accuracy, NaN where n is 0; after: per domain (R, S); low, high: per
     domain (R, S) 95 % paired interval of the change; controls: per domain (R, D, S) accuracy with other neurons
     silenced; filled: (layer, other important neurons, neurons drawn from) where there were too few important ones for D
     different draws, so that those of next rank were drawn from, too.
@@ -815,7 +896,8 @@ class Embedding:
     """2-D coordinates for drawing (5.2): PCA to 50, then t-SNE, of the activations of the chosen layer.
 
     coordinates: (N, 2); domain: (N,) "source" or "target"; instance: (N,) index in that domain; label: (N,) class
-    name; sampled: sentence saying which share of the instances is shown, empty when all are.
+    name; sampled: sentence saying which share of the instances is shown, empty when all are; method: its numbers, among
+    them kept, the share of each instance's nearest `neighbours` by activations that are its nearest in the picture.
     """
 
     coordinates: np.ndarray

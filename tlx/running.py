@@ -38,13 +38,14 @@ def export(
     class_names: Sequence[str],
     *,
     whole: int | None,
+    clicks: bool = False,
     compute: bool,
     told: Callable[[str], None],
 ) -> None:
     """Writes what the pages show of these classes and, unless `whole` says less, what was ever clicked.
 
-    whole: so many classes at most, the most telling ones, are written whole, the others in brief; compute: whether what
-    is not stored is computed.
+    whole: so many classes at most, the most telling ones, are written whole, the others in brief; clicks: whether what
+    the pages show after one click is written, too; compute: whether what is not stored is computed.
     """
     if whole is None:
         panels = _everything(case, class_names)
@@ -52,6 +53,8 @@ def export(
         ordered = [name for name in by_interest(case) if name in class_names]
         panels = _everything(case, ordered[:whole], brief=ordered[whole:])
     _Export(told, writer, compute=compute).settle_all(panels)
+    if clicks:
+        _Export(told, writer, compute=compute).settle_all(needs.after_one_click(case, class_names))
     if whole is None:
         _Export(told, writer, compute=False).settle_all(needs.on_click(case, class_names))
 

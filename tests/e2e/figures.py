@@ -20,13 +20,26 @@ _READ = """([key, name, at]) => {
            screen_x: columns.x?.map((x) => left + x_scale.compute(x)),
            screen_y: columns.y?.map((y) => top + y_scale.compute(y)) }
 }"""
+# Whether the figure of a component lies where it lay at the last look.
+_STILL = """(key) => {
+  const box = document.querySelector(`.st-key-${key} .bkv`)
+  const view = [...Bokeh.index.roots].find((view) => box?.contains(view.el))
+  if (!view?.frame) return false
+  const rectangle = view.canvas_view.events_el.getBoundingClientRect(), { bbox } = view.frame
+  const lies = [rectangle.left, rectangle.top, bbox.left, bbox.top, bbox.right, bbox.bottom].join()
+  const before = window.lastSeen?.[key]
+  window.lastSeen = { ...window.lastSeen, [key]: lies }
+  return lies === before
+}"""
 
 
 def drawn(page: Any, key: str) -> Any:
-    """Waits until the component of this key shows its figure; its locator, scrolled to."""
+    """Waits until the component of this key shows its figure, which no longer moves; its locator, scrolled to."""
     box = page.locator(f".st-key-{_css(key)} .bkv[data-ready]")
     box.wait_for(timeout=300_000)
     box.scroll_into_view_if_needed()
+    page.evaluate("(key) => { delete window.lastSeen?.[key] }", _css(key))
+    page.wait_for_function(_STILL, arg=_css(key), polling=150, timeout=30_000)
     return box
 
 

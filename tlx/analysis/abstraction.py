@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tlx.analysis.of_class import as_shown
 from tlx.cases import Case
 from tlx.networks import hooks, models
 from tlx.results import Abstraction, DomainImages, Edges, Network, Pair
@@ -42,7 +44,10 @@ def important_neurons(values: np.ndarray) -> np.ndarray:
 def abstraction(
     values: Mapping[str, np.ndarray], edges: Mapping[Pair, Edges], *, model: str, class_name: str
 ) -> Abstraction:
-    """Puts together a class's important structure from its (N, U) conductance per layer and its edges per pair."""
+    """Puts together a class's important structure from its (N, U) conductance per layer and its edges per pair.
+
+    Which edges are important was found from their exact values; kept are these as exact as they are shown.
+    """
     return Abstraction(
         model=model,
         class_name=class_name,
@@ -50,7 +55,7 @@ def abstraction(
         rank_score={name: rank_score(conductance) for name, conductance in values.items()},
         important={name: important_neurons(conductance) for name, conductance in values.items()},
         active={name: (conductance != 0).any(axis=0) for name, conductance in values.items()},
-        edges=dict(edges),
+        edges={pair: replace(one, value=as_shown(one.value)) for pair, one in edges.items()},
     )
 
 

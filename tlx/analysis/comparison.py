@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tlx.analysis.similarity import cosine
 from tlx.results import Abstraction, Comparison, Correspondence, Pair
 
 TIE = 1e-6  # similarities closer than this are equal: float32 cosines are no finer
@@ -21,7 +22,7 @@ def comparison(
 
     both: the models' abstractions; correspondence: of their neurons.
     """
-    likeness = {name: similarity(source[name], target[name]) for name in source}
+    likeness = {name: cosine(source[name], target[name]) for name in source}
     match = {name: best_match(similarities) for name, similarities in likeness.items()}
     counterparts = {
         "kept": {name: layer.source for name, layer in correspondence.layers.items()},
@@ -41,19 +42,6 @@ def joins_active(important: np.ndarray, active: Mapping[str, np.ndarray], pair: 
     """(K,) bool: which edges join two neurons that are active on the class."""
     ends: np.ndarray = active[pair[0]][important[:, 0]] & active[pair[1]][important[:, 1]]
     return ends
-
-
-def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """(U_source, U_target) cosine of conductance vectors over instances; NaN where either neuron is inactive."""
-    cosine: np.ndarray = (_unit_columns(source).T @ _unit_columns(target)).astype(np.float32)
-    return cosine
-
-
-def _unit_columns(values: np.ndarray) -> np.ndarray:
-    exact = values.astype(np.float64)
-    length = np.linalg.norm(exact, axis=0)
-    scaled: np.ndarray = exact / np.where(length > 0, length, np.nan)
-    return scaled
 
 
 def best_match(likeness: np.ndarray) -> np.ndarray:

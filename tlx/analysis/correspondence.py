@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from tlx.analysis.similarity import correlation, unit_rows
 from tlx.results import Correspondence, LayerCorrespondence, Network
 
 DESCENT = 0.5  # median cosine of same-index neurons' incoming weights from which a layer may be the source's
@@ -79,7 +80,7 @@ def weight_cosines(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, 
     """
     if source.shape != target.shape or len(target) == 0:
         return np.empty(0, np.float32), np.empty(0, np.float32)
-    one, other = (_unit(weights) for weights in (source, target))
+    one, other = (unit_rows(weights) for weights in (source, target))
     same = (one * other).sum(axis=1)
     rows = np.linspace(0, len(one) - 1, min(len(one), _SAMPLED)).astype(int)
     pairs = one[rows] @ other.T
@@ -103,18 +104,3 @@ def by_function(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.
     strength = np.full(target.shape[1], np.nan, dtype=np.float32)
     strength[columns] = likeness[rows, columns]
     return assigned, strength
-
-
-def correlation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """(U_source, U_target) Pearson correlation over the rows; NaN where either column is constant."""
-    one, other = (_unit((values - values.mean(axis=0, dtype=np.float64)).T) for values in (source, target))
-    likeness: np.ndarray = one @ other.T
-    return likeness
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    """The rows at length 1, in float32; NaN where a row's length is nothing beside the longest's."""
-    length = np.linalg.norm(np.asarray(rows, dtype=np.float64), axis=1, keepdims=True)
-    known = length > 1e-9 * max(length.max(initial=0.0), np.finfo(float).tiny)
-    unit: np.ndarray = np.where(known, rows / np.where(known, length, 1), np.nan).astype(np.float32)
-    return unit

@@ -114,7 +114,7 @@ def discriminability(
         fold=folds.fold,
         fold_axes=np.stack([one for one, _ in seen]),
         fold_offset=np.array([offset for _, offset in seen]),
-        values=columns,
+        values=columns.astype(np.result_type(*values["source"].values())),
         regularisation=strength,
         coordinates=standard @ axes,  # the plane of the plot (5.4.2): A [u/|u|, g]
         axes=axes,

@@ -18,6 +18,7 @@ from tlx.results import DomainImages, Embedding
 LIMIT = 1_500  # instances of one domain that are drawn at most; both together stay readable and quick
 COMPONENTS = 50
 PERPLEXITY = 30.0
+NEIGHBOURS = 15  # of each point, of which is told how many the picture keeps
 
 
 def choose(images: DomainImages, class_names: Sequence[str], seed: int) -> np.ndarray:
@@ -60,7 +61,7 @@ def embedding(
     joined = np.concatenate([activations[name] for name in DOMAINS if len(chosen[name])])
     coordinates, method = project(joined, seed)
     return Embedding(
-        coordinates=coordinates,
+        coordinates=coordinates.astype(np.float32),
         domain=domain,
         instance=np.concatenate([chosen[name] for name in DOMAINS]).astype(np.int64),
         label=np.concatenate([_labels(images[name], chosen[name]) for name in DOMAINS]),
@@ -94,7 +95,7 @@ def project(values: np.ndarray, seed: int) -> tuple[np.ndarray, dict[str, float]
     report(f"t-SNE of {n:,} instances", 1, 2)
     coordinates, numbers = _tsne(reduced, seed)
     report(f"t-SNE of {n:,} instances", 2, 2)
-    return coordinates, method | numbers
+    return coordinates, method | numbers | neighbours_kept(values, coordinates)
 
 
 def _tsne(values: np.ndarray, seed: int) -> tuple[np.ndarray, dict[str, float]]:
@@ -103,7 +104,23 @@ def _tsne(values: np.ndarray, seed: int) -> tuple[np.ndarray, dict[str, float]]:
     perplexity = min(PERPLEXITY, (len(values) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, init="pca", random_state=seed)
     coordinates = tsne.fit_transform(values)
-    return coordinates.astype(np.float64), {"perplexity": perplexity, "kl_divergence": float(tsne.kl_divergence_)}
+    return coordinates, {"perplexity": perplexity, "kl_divergence": float(tsne.kl_divergence_)}
+
+
+def neighbours_kept(values: np.ndarray, coordinates: np.ndarray) -> dict[str, float]:
+    """neighbours: how many nearest rows (N, D) of each are looked at; kept: the share of them near it in (N, 2), too.
+
+    With all other points as neighbours nothing could be lost, so that at most a third of them are taken.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    count = max(1, min(NEIGHBOURS, (len(values) - 1) // 3))
+    there, here = (
+        NearestNeighbors(n_neighbors=count).fit(places).kneighbors(return_distance=False)
+        for places in (values, coordinates)
+    )
+    shared = sum(len(np.intersect1d(one, other)) for one, other in zip(there, here, strict=True))
+    return {"neighbours": count, "kept": shared / there.size}
 
 
 def _labels(images: DomainImages, chosen: np.ndarray) -> np.ndarray:

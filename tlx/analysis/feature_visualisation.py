@@ -34,7 +34,6 @@ CONTRAST = 1.2  # spread of a painted image before the sigmoid: enough for black
 CUT = 0.12
 CYCLES = 3
 CHROMA = 0.5  # of natural images' spread of colour: with all of it every edge has a rainbow that means nothing
-SHOWN = 96  # least edge of a returned image in pixels: a patch of 5 x 5 pixels is enlarged to be seen
 
 # Principal axes of the colours of natural images and the variance along each, as published for ImageNet's training
 # images and used since Krizhevsky et al. 2012 for colour augmentation (rows: red, green, blue).
@@ -60,7 +59,7 @@ def feature_images(
 ) -> dict[int, np.ndarray]:
     """For each neuron an image (H, W, 3) uint8 that activates it strongly.
 
-    A neuron that sees part of the image is shown its receptive field only, enlarged. Every neuron starts from its own
+    A neuron that sees part of the image is shown its receptive field only. Every neuron starts from its own
     random numbers and all meet the same shifts, so an image does not depend on which others are asked for with it.
     Raises SelectionError for a neuron the layer lacks.
     """
@@ -218,10 +217,7 @@ def moved(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def shown(images: Tensor, canvas: Canvas) -> list[np.ndarray]:
-    """The part the neuron sees as (H, W, 3) uint8, enlarged to at least SHOWN pixels; grey images in three channels."""
+    """The part the neuron sees as (H, W, 3) uint8; grey images in three channels."""
     part = images[..., canvas.start : canvas.start + canvas.size, canvas.start : canvas.start + canvas.size]
-    factor = math.ceil(SHOWN / part.shape[-1])
-    if factor > 1:
-        part = F.interpolate(part, scale_factor=factor, mode="bicubic").clamp(0, 1)
     pixels = (part.expand(-1, 3, -1, -1).permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
     return list(pixels.contiguous().numpy())

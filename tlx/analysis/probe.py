@@ -22,7 +22,7 @@ def probe(vectors: np.ndarray, images: DomainImages) -> Probe:
 
     Raises EmptyError where training has fewer than two classes, or nothing is held out.
     """
-    train, judged = images.training, images.split == images.headline
+    train, judged = images.training, images.judged
     if len(np.unique(images.labels[train])) < 2 or not judged.any():
         raise EmptyError("a linear probe needs training images of two classes and held-out images to judge it on")
     classifier = make_pipeline(StandardScaler(), RidgeClassifierCV(PENALTIES))

@@ -24,7 +24,10 @@ from tlx.progress import track
 from tlx.results import REPLACEMENTS, Abstraction, Activations, DomainImages, Silenced
 
 DRAWS = 100  # choices of other neurons; their spread is what chance does
-OF_CLASS, OF_ALL = 150, 100  # validation instances of a domain that are asked at most, of the class and of all classes
+OF_CLASS, OF_ALL = (
+    150,
+    100,
+)  # instances of a domain's headline split that are asked at most, of the class and of all classes
 BATCH = 64  # the maps of so many small images stay in the processor's cache
 
 Neurons = tuple[tuple[str, int], ...]
@@ -151,11 +154,11 @@ def draws(pools: Sequence[Pool], neurons: Neurons, *, seed: int) -> list[Neurons
 
 
 def instances_asked(images: Mapping[str, DomainImages], class_name: str, *, seed: int) -> Asked:
-    """A sample of both domains' validation instances, mixed: some of the class, and some of all classes."""
+    """A sample of the instances of both domains' headline split, mixed: some of the class, and some of all classes."""
     rng = np.random.default_rng(seed)
     parts = []
     for domain in DOMAINS:
-        held_out = np.flatnonzero(images[domain].validation)
+        held_out = np.flatnonzero(images[domain].judged)
         own = np.intersect1d(held_out, images[domain].of_class(class_name))
         scopes = [rng.permutation(rows)[:most] for rows, most in ((own, OF_CLASS), (held_out, OF_ALL))]
         index = np.union1d(*scopes)

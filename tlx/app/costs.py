@@ -28,7 +28,7 @@ FIT = 10e-6  # and to tell two domains apart, for one neuron and instance
 CLASSIFIER = 1.0  # and by the important neurons of a class
 LENGTHS = 2 + 4 + 8  # budgets that a control to its own end takes as a rule; 16 more at most
 RUNS = 203  # of a network to silence neurons: before; after and a hundred times others, with either replacement
-ASKED = 150, 100  # validation images of a domain asked about it at most: of the class, and of all classes
+ASKED = 150, 100  # held-out images of a domain asked about it at most: of the class, and of all classes
 SILENCED = 0.1e-3  # for one of them through the network
 REFERENCE = 32 * 32
 MOMENT = 15  # seconds a person may be made to wait without having asked
@@ -115,12 +115,12 @@ def _few_labels(case: Case, listed: DomainImages, labels: int) -> float:
     how, learned = case.plan("target").training, int(listed.training.sum())
     steps = how.epochs * -(-learned // how.batch_size)
     batch = min(how.batch_size, learned, labels * len(listed.classes) or learned)
-    return steps * batch * BACKWARD + int((listed.split == listed.headline).sum()) * FORWARD
+    return steps * batch * BACKWARD + int(listed.judged.sum()) * FORWARD
 
 
 def _asked(listed: DomainImages, class_name: str) -> int:
-    """How many validation images silencing asks the model about, at most."""
-    counts = listed.validation[listed.of_class(class_name)].sum(), listed.validation.sum()
+    """How many held-out images silencing asks the model about, at most."""
+    counts = listed.judged[listed.of_class(class_name)].sum(), listed.judged.sum()
     return sum(min(int(count), most) for count, most in zip(counts, ASKED, strict=True))
 
 

@@ -25,7 +25,7 @@ def seen_by(result: Discriminability, active: Sequence[int]) -> np.ndarray:
     at 0 across the classifier that did not know an instance changes its mind about one like it.
     """
     columns = list(active)
-    values = result.values[:, columns]
+    values = result.values[:, columns].astype(float)
     standard = (values - values.mean(axis=0)) / values.std(axis=0)
     across = (standard * result.fold_axes[result.fold][:, columns]).sum(axis=1) + result.fold_offset[result.fold]
     return np.column_stack([across, standard @ result.axes[columns, 1]])

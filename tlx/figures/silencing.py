@@ -93,7 +93,7 @@ def silencing(result: Silenced) -> figure:
     """
     table = change_table(result)
     plot = chart(
-        f"Silencing {len(result.neurons)} neurons of the {result.model} model: change in validation accuracy",
+        f"Silencing {len(result.neurons)} neurons of the {result.model} model: change in held-out accuracy",
         x_range=FactorRange(*dict.fromkeys(zip(table["scope"], table["domain"], strict=True))),
         height=340,
         y="change in accuracy",

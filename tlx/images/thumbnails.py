@@ -40,3 +40,13 @@ def _tile(image: np.ndarray, tile: int) -> Image.Image:
     """(H, W, 1 or 3) uint8 -> RGB of tile x tile."""
     picture = Image.fromarray(image if image.shape[-1] == 3 else image[..., 0]).convert("RGB")
     return picture if picture.size == (tile, tile) else picture.resize((tile, tile), Image.Resampling.LANCZOS)
+
+
+def enlarged(pixels: np.ndarray, least: int = 96) -> np.ndarray:
+    """(H, W, 3) uint8 made `least` pixels wide or more, smoothly and by a whole number, where it is smaller."""
+    height, width = pixels.shape[:2]
+    factor = -(-least // width)
+    if factor <= 1:
+        return pixels
+    size = (width * factor, height * factor)
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))

@@ -33,7 +33,7 @@ from tlx.storage.derived import Derived, Ingredients
 from tlx.storage.locks import one_at_a_time
 from tlx.storage.store import UnreadableError
 
-CACHE_VERSION = 5  # raise it when a result's meaning or shape changes: older entries are then never read
+CACHE_VERSION = 6  # raise it when a result's meaning or shape changes: older entries are then never read
 
 P = ParamSpec("P")
 R = TypeVar("R")

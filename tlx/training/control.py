@@ -72,7 +72,7 @@ def _validated(model: TrainedModel) -> float:
 def right(case: Case, model: TrainedModel, images: DomainImages) -> np.ndarray:
     """(n,) bool: on which instances of the target's headline split the model says their class."""
     network = models.fill(models.build(case, len(model.classes), "target"), model.tensors).to(models.default_device())
-    return loop.right_answers(network, model.classes, images, np.flatnonzero(images.split == images.headline), case)
+    return loop.right_answers(network, model.classes, images, np.flatnonzero(images.judged), case)
 
 
 def epochs(history: pd.DataFrame) -> int:

@@ -36,7 +36,7 @@ def accuracy(case: Case, images: DomainImages, start: TrainedModel | None, *, la
     run = Run(network.to(models.default_device()), how, len(chosen), "target")
     for epoch in track(range(1, how.epochs + 1), f"training on {len(chosen):,} images"):
         run.learn(learned, case, epoch)
-    judged = np.flatnonzero(images.split == images.headline)
+    judged = np.flatnonzero(images.judged)
     return float(loop.right_answers(network, images.classes, images, judged, case).mean())
 
 

@@ -41,17 +41,17 @@ def case_table(table: pd.DataFrame, chosen: str) -> None:
         hide_index=True,
         placeholder="–",
         column_config=_columns(),
-        on_select=_take(key, names),
+        on_select=_take(key, names, at),
         selection_mode="single-row",
         selection_default={"selection": {"rows": [at], "columns": [], "cells": []}},
         alt="Cases with their scores, accuracies, reuse and domain gap",
     )
 
 
-def _take(key: str, names: list[str]) -> Callable[[], None]:
+def _take(key: str, names: list[str], at: int) -> Callable[[], None]:
     def take() -> None:
         rows = st.session_state[key]["selection"]["rows"]
-        if rows:
+        if rows and rows[0] != at:  # its own row nobody ticked: a browser may still tell of a table that is gone by now
             choose(case=names[rows[0]])
 
     return take

@@ -111,7 +111,7 @@ def _explained(result: Discriminability, active: Sequence[int], agrees: float) -
     return (
         f"Projected by {len(active)} of {len(result.neurons)} neurons, as if all others had their mean, each instance "
         "held out from its classifier. For such an instance the dashed line is where the classifier changes its mind; "
-        f"it has {agrees:.0%} of the instances on the same side as with all neurons."
+        f"it has {percent(agrees)} of the instances on the same side as with all neurons."
     )
 
 
@@ -122,7 +122,7 @@ def gap_words(table: pd.DataFrame) -> str:
         rows = table[table["model"] == model]
         least, most = rows.iloc[int(np.argmin(rows["accuracy"]))], rows.iloc[int(np.argmax(rows["accuracy"]))]
         parts.append(
-            f"{when} held-out accuracy lies between {least['accuracy']:.1%} ({least['title']}) and "
-            f"{most['accuracy']:.1%} ({most['title']})"
+            f"{when} held-out accuracy lies between {percent(least['accuracy'])} ({least['title']}) and "
+            f"{percent(most['accuracy'])} ({most['title']})"
         )
     return "; ".join(parts) + ". All neurons of a layer take part, not only the important ones."

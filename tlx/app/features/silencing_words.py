@@ -19,7 +19,7 @@ def silenced_words(result: Silenced, titles: Mapping[str, str]) -> str:
     """
     table = change_table(result)
     if table.empty:
-        return "There are no validation images to ask the model about."
+        return "There are no held-out images to ask the model about."
     points_of = [f"- {_verdict(row)}" for _, row in table[table["replacement"] == "mean"].iterrows()]
     return "\n".join([" ".join(_compared(result, titles)), "", *points_of, "", _drawn(table)])
 

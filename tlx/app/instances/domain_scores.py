@@ -14,6 +14,7 @@ from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
 from tlx.app.text import escape
 from tlx.figures.domain_score import domain_score
+from tlx.findings import percent
 from tlx.results import Discriminability, InstanceRef
 
 _ROW = defaults.HISTOGRAMS  # beside each other
@@ -50,7 +51,7 @@ def draw(result: Discriminability, picked: InstanceRef | None) -> None:
 
 def note(result: Discriminability) -> None:
     """How far the domain scores can be trusted, in one sentence."""
-    share = f"{result.accuracy:.1%} (95 % interval {result.low:.1%} to {result.high:.1%})"
+    share = f"{percent(result.accuracy)} (95 % interval {percent(result.low)} to {percent(result.high)})"
     if result.chance:
         st.warning(f"The domains cannot be told apart better than by a coin, held out {share}: the scores are noise.")
     else:

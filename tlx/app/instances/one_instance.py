@@ -12,6 +12,7 @@ from tlx.app.selection import choose
 from tlx.app.text import escape
 from tlx.cases import DOMAINS
 from tlx.figures.pictures import Pictures
+from tlx.findings import percent
 from tlx.results import InstanceRef
 
 
@@ -47,7 +48,7 @@ def detail(pictures: Pictures, row: pd.Series, drawn: list[str]) -> None:
         f"{str(row['domain']).capitalize()} domain, instance {row['instance']}, {row['split']} split",
         f"Class **{escape(row['label'])}**",
         *(
-            f"{model.capitalize()} model: **{escape(prediction)}** ({confidence:.1%}) "
+            f"{model.capitalize()} model: **{escape(prediction)}** ({percent(confidence)}) "
             f"{'✓' if prediction == row['label'] else '✗'}"
             for model, prediction, confidence in (
                 ("target", row["prediction"], row["confidence"]),

@@ -11,7 +11,8 @@ from tlx import defaults
 from tlx.app.layout import beside
 from tlx.app.text import escape_html
 from tlx.cases import DOMAINS
-from tlx.results import Network
+from tlx.findings import percent
+from tlx.results import Embedding, Network
 
 _CLASSES, _FOR = "instances classes", "instances classes for"
 SIGNS = {"source": "✕", "target": "●"}
@@ -89,8 +90,20 @@ def class_list(instances: pd.DataFrame, colours: Mapping[str, str]) -> None:
         dot = f'<span style="width:14px;height:14px;border-radius:4px;background:{colour};flex:none"></span>'
         label = f'<span style="overflow-wrap:anywhere"><b>{escape_html(name)}</b> {numbers}</span>'
         parts.append(f'<span style="display:flex;align-items:center;gap:7px">{dot}{label}</span>')
-    marks = "✕ source · ● target · in brackets and with a dark grey border: mispredicted by the target model"
+    marks = (
+        "✕ source · ● target, images of every split, also those that were learned · in brackets and with a dark grey "
+        "border: mispredicted by the target model"
+    )
     st.html(
         '<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:3px 16px;'
         f'font-size:14px">{"".join(parts)}</div><div style="font-size:14px;opacity:.75;margin-top:4px">{marks}</div>'
     )
+
+
+def about(embedding: Embedding) -> str:
+    """How far the picture can be trusted, and which instances it leaves out."""
+    kept, count = (embedding.method.get(name) for name in ("kept", "neighbours"))
+    trust = ""
+    if kept is not None:
+        trust = f"The picture keeps {percent(kept)} of each image's {count:.0f} nearest neighbours by activations."
+    return " ".join(filter(None, (trust, embedding.sampled)))

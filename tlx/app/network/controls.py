@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 
 import pandas as pd
@@ -20,13 +21,20 @@ from tlx.app.selection import choose
 from tlx.cases import Case
 from tlx.figures.zigzag import legend
 from tlx.figures.zigzag.layout import CellHit, EdgeHit, Layout, NeuronHit, locate
-from tlx.figures.zigzag.subject import ORDERS, USUAL, Options, Subject
+from tlx.figures.zigzag.subject import ORDERS, SCALES, USUAL, Options, Subject
 from tlx.figures.zigzag.weights import woven
-from tlx.results import NeuronRef, Reuse
+from tlx.results import SIMILARITIES, NeuronRef, Reuse
 
-_SECOND = "network second class"
+_SECOND, _MEASURE = "network second class", "network similarity"
 SIZES = (4, 8, USUAL, 48, 96)
 _ORDER_WORDS = {"rank": "by importance", "index": "by index", "match": "counterparts side by side"}
+_SCALE_WORDS = {"fixed": "0 to 1", "beyond": "beyond other pairs"}
+
+
+def measure() -> str:
+    """The measure of similarity that the reader asked for; "" leaves it to the results."""
+    asked: str = st.session_state.get(_MEASURE, "")
+    return asked
 
 
 def options(subject: Subject, layers: Sequence[str]) -> Options:
@@ -43,11 +51,39 @@ def options(subject: Subject, layers: Sequence[str]) -> Options:
         "target neuron stands that corresponds to it.",
     )
     shown = _how_many(row, most, kept.shown)
+    _measure(row, subject)
+    default = subject.scale(replace(kept, scale=""))
+    scale = row.segmented_control(
+        "Darkness",
+        SCALES,
+        default=subject.scale(kept),
+        format_func=_SCALE_WORDS.__getitem__,
+        help="White is a similarity of 0, or the median of neurons of the layer that do not correspond; black is 1.",
+    )
     others = row.toggle("Non-important regions", kept.others)
     source = row.toggle("Source weights", kept.source)
-    chosen = Options(shown, order or kept.order, others, source)
+    chosen = Options(shown, order or kept.order, others, source, "" if scale in (None, default) else scale)
     st.session_state["network options"] = chosen
     return chosen
+
+
+def _measure(row: DeltaGenerator, subject: Subject) -> None:
+    """Asks how similarity is measured; another choice holds from the next run on, which needs other results."""
+    key = f"{_MEASURE} widget"
+    st.session_state[key] = subject.measure
+
+    def take() -> None:
+        asked = st.session_state[key]
+        st.session_state[_MEASURE] = "" if asked == subject.scales.best else asked
+
+    row.selectbox(
+        "Similarity",
+        list(SIMILARITIES),
+        key=key,
+        on_change=take,
+        format_func=lambda name: SIMILARITIES[name].title,
+        width=250,
+    )
 
 
 def _how_many(row: DeltaGenerator, most: int, kept: int) -> int:
@@ -131,12 +167,12 @@ def halves() -> tuple[DeltaGenerator, DeltaGenerator]:
     return left, right
 
 
-def with_key(draw: Callable[[], figure], options: Options) -> LayoutDOM:
+def with_key(draw: Callable[[], figure], subject: Subject, options: Options) -> LayoutDOM:
     """The figure, drawn anew, with its key below, as a file that leaves the page needs it.
 
     What the page shows belongs to a document of its own already, and Bokeh lets nothing belong to two.
     """
-    return column(draw(), Div(text=legend.items(options), width=700), sizing_mode="stretch_width")
+    return column(draw(), Div(text=legend.items(subject, options), width=700), sizing_mode="stretch_width")
 
 
 def label(subject: Subject, layers: Sequence[str]) -> str:
@@ -149,9 +185,10 @@ def label(subject: Subject, layers: Sequence[str]) -> str:
 
 
 def table(layout: Layout, subject: Subject) -> pd.DataFrame:
-    """The numbers shown, long: kind, model, layer, next_layer, first, second, value, count, important, kept.
+    """The numbers shown, long: kind, measure, layer, first, second, value, model, next_layer, count, important, kept.
 
-    For a similarity `first` is the source and `second` the target neuron; for a weight they are the edge's ends.
+    For a similarity `first` is the source and `second` the target neuron, and `measure` of `SIMILARITIES`; for a weight
+    they are the edge's ends.
     """
     return pd.DataFrame([*_similarities(layout, subject), *_weights(layout, subject)])
 
@@ -159,9 +196,15 @@ def table(layout: Layout, subject: Subject) -> pd.DataFrame:
 def _similarities(layout: Layout, subject: Subject) -> Iterator[dict[str, object]]:
     for block in layout.of_kind("similarity"):
         source, target = (block.rows, block.columns) if block.rows.model == "source" else (block.columns, block.rows)
-        values = subject.comparison.similarity[source.layer]
+        values = subject.similarity(source.layer)
         for one, other in product(source.shown.neurons, target.shown.neurons):
-            ends = {"kind": "similarity", "layer": source.layer, "first": one, "second": other}
+            ends = {
+                "kind": "similarity",
+                "measure": subject.measure,
+                "layer": source.layer,
+                "first": one,
+                "second": other,
+            }
             yield ends | {"value": float(values[one, other])}
 
 

@@ -49,7 +49,7 @@ def difference(own: Reuse, other: Reuse, network: Network) -> str:
         if len(both):
             row = both.iloc[int((both["value"] - both["value_other"]).abs().to_numpy().argmax())]
             where = f"layer {index[row['first']]}" + (f" to {index[row['second']]}" if row["second"] else "")
-            values = [measure.form.format(row[column]) for column in ("value", "value_other")]
+            values = [measure.written(row[column]) for column in ("value", "value_other")]
             parts.append(f"{measure.short} in {where} (**{values[0]}** and **{values[1]}**)")
     names = f"Classes {escape(own.class_name)} and {escape(other.class_name)}"
     return f"{names} differ most: {'; '.join(parts)}." if parts else ""
@@ -63,7 +63,7 @@ def _ends(rows: pd.DataFrame) -> list[tuple[object, pd.Series]]:
 
 
 def _share(row: pd.Series, measure: Measure) -> str:
-    value, chance, low, high = (measure.form.format(row[name]) for name in ("value", "chance", "low", "high"))
+    value, chance, low, high = (measure.written(row[name]) for name in ("value", "chance", "low", "high"))
     if row["low"] != row["low"]:  # nothing to be found by chance
         return f"**{value}**"
     verdict = "no more than chance" if row["value"] <= row["high"] else "by chance"

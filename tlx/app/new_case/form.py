@@ -192,8 +192,14 @@ def _analysis() -> dict[str, Any]:
         more = "Of conductance; more is more exact and takes longer."
         steps = _number("n_steps", "Path steps", more, Case.n_steps, least=1)
         precision = _choice("precision", "Precision", "bfloat16 is faster on processors that have it.", PRECISIONS, str)
+    control = st.toggle(
+        "Train from scratch, too",
+        key=_key("control"),
+        persist_state="session",
+        help="The target model's training from random weights, to hold the transfer against, without being asked for.",
+    )
     entries = {"layers": listed(layers), "baseline": baseline, "n_steps": steps, "precision": precision}
-    return _unlike(entries, Case)
+    return _unlike(entries | {"control": control}, Case)
 
 
 def _unlike(entries: dict[str, Any], kind: type) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def class_table(table: pd.DataFrame, class_name: str) -> None:
         key=f"{KEY} {at}",  # a class chosen elsewhere makes a new table, whose default row is that class
         hide_index=True,
         column_config=_columns(split),
-        on_select=_take(f"{KEY} {at}", names),
+        on_select=_take(f"{KEY} {at}", names, at),
         selection_mode="single-row",
         selection_default={"selection": {"rows": [at], "columns": [], "cells": []}},
         alt=f"Accuracy of both models on each class of the target domain's {split} data",
@@ -68,10 +68,10 @@ def class_table(table: pd.DataFrame, class_name: str) -> None:
     )
 
 
-def _take(key: str, names: list[str]) -> Callable[[], None]:
+def _take(key: str, names: list[str], at: int) -> Callable[[], None]:
     def take() -> None:
         rows = st.session_state[key]["selection"]["rows"]
-        if rows:
+        if rows and rows[0] != at:  # its own row nobody ticked: a browser may still tell of a table that is gone by now
             choose(class_name=names[rows[0]])
 
     return take

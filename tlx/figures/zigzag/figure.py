@@ -81,7 +81,7 @@ def zigzag(
     layout = layout_of(subject, layers, options)
     plot = _canvas(layout.width, layout.height)
     _papers(plot, frame.papers(layout, subject))
-    _matrices(plot, layout, subject)
+    _matrices(plot, layout, subject, options)
     _weights(plot, layout, subject)
     _frame(plot, layout, subject)
     _focus(plot, layout, chosen, edges)
@@ -150,11 +150,11 @@ def _image(plot: figure, source: ColumnDataSource, darkest: str) -> GlyphRendere
     return plot.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper, name=source.name)
 
 
-def _matrices(plot: figure, layout: Layout, subject: Subject) -> None:
-    cells = _source(matrices.cells(layout, subject), "similarity")
+def _matrices(plot: figure, layout: Layout, subject: Subject, options: Options) -> None:
+    cells = _source(matrices.cells(layout, subject, options), "similarity")
     drawn = _image(plot, cells, shades.NEUTRAL_INK)
-    _tooltip(plot, [drawn], tooltips.CELL, relation=tooltips.relation(cells))
-    _histogram(plot, matrices.histograms(layout, subject), "similarity_bars")
+    _tooltip(plot, [drawn], tooltips.cell(subject.measured_by), relation=tooltips.relation(cells))
+    _histogram(plot, matrices.histograms(layout, subject, options), "similarity_bars")
     matches = _source(matrices.matches(layout, subject), "matches")
     plot.rect("x", "y", "width", "height", source=matches, fill_color=None, line_color=shades.MATCH, line_width=1.6)
     plot.patches("corner_x", "corner_y", source=matches, fill_color=shades.MATCH, line_color=None)
@@ -218,7 +218,7 @@ def _frame(plot: figure, layout: Layout, subject: Subject) -> None:
     source = _source(frame.indices(layout, subject), "indices")
     text = {"text": "text", "angle": "angle", "text_align": "align", "text_color": "colour", "text_alpha": "alpha"}
     indices = plot.text("x", "y", source=source, text_baseline="middle", text_font_size="12px", name="indices", **text)
-    _tooltip(plot, [indices], tooltips.INDEX, twin=tooltips.neuron())
+    _tooltip(plot, [indices], tooltips.index(subject.measured_by), twin=tooltips.neuron())
     titles = _source(frame.titles(layout, subject), "titles")
     title = plot.text("x", "y", "text", source=titles, text_font_size="13px", text_font_style="bold")
     ranges = plot.text("x", "range_y", "range", source=titles, text_font_size="12px")

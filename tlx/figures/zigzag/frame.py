@@ -10,8 +10,8 @@ import numpy as np
 from tlx.figures import theme
 from tlx.figures.zigzag.layout import BAR, GAP, OTHER_MODEL, TEXT, Block, EdgeHit, Layout, Strip
 from tlx.figures.zigzag.margin_bars import Columns, append
-from tlx.figures.zigzag.matrices import oriented
 from tlx.figures.zigzag.subject import Subject
+from tlx.results import MEASURES
 
 Focus = tuple[str, str, int] | None
 """The neuron to point out: model, layer, index."""
@@ -21,9 +21,9 @@ def indices(layout: Layout, subject: Subject) -> Columns:
     """The neuron indices on the left and on the top of each matrix.
 
     text, colour, angle, x, y: as drawn; rank, units: its place in its layer of that many; rank_there: the place of the
-    same index in the other model; twin, similarity: its counterpart there, -1 and NaN where there is none; pitch,
-    level, room: distance to the next index in its lane, the largest k so that 2^k divides its place there, and the
-    room for each of its digits, for thinning out; alpha: 1 where it is drawn at natural size.
+    same index in the other model; twin, similarity: its counterpart there, -1 and NaN where there is none;
+    pitch, level, room: distance to the next index in its lane, the largest k so that 2^k divides its place there, and
+    the room for each of its digits, for thinning out; alpha: 1 where it is drawn at natural size.
     """
     names = ("x", "y", "text", "angle", "align", "colour", "model", "layer", "neuron", "rank", "rank_there", "units")
     columns: Columns = {name: [] for name in (*names, "there", "twin", "similarity", "pitch", "level", "room", "alpha")}
@@ -64,7 +64,7 @@ def _twin(subject: Subject, strip: Strip, neuron: int) -> tuple[int, float]:
     else:
         pair = int(counterpart[neuron]), neuron
     there = pair[1] if strip.model == "source" else pair[0]
-    return there, float(subject.comparison.similarity[strip.layer][pair]) if there >= 0 else float("nan")
+    return there, float(subject.similarity(strip.layer)[pair]) if there >= 0 else float("nan")
 
 
 def bars(layout: Layout) -> Columns:
@@ -108,29 +108,22 @@ def papers(layout: Layout, subject: Subject) -> Columns:
 def titles(layout: Layout, subject: Subject) -> Columns:
     """The layer's title above its matrix and below it, at range_y, what it shows; both also short, for little room.
 
-    range: from where to where its similarities go (the shades have one scale for all layers, so that a shallow layer
-    looks the same all over; its numbers differ), and the share of the layer's matches that have the same index.
+    range: the median similarity of counterparts and of other pairs among the important neurons.
     """
     columns: Columns = {name: [] for name in ("x", "y", "text", "short", "range_y", "range", "short_range")}
     for block in layout.of_kind("similarity"):
         top, layer = block.rows.head + 4, block.rows.layer
-        shown = oriented(block, subject)[np.ix_(block.rows.shown.neurons, block.columns.shown.neurons)]
-        short_range = _range(shown) + _same_function(subject, layer)
         titled = subject.title(layer), f"Layer {subject.network.layer(layer).index}"
-        append(columns, (block.columns.start, top, *titled, top + 17, f"similarity {short_range}", short_range))
+        append(columns, (block.columns.start, top, *titled, top + 17, *_medians(subject, layer)))
     return columns
 
 
-def _range(values: np.ndarray) -> str:
-    defined = values[np.isfinite(values)]
-    return f"{defined.min():.2f} to {defined.max():.2f}" if len(defined) else "undefined"
-
-
-def _same_function(subject: Subject, layer: str) -> str:
-    """How many of the neurons that respond at all have the function of the source neuron of their index."""
-    neurons = subject.correspondence.layers[layer]
-    known = np.flatnonzero(~np.isnan(neurons.strength))
-    return f", {np.mean(neurons.function[known] == known):.0%} same function" if len(known) else ""
+def _medians(subject: Subject, layer: str) -> tuple[str, str]:
+    """Of counterparts and of other pairs, at length and in short."""
+    pairs, others = (
+        f"{value:.2f}" if np.isfinite(value) else "–" for value in subject.scales.medians(subject.measure, layer)
+    )
+    return f"counterparts {pairs}, others {others}", f"{pairs} vs {others}"
 
 
 def captions(layout: Layout, subject: Subject) -> Columns:
@@ -143,7 +136,7 @@ def captions(layout: Layout, subject: Subject) -> Columns:
         first, second = (subject.network.layer(layer).index for layer in block.pair)
         known = block.model == "target" and block.pair in subject.comparison.kept
         kept = subject.comparison.share("kept", block.pair) if known else float("nan")
-        share = f", {kept:.0%} kept" if np.isfinite(kept) else ""
+        share = f", {MEASURES['kept'].written(kept)} kept" if np.isfinite(kept) else ""
         short = f"{first} → {second}{share}"
         spot = block.columns.start, block.rows.start - GAP - 3
         append(columns, (*spot, f"{block.model} weights {short}", short, theme.COLOURS[block.model]))

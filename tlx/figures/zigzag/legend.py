@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from tlx.figures import shades, theme
 from tlx.figures.zigzag.layout import Layout
-from tlx.figures.zigzag.subject import Options
+from tlx.figures.zigzag.subject import Options, Subject
 
 VIEW = "zigzag view"  # key of the container that holds the figure and its key
 LARGEST = 1.25  # pixels a length of 1 of the layout may take, so that two layers do not fill a wide screen
@@ -32,9 +32,10 @@ class Line:
     text: str
 
 
-def lines(options: Options) -> tuple[Line, ...]:
+def lines(subject: Subject, options: Options) -> tuple[Line, ...]:
     """What is on show and needs explaining."""
-    source = (Line(shades.SOURCE_INK, "source weights, 0 to the block's largest"),) if options.source else ()
+    source = (Line(shades.SOURCE_INK, "source weights, the same scale"),) if options.source else ()
+    ends = "other pairs' median to 1" if subject.scale(options) == "beyond" else "0 to 1"
     others = (
         Line("histogram", "all pairs with other neurons"),
         Line("box", "other important edges; thick: many"),
@@ -43,11 +44,11 @@ def lines(options: Options) -> tuple[Line, ...]:
     return (
         Line("source", "source neurons"),
         Line("target", "target neurons"),
-        Line(shades.NEUTRAL_INK, "similarity, 0 to 1"),
+        Line(shades.NEUTRAL_INK, f"similarity, {ends}"),
         Line("match", "counterparts: the same neuron in both"),
-        Line("same", "also most similar on this class"),
+        Line("same", "also best match on this class"),
         Line("undefined", "undefined: an inactive neuron"),
-        Line(shades.TARGET_INK, "target weights, 0 to the block's largest"),
+        Line(shades.TARGET_INK, "target weights, 0 to the largest of both"),
         *source,
         Line("edge", "important edge"),
         Line("kept", "kept: important in the source, too"),
@@ -55,25 +56,25 @@ def lines(options: Options) -> tuple[Line, ...]:
     )
 
 
-def html(layout: Layout, options: Options) -> str:
+def html(layout: Layout, subject: Subject, options: Options) -> str:
     """The key with the rules that say where it stands."""
-    return f"{items(options)}<style>{_rules(layout, options)}</style>"
+    return f"{items(subject, options)}<style>{_rules(layout, len(lines(subject, options)))}</style>"
 
 
-def items(options: Options) -> str:
+def items(subject: Subject, options: Options) -> str:
     """The key alone, in as many columns as there is room for."""
     style = "list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));"
     rows = "".join(
         f'<li style="display:flex;gap:10px;align-items:center;margin:0;height:{_LINE}px;font-size:12px;'
         f'white-space:nowrap"><img alt="" src="{_picture(line.sample)}" width="{_SAMPLE}" height="20" '
         f'style="flex:none;max-width:none">{line.text}</li>'
-        for line in lines(options)
+        for line in lines(subject, options)
     )
     return f'<ul class="tlx-key" aria-label="Key" style="{style}">{rows}</ul>'
 
 
-def _rules(layout: Layout, options: Options) -> str:
-    above = _above_from(layout, len(lines(options)) * _LINE)
+def _rules(layout: Layout, count: int) -> str:
+    above = _above_from(layout, count * _LINE)
     if above is not None and above > _USUAL:
         above = None
     width = above or round(layout.width * _READABLE) + _WIDTH

@@ -10,29 +10,31 @@ from tlx.figures import shades, theme
 from tlx.figures.zigzag import margin_bars
 from tlx.figures.zigzag.layout import Block, Layout
 from tlx.figures.zigzag.margin_bars import Bars, Columns, append, tally
-from tlx.figures.zigzag.subject import Subject
-from tlx.results import Comparison
+from tlx.figures.zigzag.subject import Options, Subject
+from tlx.results import Comparison, Similarity
 
 UNDEFINED = 9999  # among thousandths: beyond every value
 MANY = 2500  # cells of a block from which on it is drawn, and told, more sparingly
 BINS = 20  # of a similarity histogram, over [-1, 1]
 RELATIONS = (
     "",
-    "the source neuron most similar to the target neuron",
+    "best match: the source neuron of the largest cosine of conductance",
     "counterparts",
-    "counterparts, and the source neuron most similar to the target neuron",
+    "counterparts, and best match by the cosine of conductance",
 )
-_counted: WeakKeyDictionary[Comparison, dict[str, np.ndarray]] = WeakKeyDictionary()
+_counted: WeakKeyDictionary[Comparison | Similarity, dict[str, np.ndarray]] = WeakKeyDictionary()
 _KINDS = {"right": ("important", "other"), "below": ("other", "important"), "corner": ("other", "other")}
 
 
-def cells(layout: Layout, subject: Subject) -> Columns:
+def cells(layout: Layout, subject: Subject, options: Options) -> Columns:
     """One image for each layer, and beside it, cell by cell, what the tooltip says.
 
-    image: (rows, columns) signed cosine in `thousandths`; source, target, source_rank, target_rank:
-    (rows, columns) neuron indices and their places in their layer; relation: index into RELATIONS.
+    image: (rows, columns) signed similarity in `thousandths` of the way from white, the similarity drawn white, to 1;
+    source, target, source_rank, target_rank: (rows, columns) neuron indices and their places in their layer; relation:
+    index into RELATIONS.
     """
-    names = ("image", "source", "target", "source_rank", "target_rank", "relation", "layer", "x", "y", "dw", "dh")
+    names: tuple[str, ...] = ("image", "source", "target", "source_rank", "target_rank", "relation", "layer", "white")
+    names += ("x", "y", "dw", "dh")
     columns: Columns = {name: [] for name in names}
     for block in layout.of_kind("similarity"):
         rows, across = (np.array(strip.shown.neurons, dtype=np.int64) for strip in (block.rows, block.columns))
@@ -46,20 +48,27 @@ def cells(layout: Layout, subject: Subject) -> Columns:
         twins = subject.counterpart(block.rows.layer), subject.comparison.match[block.rows.layer]
         counterparts, best = (twin[target] == source for twin in twins)
         columns["relation"].append((2 * counterparts + best).astype(np.uint8))
-        columns["image"].append(thousandths(values))
+        white = subject.white(block.rows.layer, options)
+        columns["image"].append(thousandths(beyond(values, white)))
         columns["layer"].append(subject.title(block.rows.layer))
+        columns["white"].append(white)
         place(columns, block)
     return columns
 
 
+def beyond(values: np.ndarray, white: float) -> np.ndarray:
+    """Where similarities lie on the way from the one drawn white to 1: 0 and 1 at the ends, negative below."""
+    return (values - white) / (1 - white) if 0 < white < 1 else values
+
+
 def thousandths(values: np.ndarray) -> np.ndarray:
-    """int16 of values in [-1, 1], UNDEFINED where NaN: what shades and tooltips tell, in a third of the bytes.
+    """int16 (int32 where one is too low) of values up to 1, UNDEFINED where NaN: all that shades and tooltips tell.
 
     Of many values at once steps of a hundredth, which halves the bytes again.
     """
     step = 10 if values.size > MANY else 1
     rounded = np.where(np.isnan(values), UNDEFINED, step * np.rint(np.nan_to_num(values) * (1000 / step)))
-    return rounded.astype(np.int16)
+    return rounded.astype(np.int16 if rounded.min(initial=0) >= np.iinfo(np.int16).min else np.int32)
 
 
 def place(columns: Columns, block: Block) -> None:
@@ -72,15 +81,16 @@ def place(columns: Columns, block: Block) -> None:
 
 def oriented(block: Block, subject: Subject) -> np.ndarray:
     """(rows, columns) of all neurons of the layer, rows in the block's row model."""
-    similarity = subject.comparison.similarity[block.rows.layer]
+    similarity = subject.similarity(block.rows.layer)
     return similarity if block.rows.model == "source" else similarity.T
 
 
 def matches(layout: Layout, subject: Subject) -> Columns:
     """One mark for the best match of each target neuron shown, if that source neuron is shown too.
 
-    x, y: middle of the cell; width, height: of the cell; best: whether the source neuron is also the one most similar
-    to the target neuron (the paper's match); corner_x, corner_y: (3,) the triangle in the upper right that says so.
+    x, y: middle of the cell; width, height: of the cell; best: whether the source neuron is also the target neuron's
+    best match (the paper's, by the cosine of conductance); corner_x, corner_y: (3,) the triangle in the upper right
+    that says so.
     """
     names = ("x", "y", "width", "height", "source", "target", "best", "similarity", "layer", "corner_x", "corner_y")
     columns: Columns = {name: [] for name in names}
@@ -88,7 +98,7 @@ def matches(layout: Layout, subject: Subject) -> Columns:
         target_is_row = block.rows.model == "target"
         target, source = (block.rows, block.columns) if target_is_row else (block.columns, block.rows)
         places = {neuron: at for at, neuron in enumerate(source.shown.neurons)}
-        similarity, match = (held[target.layer] for held in (subject.comparison.similarity, subject.comparison.match))
+        similarity, match = subject.similarity(target.layer), subject.comparison.match[target.layer]
         counterpart = subject.counterpart(target.layer)
         for at, neuron in enumerate(target.shown.neurons):
             twin = int(counterpart[neuron])
@@ -115,19 +125,19 @@ def regions(block: Block, subject: Subject) -> dict[str, np.ndarray]:
     rows, across = list(block.rows.shown.neurons), list(block.columns.shown.neurons)
     parts = (matrix[rows], matrix[:, across], matrix[np.ix_(rows, across)])
     upper, left, core = (tally(part, -1.0, 1.0, BINS) for part in parts)
-    whole = _whole(subject.comparison, block.rows.layer)
+    whole = _whole(subject.alike, block.rows.layer)
     return {"right": upper - core, "below": left - core, "corner": whole - upper - left + core}
 
 
-def _whole(comparison: Comparison, layer: str) -> np.ndarray:
-    """(BINS + 1,) of all pairs of a layer, counted once while the comparison lives: no option changes them."""
-    known = _counted.setdefault(comparison, {})
+def _whole(alike: Comparison | Similarity, layer: str) -> np.ndarray:
+    """(BINS + 1,) of all pairs of a layer, counted once while the matrices live: no option changes them."""
+    known = _counted.setdefault(alike, {})
     if layer not in known:
-        known[layer] = tally(comparison.similarity[layer], -1.0, 1.0, BINS)
+        known[layer] = tally(alike.similarity[layer], -1.0, 1.0, BINS)
     return known[layer]
 
 
-def histograms(layout: Layout, subject: Subject) -> Columns:
+def histograms(layout: Layout, subject: Subject, options: Options) -> Columns:
     """Bars of the similarities in the three regions, in the same brightness as the cells.
 
     left, right, top, bottom: a bar; count, share: pairs in it, and their share of the region; span: the similarities
@@ -136,9 +146,10 @@ def histograms(layout: Layout, subject: Subject) -> Columns:
     columns = margin_bars.empty()
     spans = (*margin_bars.spans(-1, 1, BINS), margin_bars.UNDEFINED)
     middles = np.arange(-1 + 1 / BINS, 1, 2 / BINS)
-    colours = (*(shades.shade(shades.NEUTRAL_INK, middle) for middle in middles), theme.PAPER)
     for block in layout.of_kind("similarity"):
         if block.rows.band:
+            drawn = beyond(middles, subject.white(block.rows.layer, options))
+            colours = (*(shades.shade(shades.NEUTRAL_INK, value) for value in drawn), theme.PAPER)
             for region, counts in regions(block, subject).items():
                 bars = Bars(counts, spans, colours, f"{subject.title(block.rows.layer)}, {_about(block, region)}")
                 margin_bars.add(columns, bars, margin_bars.room(block, region), upright=region != "right")

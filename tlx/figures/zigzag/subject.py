@@ -9,9 +9,10 @@ import numpy as np
 
 from tlx.errors import EmptyError
 from tlx.figures.zigzag.layout import Layout, Shown, arrange
-from tlx.results import Abstraction, Comparison, Correspondence, Network
+from tlx.results import SIMILARITIES, Abstraction, Comparison, Correspondence, Network, Similarity, SimilarityScales
 
 ORDERS = ("rank", "index", "match")
+SCALES = ("fixed", "beyond")
 USUAL = 24  # important neurons of a layer that are shown one by one unless the reader asks for more
 
 
@@ -19,7 +20,8 @@ USUAL = 24  # important neurons of a layer that are shown one by one unless the 
 class Subject:
     """The results of one class: the shared structure, how the models compare, and each model's abstraction.
 
-    correspondence: of the two models' neurons, which is the case's and no class's.
+    correspondence: of the two models' neurons, which is the case's and no class's; measure, alike: how similarity is
+    measured here, of `SIMILARITIES`, and the matrices; scales: what each measure makes of the class.
     """
 
     network: Network
@@ -27,6 +29,26 @@ class Subject:
     source: Abstraction
     target: Abstraction
     correspondence: Correspondence
+    scales: SimilarityScales
+    measure: str
+    alike: Similarity | Comparison
+
+    @property
+    def measured_by(self) -> str:
+        """The measure of similarity as keys and tooltips write it."""
+        return SIMILARITIES[self.measure].title
+
+    def similarity(self, layer: str) -> np.ndarray:
+        """(U_source, U_target) of a layer, NaN where undefined."""
+        return self.alike.similarity[layer]
+
+    def scale(self, options: Options) -> str:
+        """The scale of the shades: the reader's, else the one on which not all is of one shade."""
+        return options.scale or ("beyond" if self.scales.one_shade(self.measure) else "fixed")
+
+    def white(self, layer: str, options: Options) -> float:
+        """The similarity of a layer that is drawn white, and all below it."""
+        return self.scales.others(self.measure, layer) if self.scale(options) == "beyond" else 0.0
 
     def model(self, name: str) -> Abstraction:
         return {"source": self.source, "target": self.target}[name]
@@ -46,13 +68,16 @@ class Options:
 
     shown: at most this many important neurons of a layer and model, 0 for all; order: "rank" (most important first),
     "index", or "match" (target neurons by rank, each source neuron beside its counterpart in the target model); others:
-    whether the regions of the other neurons are drawn; source: whether the source model's weights are drawn.
+    whether the regions of the other neurons are drawn; source: whether the source model's weights are drawn; scale: of
+    similarities, "fixed" from 0 to 1 or "beyond", from the median of neurons that do not correspond to 1; "" leaves it
+    to the results.
     """
 
     shown: int = USUAL
     order: str = "rank"
     others: bool = True
     source: bool = True
+    scale: str = ""
 
 
 def layout_of(subject: Subject, layers: Sequence[str], options: Options) -> Layout:

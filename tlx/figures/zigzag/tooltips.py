@@ -13,13 +13,6 @@ def _card(head: str, *lines: str) -> str:
     return f'<div style="font-size:12px;line-height:1.5;max-width:300px"><b>{head}</b>{rows}</div>'
 
 
-CELL = _card(
-    "similarity @relation{value}",
-    "source neuron #@source, @source_rank{0o} in its layer",
-    "target neuron #@target, @target_rank{0o} in its layer",
-    "@layer",
-    "@relation{words}",
-)
 BAR = _card("@count{0,0} (@share{0.0 %})", "@span", "@about")
 SOURCE_EDGE = _card(
     "source edge #@first → #@second",
@@ -39,12 +32,28 @@ BOX = _card(
     "kept: @kept{custom}",
 )
 STRIP = _card("@about")
-INDEX = _card(
-    "#@neuron, @model model",
-    "@layer",
-    "@rank{0o} of @units here, @rank_there{0o} in the @there model",
-    "counterpart there: #@twin{custom} (similarity @similarity{0.00})",
-)
+
+
+def cell(measure: str) -> str:
+    """Of a pair of neurons; measure: of their similarity, as a key writes it."""
+    return _card(
+        f"{measure} @relation{{value}}",
+        "source neuron #@source, @source_rank{0o} in its layer",
+        "target neuron #@target, @target_rank{0o} in its layer",
+        "@layer",
+        "@relation{words}",
+    )
+
+
+def index(measure: str) -> str:
+    """Of a neuron's index; measure: of its similarity to its counterpart."""
+    return _card(
+        "#@neuron, @model model",
+        "@layer",
+        "@rank{0o} of @units here, @rank_there{0o} in the @there model",
+        "counterpart there: #@twin{custom}",
+        f"{measure} @similarity{{0.00}}",
+    )
 
 
 def relation(cells: ColumnDataSource) -> CustomJSHover:
@@ -52,9 +61,9 @@ def relation(cells: ColumnDataSource) -> CustomJSHover:
     code = """
       if (format === "words") return words[value]
       const { index, flat_index } = special_vars.image_index
-      const grid = cells.data.image[index], thousandths = grid[flat_index]
-      if (thousandths === unknown) return "undefined: one of the two is inactive"
-      return (thousandths / 1000).toFixed(grid.length > many ? 2 : 3)
+      const grid = cells.data.image[index], white = cells.data.white[index], thousandths = grid[flat_index]
+      if (thousandths === unknown) return "undefined: one of the two never changes"
+      return (white + thousandths / 1000 * (1 - white)).toFixed(grid.length > many ? 2 : 3)
     """
     args = {"cells": cells, "words": list(RELATIONS), "unknown": UNDEFINED, "many": MANY}
     return CustomJSHover(args=args, code=code)
@@ -76,7 +85,7 @@ def share(boxes: ColumnDataSource) -> CustomJSHover:
     code = """
       const { count, model, share } = boxes.data, at = special_vars.index
       return model[at] === "source" ? "asked of target edges only"
-                                    : `${value} of ${count[at]} (${(100 * share[at]).toFixed(0)}%)`
+                                    : `${value} of ${count[at]} (${(100 * share[at]).toFixed(0)} %)`
     """
     return CustomJSHover(args={"boxes": boxes}, code=code)
 

@@ -70,9 +70,9 @@ def _places(strip: Strip, units: int) -> np.ndarray:
 def cells(layout: Layout, subject: Subject, model: str) -> Columns:
     """One image for each pair of layers, and beside it, cell by cell, what the tooltip says.
 
-    image: (rows, columns) `thousandths` of the largest value shown; count, first, second,
-    match_first, match_second (source neurons most similar to the ends, for the target model), state (index into
-    STATES): (rows, columns); darkest: the value of the darkest shade, 1 where none is positive; n: instances the
+    image: (rows, columns) `thousandths` of the largest value that either model has between the two layers; count,
+    first, second, match_first, match_second (the ends' counterparts, for the target model), state (index into STATES):
+    (rows, columns); darkest: the value of the darkest shade, 1 where none is positive; n: instances the
     counts are out of.
     """
     grids = ("image", "count", "first", "second", "match_first", "match_second", "state")
@@ -80,7 +80,7 @@ def cells(layout: Layout, subject: Subject, model: str) -> Columns:
     columns |= {name: [] for name in ("x", "y", "dw", "dh")}
     for one in woven(layout, subject):
         if one.block.model == model:
-            darkest = _darkest(one)
+            darkest = _darkest(one.block, subject)
             for name, grid in _shown(one, subject, darkest).items():
                 columns[name].append(grid if one.block.first is one.block.rows else grid.T.copy())
             columns["shallow"].append(subject.title(one.block.first.layer))
@@ -98,8 +98,10 @@ def _at(one: Woven) -> tuple[np.ndarray, ...]:
     return np.ix_(first, second)
 
 
-def _darkest(one: Woven) -> float:
-    return float(one.edges.value[_at(one)].max(initial=0.0)) or 1.0
+def _darkest(block: Block, subject: Subject) -> float:
+    """Of both models and of all neurons, so that the two can be compared and no option changes a shade."""
+    both = (subject.model(model).edges.get(block.pair) for model in INKS)
+    return max((float(edges.value.max(initial=0.0)) for edges in both if edges is not None), default=0.0) or 1.0
 
 
 def _shown(one: Woven, subject: Subject, darkest: float) -> dict[str, np.ndarray]:
