@@ -12,6 +12,7 @@ import argparse
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -39,6 +40,7 @@ def main() -> None:
     source, network = pipeline.trained(case, "source"), pipeline.network(case)
     with tempfile.TemporaryDirectory() as home:
 
+        @cache
         def grown(kind: str, seed: int) -> Case:
             soil = planted.Soil(case, source, images, network, seed, Path(home) / f"{kind} {seed}")
             return load_case(planted.plant(kind, soil))

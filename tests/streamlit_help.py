@@ -82,13 +82,21 @@ def source_of(page: AppTest, key: str, name: str) -> dict[str, Any]:
 
 
 def text_of(page: AppTest) -> str:
-    """All words of the page and its sidebar, one element a line: for asserting that a sentence is (not) there."""
+    """All words of the page and its sidebar, one element a line: for asserting that a sentence is (not) there.
+
+    Spaces that no line end parts are plain ones.
+    """
     kinds = ("title", "header", "subheader", "markdown", "caption", "warning", "error", "info", "success", "metric")
     parts = []
     for kind in kinds:
         elements = page.get(kind)
         parts += [f"{getattr(e, 'label', '')} {getattr(e, 'value', '')} {getattr(e, 'delta', '')}" for e in elements]
-    return "\n".join(parts)
+    return spaced("\n".join(parts))
+
+
+def spaced(text: str) -> str:
+    """The text with plain spaces where no line end may part it."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def script(function: Callable[[], None]) -> AppTest:

@@ -129,7 +129,7 @@ def test_both_controls_stand_beside_the_score(monkeypatch: pytest.MonkeyPatch) -
     """Their accuracies, differences and verdicts, apart from the score; the chart has the control's line."""
     toy.install(monkeypatch)
     page = run_to_end(app(PAGE))
-    said = text_of(page).replace("\N{NO-BREAK SPACE}", " ")
+    said = text_of(page)
     assert not page.exception
     for part in (
         "The transfer helped: on the target domain it beats the model it started from",

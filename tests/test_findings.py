@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from streamlit_help import spaced
 
 from tlx.findings import (
     alike,
@@ -69,7 +70,7 @@ def test_the_most_confused_pair_is_by_count():
     )
     assert (found.title, found.class_name) == ("Class a is most often taken for b", "a")
     assert "6 of 60" in found.text
-    assert "10 %" in found.text
+    assert "10 %" in spaced(found.text)
     assert "few images" not in found.text
     assert "6 of 19 validation" in (few := most_confused(table(("a", 19, 0.5, 0.9, (("b", 6),)))).text)
     assert few.endswith("That is few images: one of them moves it by 5.3 points.")
@@ -92,7 +93,7 @@ def test_rewiring_begins_where_no_more_is_kept_than_chance_gives():
     found = rewiring(NETWORK, kept(0.8, 0.25, 0.1))
     assert found.layers == ("conv2", "conv3")
     assert found.title == "Class 5 is wired anew from Layer 3: conv (4) on"
-    assert found.text == (
+    assert spaced(found.text) == (
         "It keeps 25 % of its 100 important edges between Layer 2: conv (4) and Layer 3: conv (4): no more than chance "
         "(by chance 20 %, 15 % to 25 %)."
     )
@@ -101,7 +102,7 @@ def test_rewiring_begins_where_no_more_is_kept_than_chance_gives():
 def test_beyond_chance_the_lowest_share_is_named():
     found = rewiring(NETWORK, kept(0.8, 0.5, 0.6))
     assert found.title == "Class 5 keeps least into Layer 3: conv (4)"
-    assert "It keeps 50 % of its 100 important edges" in found.text
+    assert "It keeps 50 % of its 100 important edges" in spaced(found.text)
     assert found.layers == ("conv2", "conv3")
 
 
@@ -109,7 +110,7 @@ def test_where_all_edges_are_kept_nothing_is_called_rewired():
     """Only the head was retrained, say: the finding says that the wiring stayed."""
     found = rewiring(NETWORK, kept(1.0, 0.97, 0.99))
     assert found.title == "Class 5 keeps its wiring"
-    assert found.text.startswith("Even where it keeps least, it keeps 97 % of its 100 important edges")
+    assert spaced(found.text).startswith("Even where it keeps least, it keeps 97 % of its 100 important edges")
 
 
 def test_pairs_without_edges_are_passed_over():
@@ -185,8 +186,8 @@ def test_no_difference_is_no_finding():
     """Neither at chance nor where the best AUC is written as 0.50; a sentence says why."""
     by_chance, by_rounding = told([0.2, 0.7], low=0.5), told([0.5, 0.504, 0.496])
     assert most_domain_specific(by_chance, NETWORK) is None
-    assert "not tell the domains apart better than chance: held-out accuracy 90 %, 95 % interval 50 %" in alike(
-        by_chance
+    assert "not tell the domains apart better than chance: held-out accuracy 90 %, 95 % interval 50 %" in spaced(
+        alike(by_chance)
     )
     assert most_domain_specific(by_rounding, NETWORK) is None
     assert "every AUC is 0.50" in alike(by_rounding)
@@ -195,7 +196,7 @@ def test_no_difference_is_no_finding():
 
 def test_numbers_in_words():
     """Whole numbers lose their zero, signs are true minus signs, one point is singular."""
-    assert (percent(0.5), percent(0.9336)) == ("50 %", "93.4 %")
+    assert (percent(0.5), percent(0.9336)) == ("50\N{NO-BREAK SPACE}%", "93.4\N{NO-BREAK SPACE}%")
     assert [points(x) for x in (0.225, -0.03, 0.01, -0.01, 0.0001)] == [
         "+22.5 points",
         "−3 points",

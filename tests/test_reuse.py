@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import zigzag_case as toy
 from scipy.stats import spearmanr
+from streamlit_help import spaced
 
 from tlx.analysis import comparison, reuse
 from tlx.app.network import reuse_words
@@ -202,7 +203,7 @@ def test_the_same_numbers_come_out_again():
 
 def test_the_words_name_most_and_least_beside_chance():
     """Kept are 75 % and 67 % of the edges; all responding neurons of conv2 have their function, none of fc3."""
-    said = reuse_words.summary(toy.compared(None, "cup"), toy.NETWORK)
+    said = spaced(reuse_words.summary(toy.compared(None, "cup"), toy.NETWORK))
     edges, functions = said.split("  \n")
     assert edges.startswith("Important target edges that are important between the same neurons")
     assert "most, **75 %** (" in edges
@@ -215,7 +216,7 @@ def test_the_words_name_where_two_classes_differ_most():
     ours = toy.compared(None, "cup")
     table = ours.table.copy()
     table.loc[(table["measure"] == "kept") & (table["first"] == "conv1"), "value"] = 0.25
-    said = reuse_words.difference(ours, replace(ours, class_name="<b>", table=table), toy.NETWORK)
+    said = spaced(reuse_words.difference(ours, replace(ours, class_name="<b>", table=table), toy.NETWORK))
     assert said.startswith("Classes cup and \\<b\\> differ most: ")
     assert "kept edges in layer 1 to 2 (**75 %** and **25 %**)" in said
 

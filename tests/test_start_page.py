@@ -34,7 +34,7 @@ def test_facts_score_and_what_it_means():
     assert metrics["Network: compact alexnet"] == ("1,234", "parameters")
     assert metrics["Analysed layers"] == ("4", "16 neurons")
     assert metrics["Transferability score"][0] == "+22.5 points"
-    said = text_of(page).replace("\N{NO-BREAK SPACE}", " ")
+    said = text_of(page)
     assert "+15 to +30 points  \n95 % interval, n = 299 validation images" in said
     assert "The transfer helped: on the target domain it beats the model it started from" in said
 

@@ -457,8 +457,8 @@ def test_each_target_block_says_how_much_of_it_is_kept(drawn):
     said = dict(zip(held["text"], held["short"], strict=True))
     assert said == {
         "source weights 1 → 2": "1 → 2",
-        "target weights 1 → 2, 75 % kept": "1 → 2, 75 % kept",
-        "target weights 2 → 3, 67 % kept": "2 → 3, 67 % kept",
+        "target weights 1 → 2, 75\N{NO-BREAK SPACE}% kept": "1 → 2, 75\N{NO-BREAK SPACE}% kept",
+        "target weights 2 → 3, 67\N{NO-BREAK SPACE}% kept": "2 → 3, 67\N{NO-BREAK SPACE}% kept",
         "source weights 2 → 3": "2 → 3",
     }
 

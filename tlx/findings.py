@@ -178,8 +178,8 @@ def few(n: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as "93.4 %"; a whole number without the zero."""
-    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+    """A share as "93.4 %", which no line end parts; a whole number without the zero."""
+    return f"{100 * share:.1f}".removesuffix(".0") + "\N{NO-BREAK SPACE}%"
 
 
 def points(difference: float) -> str:

@@ -676,8 +676,8 @@ class Measure:
     compared: str = ""
 
     def written(self, value: float) -> str:
-        """A value as views write it: "94 %", or "0.94" of what is no share."""
-        return f"{100 * value:.0f} %" if self.lowest == 0 else f"{value:.2f}"
+        """A value as views write it: "94 %", which no line end parts, or "0.94" of what is no share."""
+        return f"{100 * value:.0f}\N{NO-BREAK SPACE}%" if self.lowest == 0 else f"{value:.2f}"
 
     @property
     def counted(self) -> str:
