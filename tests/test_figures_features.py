@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -316,3 +318,15 @@ def test_no_images_no_mark_and_no_others_no_verdict():
     assert set(silencing.change_table(result)["domain"]) == {"target"}
     assert set(verdicts(result).values()) == {""}
     assert list(sources(silencing.silencing(result))["target"].data["filled"]) == [0, 0, 0, 0]
+
+
+def test_the_silencing_chart_holds_its_intervals_and_bands_whole():
+    """Whiskers and bands end within the chart, however wide an interval is; without any number it stands around 0."""
+    result = silenced()
+    wide = replace(result, high={domain: values + 0.4 for domain, values in result.high.items()})
+    plot = silencing.silencing(wide)
+    rows = silencing.change_table(wide)
+    ends = rows[["low", "high", "control_low", "control_high"]].to_numpy()
+    assert plot.y_range.start < np.nanmin(ends)
+    assert plot.y_range.end > np.nanmax(ends)
+    assert plot.y_range.start < 0 < plot.y_range.end

@@ -13,6 +13,7 @@ from bokeh.models import (
     Legend,
     LegendItem,
     NumeralTickFormatter,
+    Range1d,
     Span,
     Whisker,
 )
@@ -101,12 +102,21 @@ def silencing(result: Silenced) -> figure:
         toolbar_location="right",
     )
     plot.xgrid.visible = False
+    plot.y_range = _all_of(table)
     plot.yaxis.formatter = NumeralTickFormatter(format="+0.0 %")
     plot.add_layout(Span(location=0, dimension="width", line_color=theme.NEUTRAL, line_width=1.5))
     for domain, rows in table.groupby("domain", sort=False):
         _draw_domain(plot, rows, str(domain), count_draws(result))
     _legend(plot, count_draws(result))
     return plot
+
+
+def _all_of(table: pd.DataFrame) -> Range1d:
+    """A range that holds every mark, interval and band, and 0: Bokeh leaves whiskers out of its own."""
+    ends = table[["change", "low", "high", "control_low", "control_high"]].to_numpy()
+    low, high = min(0.0, np.nanmin(ends, initial=0.0)), max(0.0, np.nanmax(ends, initial=0.0))
+    margin = 0.06 * ((high - low) or 1.0)
+    return Range1d(low - margin, high + margin)
 
 
 def count_draws(result: Silenced) -> int:
