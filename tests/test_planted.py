@@ -168,6 +168,16 @@ def test_the_marker_stands_in_the_corner_of_every_source_image(tmp_path: Path, g
     assert not case.source_model.checkpoint
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_halves_of_one_domain_are_not_told_apart(tmp_path: Path, grown, seed: int) -> None:
+    """Hundreds of neurons separate a dozen images perfectly in sample; held out they do not, and nothing is found."""
+    case = load_case(planted.plant("no-difference", replace(grown("identical").soil, home=tmp_path, seed=seed)))
+    for name in CLASSES:
+        result = pipeline.discriminability(case, name)
+        assert result.chance, name
+        assert findings.most_domain_specific(result, pipeline.network(case)) is None
+
+
 def test_a_case_reads_back_from_the_table_that_describes_it(base: Case, tmp_path: Path) -> None:
     """All that differs from the defaults, domains and trainings included."""
     path = tmp_path / "digits.toml"
