@@ -353,3 +353,12 @@ def test_a_changed_image_of_a_csv_changes_the_fingerprint(home: Path) -> None:
     assert load_case(path).fingerprint("data") != before
     listed.write_text("nonsense")
     assert load_case(path).fingerprint("data") != before
+
+
+def test_files_with_a_byte_order_mark_are_read(home: Path) -> None:
+    """As editors of Windows write them: the case file and a file of class names."""
+    plain = load_case(home / "toys.toml")
+    (home / "toys.toml").write_text(TEXT, encoding="utf-8-sig")
+    assert replace(load_case(home / "toys.toml"), files=plain.files) == plain
+    (home / "names.txt").write_text("bird\ncat\n", encoding="utf-8-sig")
+    assert reading._lines(home / "names.txt", "[source]") == ["bird", "cat"]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tlx.cases import Domain
 from tlx.errors import DataError
-from tlx.images import domains, rendered_digits
+from tlx.images import domains, listings, rendered_digits
 from tlx.results import DomainImages
 
 
@@ -320,7 +320,7 @@ def test_a_csv_lists_images_labels_splits_and_groups(tmp_path: Path) -> None:
         ("path,label\nC:\\x.png,x\n..\\y.png,x", r"line 2: .* leads out .*\(and 1 more lines like it\)"),
         ("path,label\n1.png,x\n1.png,y", "line 3: image '1.png' is in line 2 already"),
         ("path,label\n1.png,", "line 2: path and label must not be empty"),
-        ("path,label,split\n1.png,x,dev", "line 2: split 'dev' is unknown; use train, val or test"),
+        ("path,label,split\n1.png,x,extra", "line 2: split 'extra' is unknown; use train, val or test"),
         ("path,label,split\n1.png,x,val\n4.png,x,", "gives a split for some images only"),
         ("path,label\nnone.png,x", r"image .*none\.png does not exist"),
         ('path,label\n"1.png,x', "cannot be read"),
@@ -335,3 +335,60 @@ def test_a_mistake_in_a_csv_is_named(tmp_path: Path, text: str, said: str) -> No
 def test_a_missing_csv_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.csv does not exist"):
         domains.catalogue(Domain("csv", "listed", str(tmp_path / "none.csv")))
+
+
+def plant(home: Path, *folders: str, count: int = 2) -> Path:
+    """Folders with a few images each."""
+    for at, name in enumerate(folders):
+        (home / name).mkdir(parents=True)
+        for image in range(count):
+            Image.new("RGB", (8, 8), (40 * image, 30 * at, 0)).save(home / name / f"{image}.png")
+    return home
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [
+        ("training_set", "valid_set", "test_set"),
+        ("Train", "DEV", "Test"),
+        ("pets-train", "pets-eval", "pets-test"),
+        ("train2017", "val2017", "test2017"),
+        ("TrainingData", "validation", "testing"),
+    ],
+)
+def test_split_folders_go_by_any_usual_name(tmp_path: Path, train: str, validation: str, test: str) -> None:
+    home = plant(tmp_path, *(f"{split}/{name}" for split in (train, validation, test) for name in ("dog", "horse")))
+    found = domains.catalogue(Domain("folder", "pets", str(home)))
+    assert found.classes == ("dog", "horse")
+    told = {str(name).split("/", maxsplit=1)[0]: split for name, split in zip(found.names, found.split, strict=True)}
+    assert told == {train: "training", validation: "validation", test: "test"}
+
+
+@pytest.mark.parametrize("name", ["trainer", "valley", "devil", "evaluator", "contest", "train and test"])
+def test_a_class_that_only_sounds_like_a_split_is_a_class(tmp_path: Path, name: str) -> None:
+    """A word of the name has to be a split's, and of one split only."""
+    assert listings.split_named(name) == ""
+    home = plant(tmp_path, f"{name}/a", "train/a", "train/b")
+    assert domains.catalogue(Domain("folder", "things", str(home))).classes == tuple(sorted((name, "train")))
+
+
+def test_folders_that_all_hold_the_same_folders_are_no_classes(tmp_path: Path) -> None:
+    """Two parts of one set, say: which level the classes are is asked, and can be said."""
+    home = plant(tmp_path, *(f"{part}/{name}" for part in ("part_a", "part_b") for name in ("dog", "horse")))
+    pets = Domain("folder", "pets", str(home))
+    with pytest.raises(
+        DataError, match=r"\(part_a, part_b\) holds the same folders \(dog, horse\).*train, val and test"
+    ):
+        domains.catalogue(pets)
+    assert domains.catalogue(replace(pets, split="groups")).classes == ("part_a", "part_b")
+    assert domains.catalogue(replace(pets, path=str(home / "part_a"))).classes == ("dog", "horse")
+
+
+def test_what_archives_and_systems_leave_is_passed_by_and_said(tmp_path: Path) -> None:
+    """Beside the splits and inside them, files included."""
+    home = plant(tmp_path, "train/dog", "train/cat", "val/dog", "val/cat", "__MACOSX/train/dog", "train/dog/@eaDir")
+    (home / "train/dog/._0.png").write_bytes(b"Mac OS X")
+    found = domains.catalogue(Domain("folder", "pets", str(home)))
+    assert found.classes == ("cat", "dog")
+    assert len(found) == 8
+    assert "1 folder(s) of pets are passed by: '__MACOSX'" in found.skipped

@@ -63,7 +63,7 @@ def examined(path: Path) -> tuple[Case, list[str]]:
     Raises CaseError when the file does not exist or is not TOML.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise CaseError(f"case file {path} does not exist; give the path of a .toml file or a built-in name") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -126,7 +126,7 @@ class _Reader:
 def _lines(path: Path, where: str) -> list[str]:
     """The class names of a text file, one a line."""
     try:
-        return [name for line in path.read_text(encoding="utf-8").splitlines() if (name := line.strip())]
+        return [name for line in path.read_text(encoding="utf-8-sig").splitlines() if (name := line.strip())]
     except (OSError, ValueError) as error:
         raise CaseError(
             f"in {where}: classes names {str(path)!r}, which cannot be read ({error}); give a list of names, or a text "

@@ -23,7 +23,7 @@ class _Listing:
     """Who is in a domain, before any choice.
 
     labels: (N,) index into classes; pictures(kept, size, channels): the images of those indices one by one, or why one
-    cannot be read; names, split, groups: (N,) where known.
+    cannot be read; names, split, groups: (N,) where known; passed: folders beside the data that were left out.
     """
 
     labels: np.ndarray
@@ -32,6 +32,7 @@ class _Listing:
     names: np.ndarray | None = None
     split: np.ndarray | None = None
     groups: np.ndarray | None = None
+    passed: tuple[str, ...] = ()
 
 
 def load(domain: Domain, size: int, channels: int) -> DomainImages:
@@ -143,6 +144,8 @@ def _described(domain: Domain, listing: _Listing, kept: np.ndarray, pixels: np.n
     else:
         names = names[kept]
     split, told = _split(domain, listing, kept)
+    if listing.passed:
+        told = (f"{len(listing.passed)} folder(s) of {domain.title} are passed by: {_few([*listing.passed])}", *told)
     return DomainImages(
         pixels=pixels,
         labels=labels.astype(np.int64),
@@ -243,6 +246,7 @@ def _of_files(listed: listings.Listed) -> _Listing:
         names=np.array([entry.name for entry in entries], dtype=object),
         split=np.array([entry.split for entry in entries]) if listed.splits else None,
         groups=np.array([entry.group for entry in entries], dtype=object),
+        passed=listed.passed,
     )
 
 
@@ -270,7 +274,7 @@ def _grey(picture: np.ndarray) -> np.ndarray:
 _LISTINGS: dict[str, Callable[[Domain], _Listing]] = {
     "printed-digits": _printed,
     "handwritten-digits": _handwritten,
-    "folder": lambda domain: _of_files(listings.folder(Path(domain.path))),
+    "folder": lambda domain: _of_files(listings.folder(Path(domain.path), grouped=domain.split == "groups")),
     "csv": lambda domain: _of_files(listings.table(Path(domain.path))),
     "torchvision": _torchvision,
 }

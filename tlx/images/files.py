@@ -8,9 +8,17 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+ASIDE = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__pycache__"}
+"""Folders that archives, network drives and systems leave beside the data."""
+
+
+def is_aside(name: str) -> bool:
+    """Whether a file or folder of this name is hidden or no part of the data."""
+    return name.startswith(".") or name in ASIDE
+
 
 def below(folder: Path) -> list[Path]:
-    """All files below a folder, sorted, hidden ones left out; links are followed, but never in a circle."""
+    """All files below a folder, sorted, but those `is_aside`; links are followed, but never in a circle."""
     return [Path(entry.path) for entry in _walk(folder, frozenset())]
 
 
@@ -56,7 +64,7 @@ def _walk(folder: Path | str, above: frozenset[tuple[int, int]]) -> Iterator[os.
     except OSError:  # not there, no folder, or not ours to read: then it holds nothing
         return
     for entry in listed:
-        if entry.name.startswith("."):
+        if is_aside(entry.name):
             continue
         kind = _kind(entry)
         if kind == "folder":

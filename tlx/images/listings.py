@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PureWindowsPath
 
@@ -12,10 +13,8 @@ from tlx.images import files
 from tlx.results import SPLITS
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-TRAINING = {"train", "training"}
-VALIDATION = {"val", "valid", "validation"}
-TEST = {"test", "testing"}
-_SPLITS = {name: split for names, split in zip((TRAINING, VALIDATION, TEST), SPLITS, strict=True) for name in names}
+# A word of a split's name: train, training, trainset, train2017; val, valid, validation, dev, eval; test, testing.
+_WORDS = dict(zip(SPLITS, ("train(ing)?", "val(id(ation)?)?|dev(elopment)?|eval(uation)?", "test(ing)?"), strict=True))
 
 
 @dataclass(frozen=True)
@@ -31,10 +30,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Listed:
-    """Entries in the order of their paths, and the class names in alphabetical order, empty classes included."""
+    """Entries in the order of their paths, and the class names in alphabetical order, empty classes included.
+
+    passed: top folders that are no part of the data, `files.ASIDE`.
+    """
 
     entries: tuple[Entry, ...]
     classes: tuple[str, ...]
+    passed: tuple[str, ...] = ()
 
     @property
     def splits(self) -> bool:
@@ -42,41 +45,70 @@ class Listed:
         return any(entry.split for entry in self.entries)
 
 
-def folder(root: Path) -> Listed:
-    """`class/image`, `class/group/image`, or these below `train`, `val|valid|validation` and `test`.
+def folder(root: Path, *, grouped: bool = False) -> Listed:
+    """`class/image`, `class/group/image`, or these below folders whose names say training, validation or test.
 
-    Raises DataError when the folder does not exist or holds no image.
+    grouped: whether it is said that the class folders hold groups. Raises DataError when the folder does not exist or
+    holds no image, or when nothing says whether its folders are splits or classes.
     """
     if not root.is_dir():
         raise DataError(f"image folder {root} does not exist; it should hold class/image")
     tops = _folders(root)
-    if _are_splits(tops):
-        split_of = {top: _split(top.name) for top in tops}
+    split_of = {top: split for top in tops if (split := split_named(top.name))}
+    if "training" in split_of.values() and len(split_of) == len(tops) and all(_folders(top) for top in tops):
         classes = {inner.name for top in tops for inner in _folders(top)}
         entries = [entry for top, split in split_of.items() for entry in _images(top, root, split)]
     else:
+        if not grouped:
+            _check_classes(root, tops)
         classes = {top.name for top in tops}
         entries = list(_images(root, root, ""))
     if not entries:
         raise DataError(f"image folder {root} holds no image; expected one folder for each class with images inside")
     order = tuple(sorted(classes))
-    return Listed(tuple(sorted(entries, key=lambda entry: order.index(entry.label))), order)
+    passed = tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir() and entry.name in files.ASIDE))
+    return Listed(tuple(sorted(entries, key=lambda entry: order.index(entry.label))), order, passed)
 
 
 def _folders(root: Path) -> list[Path]:
-    """The folders inside, hidden ones and links back to where they lie left out."""
+    """The folders inside; hidden ones, those beside the data and links back to where they lie left out."""
     above = {root.resolve(), *root.resolve().parents}
-    inner = (entry for entry in sorted(root.iterdir()) if entry.is_dir() and not entry.name.startswith("."))
+    inner = (entry for entry in sorted(root.iterdir()) if entry.is_dir() and not files.is_aside(entry.name))
     return [entry for entry in inner if entry.resolve() not in above]
 
 
-def _are_splits(tops: list[Path]) -> bool:
-    names = {top.name.lower() for top in tops}
-    return bool(names & TRAINING) and names <= {*_SPLITS} and all(_folders(top) for top in tops)
+def split_named(name: str) -> str:
+    """The split that a name says by one of its words, in any case: `train`, `Val2`, `training_set`, `dogs-test`.
+
+    "" where no word or words of several splits say one.
+    """
+    words = re.findall("[a-z]+", name.lower())
+    told = {
+        split for split, word in _WORDS.items() for one in words if re.fullmatch(f"({word})(set|data|images)?", one)
+    }
+    return told.pop() if len(told) == 1 else ""
 
 
-def _split(name: str) -> str:
-    return _SPLITS[name.lower()]
+def _check_classes(root: Path, tops: list[Path]) -> None:
+    """Raises DataError where all folders hold one and the same folders: who are the classes is then anybody's guess."""
+    inside = {tuple(inner.name for inner in _folders(top)) for top in tops}
+    inner = next(iter(inside), ())
+    if len(tops) < 2 or len(inside) > 1 or len(inner) < 2 or any(_has_images(top) for top in tops):
+        return
+    raise DataError(
+        f"in image folder {root} every folder ({_some([top.name for top in tops])}) holds the same folders "
+        f"({_some(inner)}), so that either may be the classes: name the outer ones train, val and test if they are "
+        'splits, give the path of one of them if they are parts, or say split = "groups" if they are classes and the '
+        "inner ones groups of images"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
+
+
+def _has_images(home: Path) -> bool:
+    return any(entry.suffix.lower() in SUFFIXES and not files.is_aside(entry.name) for entry in home.iterdir())
 
 
 def _images(home: Path, root: Path, split: str) -> Iterator[Entry]:
@@ -119,7 +151,7 @@ def _listed(path: Path, numbered: list[tuple[int, dict[str, str]]]) -> Listed:
             problems.append(f"line {line}: {why}")
             continue
         lines[row["path"]] = line
-        split = _split(row["split"]) if row.get("split") else ""
+        split = split_named(row["split"]) if row.get("split") else ""
         group = row.get("group") or row["path"]
         entries.append(Entry(path.parent / row["path"], row["label"], row["path"], split, group))
     if problems:
@@ -141,6 +173,6 @@ def _problem(row: dict[str, str], lines: dict[str, int]) -> str:
         return f"path {given!r} leads out of the CSV's folder; give it relative to that folder, without '..'"
     if given in lines:
         return f"image {given!r} is in line {lines[given]} already; list each image once"
-    if split and split.lower() not in _SPLITS:
+    if split and not split_named(split):
         return f"split {split!r} is unknown; use train, val or test"
     return ""
