@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import lru_cache
 from typing import Any
@@ -20,6 +22,7 @@ DOMAINS = ("source", "target")
 DOMAIN_KINDS = ("printed-digits", "handwritten-digits", "folder", "csv", "torchvision")
 SPLITS = ("given", "random", "groups")
 UNREADABLE = ("fail", "skip")
+ORDERS = ("", "alphabetical", "natural")
 STRATEGIES = ("all", "head", "scratch")
 AUGMENTS = ("none", "digits", "photos")
 BASELINES = ("mean", "black")
@@ -36,7 +39,9 @@ class Domain:
     choice), 0 for all; training_share: the rest is held out, stratified by class; test_share: of the held-out part, for
     test, the others being the validation split; split: "given" (split folders or the CSV's column where there are some,
     else random), "random", or "groups" (all images of an object on one side); rename: (old, new) class names, so that
-    domains match; classes: these only, in this order; unreadable: "fail", or "skip" to leave broken images out.
+    domains match; classes: these only, in this order; order: of the classes where they are not listed, "natural" puts 2
+    before 10, "" is alphabetical and an error where a checkpoint leaves open which of the two its outputs follow;
+    unreadable: "fail", or "skip" to leave broken images out.
     """
 
     kind: str
@@ -52,6 +57,16 @@ class Domain:
     split: str = "given"
     unreadable: str = "fail"
     test_share: float = 0.0
+    order: str = ""
+
+
+def in_natural_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Numbers within names count as numbers: 1, 2, 10, a2, a10; other parts are letters as in alphabetical order."""
+
+    def parts(name: str) -> list[tuple[int, str]]:
+        return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+    return tuple(sorted(names, key=parts))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tlx.cases import (
     BASELINES,
     DOMAIN_KINDS,
     DOMAINS,
+    ORDERS,
     PATHS,
     PRECISIONS,
     SPLITS,
@@ -111,8 +112,11 @@ class _Reader:
 
     def _take(self, values: dict[str, Any], key: str, value: Any, annotation: str, where: str) -> None:
         try:
-            if key == "classes" and isinstance(value, str):
+            if key == "classes" and value in ORDERS[1:]:
+                key = "order"
+            elif key == "classes" and isinstance(value, str):
                 value = _lines(self._home / value, where)
+            annotation = "str" if key == "order" else annotation
             values[key] = value if annotation in ("Domain", "ModelPlan") else _typed(annotation, value)
         except TypeError:
             self.problems.append(f"in {where}: {key} must be {_WORDS[annotation]}, not {value!r}")
@@ -183,6 +187,7 @@ def _unsound_domain(domain: Domain, where: str) -> Iterator[str]:
     yield from _choice(f"{where} kind", domain.kind, DOMAIN_KINDS)
     yield from _choice(f"{where} split", domain.split, SPLITS)
     yield from _choice(f"{where} unreadable", domain.unreadable, UNREADABLE)
+    yield from _choice(f"{where} order", domain.order, ORDERS)
     if domain.kind in ("folder", "csv", "torchvision") and not domain.path:
         yield f"{where} lacks the key path, which a domain of kind {domain.kind!r} needs"
     if not 0 < domain.training_share < 1:

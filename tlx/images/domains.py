@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tlx.cases import Domain
+from tlx.cases import Domain, in_natural_order
 from tlx.errors import DataError, unknown
 from tlx.images import decoding, listings, rendered_digits, splits, torchvision_datasets
 from tlx.progress import track
@@ -100,6 +100,8 @@ def without_pixels(images: DomainImages) -> DomainImages:
 def _chosen(domain: Domain) -> tuple[_Listing, np.ndarray]:
     """The listing with the domain's names and choice of classes, and the (n,) indices of its instances."""
     listing = _named(domain, _LISTINGS[domain.kind](domain))
+    if domain.order == "natural":
+        listing = _of_classes(replace(domain, classes=in_natural_order(listing.classes)), listing)
     if domain.classes:
         listing = _of_classes(domain, listing)
     return listing, _limited(listing.labels, domain)

@@ -26,6 +26,7 @@ from tlx.results import TrainedModel
 WRAPPERS = (
     "state_dict", "model_state_dict", "model", "net", "network", "weights", "state_dict_ema", "model_ema", "ema",
 )  # fmt: skip
+CLASSES = ("classes", "class_names", "categories")
 PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "net.", "network.", "encoder.")
 _ONLY_FOR_TRAINING = ("aux1.", "aux2.", "AuxLogits.")  # second heads of GoogLeNet and Inception
 _KINDS = "a .safetensors file or a state dict (.pt, .pth)"
@@ -59,7 +60,7 @@ def read(path: Path) -> Checkpoint:
     if path.stat().st_size == 0:
         raise ModelError(f"{called} is empty; save it again")
     try:
-        tensors, remarks = _safetensors(path) if path.suffix == ".safetensors" else (_torch(path, called), {})
+        tensors, remarks = _safetensors(path) if path.suffix == ".safetensors" else _torch(path, called)
     except ModelError:
         raise
     except Exception as error:  # whatever a damaged or hostile file makes the readers raise
@@ -83,7 +84,7 @@ def _safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
 
 
-def _torch(path: Path, called: str) -> dict[str, Tensor]:
+def _torch(path: Path, called: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
@@ -95,7 +96,25 @@ def _torch(path: Path, called: str) -> dict[str, Tensor]:
         raise ModelError(f"{called} is damaged or cut off: it is an archive without an end; copy or save it again")
     with warnings.catch_warnings(action="ignore"):  # about old pickle protocols; what matters is refused anyway
         content = torch.load(path, map_location="cpu", weights_only=True)
-    return _state_dict(content, called)
+    return _state_dict(content, called), _remarks(content, called)
+
+
+def _remarks(content: Any, called: str) -> dict[str, str]:
+    """What a wrapping says of its outputs: `class_to_idx`, `idx_to_class`, or a list of names."""
+    named: Any = None
+    if isinstance(content, Mapping):
+        if isinstance(told := content.get("class_to_idx"), Mapping):
+            named = {place: name for name, place in told.items()}
+        elif isinstance(told := content.get("idx_to_class"), Mapping):
+            named = {int(place): name for place, name in told.items() if str(place).isdecimal()}
+        else:
+            told = next((content[key] for key in CLASSES if isinstance(content.get(key), list | tuple)), ())
+            named = dict(enumerate(told))
+    if not named or not all(isinstance(name, str) for name in named.values()):
+        return {}
+    if sorted(named) != list(range(len(named))):
+        raise ModelError(f"{called} names outputs {sorted(named)[:5]} …; its class_to_idx should number them from 0")
+    return {"classes": "\n".join(named[at] for at in range(len(named)))}
 
 
 def _state_dict(content: Any, called: str) -> dict[str, Tensor]:

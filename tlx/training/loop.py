@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from tlx.cases import Case, Training
+from tlx.cases import Case, Domain, Training, in_natural_order
 from tlx.errors import DataError, ModelError
 from tlx.networks import checkpoints, models
 from tlx.progress import track
@@ -161,14 +161,51 @@ def read(case: Case, model: str, classes: tuple[str, ...]) -> TrainedModel:
     plan = case.plan(model)
     network = models.build(case, len(classes), model)
     checkpoint = checkpoints.complete(network, Path(plan.checkpoint))
-    if checkpoint.classes and set(checkpoint.classes) != set(classes):
-        raise ModelError(
-            f"{checkpoint.called} was trained on other classes than those of the {model} domain: "
-            f"{_others(checkpoint.classes, classes)}"
-        )
+    outputs = _outputs(checkpoint, case.domain(model), model, classes)
     history = histories.read(Path(plan.history), model) if plan.history else pd.DataFrame(columns=COLUMNS)
     notes = () if len(history) or not plan.history else (f"history {Path(plan.history).name} has no row of this model",)
-    return TrainedModel(tensors(network), checkpoint.classes or classes, checkpoint.epoch, history, notes)
+    return TrainedModel(tensors(network), outputs, checkpoint.epoch, history, notes)
+
+
+def _outputs(
+    checkpoint: checkpoints.Checkpoint, domain: Domain, model: str, classes: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The class of each output of a checkpoint, in order.
+
+    Raises ModelError where its own names are others than the domain's, where they contradict an order that the case
+    gives, and where nothing says which of two usual orders is meant.
+    """
+    renamed = dict(domain.rename)
+    told = tuple(name if name in classes else renamed.get(name, name) for name in checkpoint.classes)
+    if not told:
+        by_number = in_natural_order(classes)
+        if (
+            domain.classes
+            or domain.order
+            or domain.kind not in ("folder", "csv")
+            or by_number == tuple(sorted(classes))
+        ):
+            return classes
+        raise ModelError(
+            f"{checkpoint.called} does not say which output is which class, and the classes of the {model} domain have "
+            f"two usual orders: alphabetical ({_some(classes)}) and by number ({_some(by_number)}); say which in "
+            f'[{model}]: classes = "alphabetical", classes = "natural", or their list in the order of the outputs'
+        )
+    if set(told) != set(classes):
+        raise ModelError(
+            f"{checkpoint.called} was trained on other classes than those of the {model} domain: "
+            f"{_others(told, classes)}"
+        )
+    if told != classes and (domain.classes or domain.order):
+        raise ModelError(
+            f"{checkpoint.called} has its outputs in the order {_some(told)}, and the case gives the classes of the "
+            f"{model} domain as {_some(classes)}; leave classes out, or give them in the order of the checkpoint"
+        )
+    return told
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
 
 
 def _others(checkpoint_classes: tuple[str, ...], domain_classes: tuple[str, ...]) -> str:
