@@ -249,3 +249,25 @@ def test_an_array_that_does_not_lie_row_by_row_is_written_as_it_reads(tmp_path: 
     model = TrainedModel({"weight": weight}, ("a",), 0, pd.DataFrame())
     checkpoints.write(model, tmp_path / f"model{suffix}")
     assert np.array_equal(np.asarray(checkpoints.read(tmp_path / f"model{suffix}").tensors["weight"]), weight)
+
+
+def test_of_several_state_dicts_the_one_that_was_read_is_named_and_another_can_be_chosen(tmp_path: Path) -> None:
+    """Raw and averaged weights in one file, beside an optimiser, whose tensors are no weights."""
+    average = network(seed=5).state_dict()
+    optimiser = torch.optim.AdamW(network().parameters()).state_dict()
+    held = {"model": STATE, "extra": {"ema": average}, "optimizer": optimiser, "epoch": 3}
+    torch.save(held, tmp_path / "m.pt")
+    found = checkpoints.read(tmp_path / "m.pt")
+    assert (found.key, found.others) == ("model", ("extra.ema",))
+    assert same(found.tensors)
+    chosen = checkpoints.read(tmp_path / "m.pt", "extra.ema")
+    assert (chosen.key, chosen.others) == ("extra.ema", ("model",))
+    assert same(chosen.tensors, average)
+    with pytest.raises(ModelError, match=r"has nothing under 'ema'; keys that hold weights: 'model', 'extra\.ema'"):
+        checkpoints.read(tmp_path / "m.pt", "ema")
+
+
+def test_a_file_of_one_state_dict_has_nothing_to_choose(tmp_path: Path) -> None:
+    torch.save({"state_dict": STATE, "epoch": 3}, tmp_path / "m.pt")
+    found = checkpoints.read(tmp_path / "m.pt")
+    assert (found.key, found.others) == ("state_dict", ())

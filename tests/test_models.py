@@ -76,6 +76,16 @@ def test_networks_of_torchvision_answer_with_the_classes_of_the_case(name: str, 
     assert strategies.head(network, models.example(case)) == head
 
 
+def test_a_network_that_asks_for_its_dicts_version_is_filled() -> None:
+    """MNASNet refuses a state dict that does not say its version; the same weights give the same answers."""
+    one, other = (architectures.build("mnasnet0_5", classes=3, image_size=32).eval() for _ in range(2))
+    models.fill(other, dict(one.state_dict()))
+    images = torch.rand(2, 3, 32, 32)
+    assert torch.equal(one(images), other(images))
+    models.load(other, {"classifier.1.bias": torch.full((3,), 7.0)})
+    assert (other.state_dict()["classifier.1.bias"] == 7).all()
+
+
 @pytest.mark.parametrize(("name", "size"), [("googlenet", 32), ("inception_v3", 75)])
 def test_second_heads_are_not_built(name: str, size: int) -> None:
     network = architectures.build(name, classes=3, image_size=size)

@@ -131,3 +131,21 @@ def test_names_in_one_order_only_need_no_word(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("TLX_CACHE", str(tmp_path / "store"))
     path = small_case.write(tmp_path, classes=("lying", "tilted", "upright"))
     assert pipeline.trained(load_case(path), "target").classes == ("lying", "tilted", "upright")
+
+
+def test_which_weights_were_read_is_said_and_chosen(bars: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of raw and averaged weights: a note for the pages, a line of `check`, and other predictions by the other key."""
+    told(bars, 'classes = "natural"')
+    file = bars.parent / "target.pt"
+    state = torch.load(file, weights_only=True)
+    other = {name: -one if one.is_floating_point() else one for name, one in state.items()}
+    torch.save({"model": state, "model_ema": other}, file)
+    (note,) = pipeline.notes(load_case(bars), "target")
+    assert "under 'model' of its file were read, and others lie under 'model_ema'" in note
+    assert main(["check", str(bars)]) == 0
+    assert "others lie under 'model_ema'" in capsys.readouterr().out
+    text = bars.read_text()
+    bars.write_text(text.replace("[target_model]\n", '[target_model]\ncheckpoint_key = "model_ema"\n'))
+    trained = pipeline.trained(load_case(bars), "target")
+    assert "under 'model_ema' of its file were read, and others lie under 'model'" in trained.notes[0]
+    assert all(np.array_equal(trained.tensors[name], one.numpy()) for name, one in other.items())

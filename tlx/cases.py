@@ -94,9 +94,10 @@ class Training:
 class ModelPlan:
     """How one model comes to be: read from a checkpoint, or trained.
 
-    checkpoint: `.safetensors` or a state dict; history: CSV of accuracies that belongs to it; initial: checkpoint
-    whose tensors initialise matching parts before training (the target model always starts from the source model);
-    architecture: where this model's network is another one than the case's; their layers must correspond by name.
+    checkpoint: `.safetensors` or a state dict; checkpoint_key: where in its file the state dict lies, "" for the usual
+    places; history: CSV of accuracies that belongs to it; initial: checkpoint whose tensors initialise matching parts
+    before training (the target model always starts from the source model); architecture: where this model's network is
+    another one than the case's; their layers must correspond by name.
     """
 
     checkpoint: str = ""
@@ -104,6 +105,7 @@ class ModelPlan:
     initial: str = ""
     training: Training = field(default_factory=Training)
     architecture: str = ""
+    checkpoint_key: str = ""
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,10 @@ def _model(case: Case, model: str, classes: tuple[str, ...], inspection: Inspect
             _, notes = loop.begun(case, model, classes, None, plan.training)
             inspection.facts.append("; ".join((f"{model} model: will be trained", *notes)))
             return
-        network, file = models.build(case, len(classes), model), checkpoints.read(Path(plan.checkpoint))
+        network, file = (
+            models.build(case, len(classes), model),
+            checkpoints.read(Path(plan.checkpoint), plan.checkpoint_key),
+        )
         wrong = models.misfits(network, checkpoints.named_for(network, file))
         inspection.several([f"in {file.called} {one}" for one in wrong])
         if not wrong:

@@ -34,11 +34,16 @@ _KINDS = "a .safetensors file or a state dict (.pt, .pth)"
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What a file holds: tensors by name as they are stored, and remarks."""
+    """What a file holds: tensors by name as they are stored, and remarks.
+
+    key: under which they lay, "" at the top; others: further keys under which weights of as many tensors lie.
+    """
 
     tensors: dict[str, Tensor]
     remarks: dict[str, str]
     called: str
+    key: str = ""
+    others: tuple[str, ...] = ()
 
     @property
     def epoch(self) -> int:
@@ -50,8 +55,11 @@ class Checkpoint:
         return tuple(self.remarks.get("classes", "").split("\n")) if self.remarks.get("classes") else ()
 
 
-def read(path: Path) -> Checkpoint:
-    """Raises ModelError, one sentence, for whatever is not a file of tensors only."""
+def read(path: Path, key: str = "") -> Checkpoint:
+    """The weights of a file, or those that lie under a key ("model.ema": under `ema` within `model`).
+
+    Raises ModelError, one sentence, for whatever is not a file of tensors only, and for a key that holds none.
+    """
     called = f"checkpoint {path}"
     if path.is_dir():
         raise ModelError(f"{called} is a folder; give {_KINDS}")
@@ -60,14 +68,14 @@ def read(path: Path) -> Checkpoint:
     if path.stat().st_size == 0:
         raise ModelError(f"{called} is empty; save it again")
     try:
-        tensors, remarks = _safetensors(path) if path.suffix == ".safetensors" else _torch(path, called)
+        checkpoint = _safetensors(path, called) if path.suffix == ".safetensors" else _torch(path, called, key)
     except ModelError:
         raise
     except Exception as error:  # whatever a damaged or hostile file makes the readers raise
         raise ModelError(f"{called} is not a file of tensors only ({_why(error)}); save model.state_dict()") from None
-    if not tensors:
+    if not checkpoint.tensors:
         raise ModelError(f"{called} holds no tensors; save model.state_dict()")
-    return Checkpoint(tensors, remarks, called)
+    return checkpoint
 
 
 def _why(error: Exception) -> str:
@@ -79,12 +87,13 @@ def _why(error: Exception) -> str:
     return first_line(error).removesuffix(". This file can still be loaded, to do so you have two options")[:200]
 
 
-def _safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _safetensors(path: Path, called: str) -> Checkpoint:
     with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return Checkpoint(tensors, dict(file.metadata() or {}), called)
 
 
-def _torch(path: Path, called: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _torch(path: Path, called: str, key: str) -> Checkpoint:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
@@ -96,7 +105,9 @@ def _torch(path: Path, called: str) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise ModelError(f"{called} is damaged or cut off: it is an archive without an end; copy or save it again")
     with warnings.catch_warnings(action="ignore"):  # about old pickle protocols; what matters is refused anyway
         content = torch.load(path, map_location="cpu", weights_only=True)
-    return _state_dict(content, called), _remarks(content, called)
+    key, tensors = _state_dict(_under(content, key, called), called, key)
+    others = tuple(other for other, count in _weights(content) if other != key and count >= len(tensors))
+    return Checkpoint(tensors, _remarks(content, called), called, key, others)
 
 
 def _remarks(content: Any, called: str) -> dict[str, str]:
@@ -117,18 +128,42 @@ def _remarks(content: Any, called: str) -> dict[str, str]:
     return {"classes": "\n".join(named[at] for at in range(len(named)))}
 
 
-def _state_dict(content: Any, called: str) -> dict[str, Tensor]:
-    """The tensors in a state dict, or in the first known wrapping; epochs, optimisers and the like stay outside."""
+def _under(content: Any, key: str, called: str) -> Any:
+    """What lies under a key, whose parts are parted by dots. Raises ModelError naming the keys there are."""
+    found = content
+    for part in filter(None, key.split(".")):
+        if not isinstance(found, Mapping) or part not in found:
+            there = ", ".join(repr(name) for name, _ in _weights(content)) or "none; leave checkpoint_key out"
+            raise ModelError(f"{called} has nothing under {key!r}; keys that hold weights: {there}")
+        found = found[part]
+    return found
+
+
+def _weights(content: Any, above: str = "", depth: int = 3) -> Iterator[tuple[str, int]]:
+    """Every key within the file under which tensors lie by name, and how many."""
+    for name, inner in content.items() if isinstance(content, Mapping) and depth else ():
+        if isinstance(inner, Mapping):
+            key = f"{above}{name}"
+            if count := sum(isinstance(one, Tensor) for one in inner.values()):
+                yield key, count
+            yield from _weights(inner, f"{key}.", depth - 1)
+
+
+def _state_dict(content: Any, called: str, key: str) -> tuple[str, dict[str, Tensor]]:
+    """The tensors in a state dict, or in the first known wrapping, and under which key of the file they lay.
+
+    Epochs, optimisers and the like stay outside.
+    """
     if not isinstance(content, Mapping):
         raise ModelError(f"{called} holds {type(content).__name__} and no state dict; save model.state_dict()")
-    for key in WRAPPERS:
-        if isinstance(content.get(key), Mapping):
-            return _state_dict(content[key], called)
+    for name in WRAPPERS:
+        if isinstance(content.get(name), Mapping):
+            return _state_dict(content[name], called, f"{key}.{name}".lstrip("."))
     tensors = {str(name): one for name, one in content.items() if isinstance(one, Tensor)}
     if not tensors:
         held = ", ".join(map(str, list(content)[:5]))
         raise ModelError(f"{called} holds no tensors{f' but {held}' if held else ''}; save model.state_dict()")
-    return tensors
+    return key, tensors
 
 
 def named_for(network: nn.Module, checkpoint: Checkpoint) -> dict[str, Tensor]:
@@ -159,9 +194,9 @@ def _renamed(tensors: dict[str, Tensor], depth: int) -> Iterator[dict[str, Tenso
             yield from _renamed(bare, depth - 1)
 
 
-def complete(network: nn.Module, path: Path) -> Checkpoint:
+def complete(network: nn.Module, path: Path, key: str = "") -> Checkpoint:
     """Fills the network with a file's tensors. Raises ModelError naming what is missing, left over or misshapen."""
-    checkpoint = read(path)
+    checkpoint = read(path, key)
     models.fill(network, named_for(network, checkpoint), checkpoint.called)
     return checkpoint
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -74,8 +75,15 @@ def fill(model: nn.Module, tensors: Mapping[str, np.ndarray | Tensor], called: s
     ):
         if names:
             raise ModelError(f"{called} {fault} {len(names)} tensor(s) of this network, such as {min(names)!r}")
-    model.load_state_dict(given, strict=False)
+    load(model, given)
     return model
+
+
+def load(model: nn.Module, given: Mapping[str, Tensor]) -> None:
+    """Copies tensors that fit, all or some, as of the network's present version: MNASNet, for one, asks for that."""
+    state = OrderedDict(given)
+    state._metadata = model.state_dict()._metadata  # type: ignore[attr-defined]
+    model.load_state_dict(state, strict=False)
 
 
 def misfits(model: nn.Module, given: Mapping[str, Tensor]) -> list[str]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tlx.errors import ModelError
-from tlx.networks import checkpoints
+from tlx.networks import checkpoints, models
 from tlx.results import TrainedModel
 
 SHOWN = 4  # names of tensors in a sentence
@@ -62,7 +62,7 @@ def take(network: nn.Module, tensors: Mapping[str, np.ndarray | Tensor], called:
         for name, one in tensors.items()
         if name in fitting
     }
-    network.load_state_dict(copies, strict=False)
+    models.load(network, copies)
     anew = [
         f"{name} ({_size(given[name])} there, {_size(tuple(expected[name].shape))} here)" if name in given else name
         for name in expected

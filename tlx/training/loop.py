@@ -160,11 +160,23 @@ def read(case: Case, model: str, classes: tuple[str, ...]) -> TrainedModel:
     """
     plan = case.plan(model)
     network = models.build(case, len(classes), model)
-    checkpoint = checkpoints.complete(network, Path(plan.checkpoint))
+    checkpoint = checkpoints.complete(network, Path(plan.checkpoint), plan.checkpoint_key)
     outputs = _outputs(checkpoint, case.domain(model), model, classes)
     history = histories.read(Path(plan.history), model) if plan.history else pd.DataFrame(columns=COLUMNS)
-    notes = () if len(history) or not plan.history else (f"history {Path(plan.history).name} has no row of this model",)
+    notes = _notes(checkpoint, Path(plan.history).name if plan.history and not len(history) else "")
     return TrainedModel(tensors(network), outputs, checkpoint.epoch, history, notes)
+
+
+def _notes(checkpoint: checkpoints.Checkpoint, history: str) -> tuple[str, ...]:
+    """What was read where more than one could have been; history: the file's name where it has no row of the model."""
+    notes = [f"history {history} has no row of this model"] if history else []
+    if checkpoint.others:
+        also = ", ".join(map(repr, checkpoint.others[:3]))
+        notes.append(
+            f"the weights under {checkpoint.key!r} of its file were read, and others lie under {also}; the key "
+            "checkpoint_key chooses"
+        )
+    return tuple(notes)
 
 
 def _outputs(
