@@ -362,3 +362,23 @@ def test_files_with_a_byte_order_mark_are_read(home: Path) -> None:
     assert replace(load_case(home / "toys.toml"), files=plain.files) == plain
     (home / "names.txt").write_text("bird\ncat\n", encoding="utf-8-sig")
     assert reading._lines(home / "names.txt", "[source]") == ["bird", "cat"]
+
+
+@pytest.mark.parametrize(
+    ("given", "divided"),
+    [
+        (
+            "mean = [123.675, 116.28, 103.53]\nstd = [58.395, 57.12, 57.375]",
+            r"\[0\.485, 0\.456, 0\.406\].*\[0\.229, 0\.224, 0\.225\]",
+        ),
+        ("mean = [127.5, 127.5, 127.5]\nstd = [1.0, 1.0, 1.0]", r"mean = \[0\.5, 0\.5, 0\.5\] and std = \[0\.003922"),
+        ("mean = [0.5, 0.5, 0.5]\nstd = [255, 255, 255]", r"std = \[1\.0, 1\.0, 1\.0\]"),
+    ],
+)
+def test_levels_from_0_to_255_are_refused_with_what_they_are_here(home: Path, given: str, divided: str) -> None:
+    """Images go from 0 to 1: a network would see nothing but black."""
+    (home / "toys.toml").write_text(
+        TEXT.replace("mean = [0.5, 0.5, 0.5]\n", "").replace("std = [0.5, 0.5, 0.5]\n", given + "\n")
+    )
+    with pytest.raises(CaseError, match=f"levels from 0 to 255.*divide them by 255.*{divided}"):
+        load_case(home / "toys.toml")

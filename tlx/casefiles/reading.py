@@ -42,6 +42,7 @@ _WORDS = {
     "tuple[tuple[str, str | int | bool], ...]": "a table of texts, whole numbers, true or false",
 }
 FOUND_OUT = {"files", "home", "bundle", "criterion"}  # not said in the file
+_LARGEST_LEVEL = 2.0  # of a mean or deviation of images from 0 to 1; those of 0 to 255 have tens
 _STAND_INS = {
     "name": "?",
     "kind": "",
@@ -181,6 +182,12 @@ def _unsound(case: Case, *, whole: bool) -> Iterator[str]:
         yield f"mean and std need one number for each of the {case.channels} channels"
     if not all(map(math.isfinite, case.mean)) or not all(0 < number < math.inf for number in case.std):
         yield f"mean must be finite and std above 0, not {list(case.mean)} and {list(case.std)}"
+    elif max(*case.mean, *case.std, 0) > _LARGEST_LEVEL:
+        mean, std = ([float(f"{number / 255:.4g}") for number in numbers] for numbers in (case.mean, case.std))
+        yield (
+            f"mean = {list(case.mean)} and std = {list(case.std)} are of levels from 0 to 255, and images here go "
+            f"from 0 to 1: divide them by 255, mean = {mean} and std = {std}"
+        )
 
 
 def _unsound_domain(domain: Domain, where: str) -> Iterator[str]:
