@@ -4,7 +4,7 @@ import fakes
 import numpy as np
 import pytest
 import zigzag_case as toy
-from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
+from streamlit_help import app, fire, run_to_end, sent, source_of, spaced, text_of
 
 from tlx import defaults, pipeline
 from tlx.app import conductance_words, frame
@@ -248,10 +248,10 @@ def test_next_to_nothing_is_not_called_a_contribution():
 def test_errors_are_bounds():
     """A layer whose error rounds to nothing adds up within 0.1 %, not within 0 %; where all are so there is one."""
     adds = replace(toy.contribution(), completeness_error=np.array([0.0, 1e-5, 0.0]))
-    assert "within 0.1 % (medians" in conductance_words.completeness_by_layer(adds)
-    assert "within 0.1 % under the source model (" in conductance_words.completeness({"source": adds}, "conv1")
+    assert "within 0.1 % (medians" in spaced(conductance_words.completeness_by_layer(adds))
+    assert "within 0.1 % under the source model (" in spaced(conductance_words.completeness({"source": adds}, "conv1"))
     beside_a_skip = replace(adds, completeness_error=np.array([0.02, np.nan, 0.05]))
-    words = conductance_words.completeness_by_layer(beside_a_skip)
+    words = spaced(conductance_words.completeness_by_layer(beside_a_skip))
     assert "within 2 % to 5 % (medians" in words
     assert words.endswith("8 path steps; layers beside a skip connection have none).")
 
