@@ -114,10 +114,9 @@ class _Reader:
     def _take(self, values: dict[str, Any], key: str, value: Any, annotation: str, where: str) -> None:
         try:
             if key == "classes" and value in ORDERS[1:]:
-                key = "order"
+                key, annotation = "order", "str"
             elif key == "classes" and isinstance(value, str):
                 value = _lines(self._home / value, where)
-            annotation = "str" if key == "order" else annotation
             values[key] = value if annotation in ("Domain", "ModelPlan") else _typed(annotation, value)
         except TypeError:
             self.problems.append(f"in {where}: {key} must be {_WORDS[annotation]}, not {value!r}")
