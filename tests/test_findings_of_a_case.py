@@ -90,7 +90,7 @@ def test_where_rewiring_begins(case):
     expected = chance[0] if chance else min(shares, key=shares.get)
     found = findings.rewiring(network, reuse)
     assert found.layers == expected
-    assert f"{findings.percent(float(shares[expected]))} of its " in found.text
+    assert f"{100 * shares[expected]:.0f}\N{NO-BREAK SPACE}% of its " in found.text
 
 
 def test_the_most_domain_specific_neuron_of_the_worst_class(case, answers):

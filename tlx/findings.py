@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tlx.cases import DOMAINS
-from tlx.results import RESAMPLES, Discriminability, Network, Reuse
+from tlx.results import MEASURES, RESAMPLES, Discriminability, Network, Reuse
 
 KEPT = 0.95  # share of important edges from which a class is said to keep its wiring
 
@@ -104,8 +104,9 @@ def rewiring(network: Network, reuse: Reuse) -> Finding | None:
     by_chance = rows[rows["value"] <= rows["high"]]
     row = by_chance.iloc[0] if len(by_chance) else rows.iloc[int(rows["value"].to_numpy().argmin())]
     first, second = network.layer(row["first"]), network.layer(row["second"])
-    chance = f"by chance {percent(row['chance'])}, {percent(row['low'])} to {percent(row['high'])}"
-    kept = f"{percent(row['value'])} of its {int(row['n']):,} important edges between {first.title} and {second.title}"
+    share = MEASURES["kept"].written
+    chance = f"by chance {share(row['chance'])}, {share(row['low'])} to {share(row['high'])}"
+    kept = f"{share(row['value'])} of its {int(row['n']):,} important edges between {first.title} and {second.title}"
     name = reuse.class_name
     if len(by_chance):
         title = f"Class {name} is wired anew from {second.title} on"
