@@ -267,6 +267,13 @@ def test_of_several_state_dicts_the_one_that_was_read_is_named_and_another_can_b
         checkpoints.read(tmp_path / "m.pt", "ema")
 
 
+def test_a_file_without_keys_refuses_one(tmp_path: Path) -> None:
+    """A key that would be passed over in silence might be a mistake in the file's name."""
+    save_file(dict(STATE), tmp_path / "m.safetensors")
+    with pytest.raises(ModelError, match="has one set of tensors and no keys; leave checkpoint_key = 'ema' out"):
+        checkpoints.read(tmp_path / "m.safetensors", "ema")
+
+
 def test_a_file_of_one_state_dict_has_nothing_to_choose(tmp_path: Path) -> None:
     torch.save({"state_dict": STATE, "epoch": 3}, tmp_path / "m.pt")
     found = checkpoints.read(tmp_path / "m.pt")

@@ -6,7 +6,7 @@ what was expected, what to do. Anything that is not a `UserError` is a defect of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -49,6 +49,11 @@ def unknown(kind: str, given: object, valid: Iterable[object], shown: int = 8) -
     hint = f"; did you mean {' or '.join(near)}?" if near and len(names) > shown else ""
     rest = ", …" if len(names) > shown else ""
     return f"{kind} {str(given)!r} is unknown{hint or ';'} one of {', '.join(names[:shown])}{rest}"
+
+
+def some(names: Sequence[str], shown: int = 6) -> str:
+    """The first few of many names, for a sentence."""
+    return ", ".join(names[:shown]) + (", …" if len(names) > shown else "")
 
 
 def first_line(error: BaseException) -> str:

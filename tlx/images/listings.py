@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PureWindowsPath
 
-from tlx.errors import DataError
+from tlx.errors import DataError, some
 from tlx.images import files
 from tlx.results import SPLITS
 
@@ -96,15 +96,11 @@ def _check_classes(root: Path, tops: list[Path]) -> None:
     if len(tops) < 2 or len(inside) > 1 or len(inner) < 2 or any(_has_images(top) for top in tops):
         return
     raise DataError(
-        f"in image folder {root} every folder ({_some([top.name for top in tops])}) holds the same folders "
-        f"({_some(inner)}), so that either may be the classes: name the outer ones train, val and test if they are "
+        f"in image folder {root} every folder ({some([top.name for top in tops])}) holds the same folders "
+        f"({some(inner)}), so that either may be the classes: name the outer ones train, val and test if they are "
         'splits, give the path of one of them if they are parts, or say split = "groups" if they are classes and the '
         "inner ones groups of images"
     )
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
 
 
 def _has_images(home: Path) -> bool:

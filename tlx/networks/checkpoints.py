@@ -67,6 +67,8 @@ def read(path: Path, key: str = "") -> Checkpoint:
         raise ModelError(f"{called} does not exist; give {_KINDS}, or train it: python -m tlx train CASE")
     if path.stat().st_size == 0:
         raise ModelError(f"{called} is empty; save it again")
+    if key and path.suffix == ".safetensors":
+        raise ModelError(f"{called} has one set of tensors and no keys; leave checkpoint_key = {key!r} out")
     try:
         checkpoint = _safetensors(path, called) if path.suffix == ".safetensors" else _torch(path, called, key)
     except ModelError:

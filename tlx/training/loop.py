@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from tlx.cases import Case, Domain, Training, in_natural_order
-from tlx.errors import DataError, ModelError
+from tlx.errors import DataError, ModelError, some
 from tlx.networks import checkpoints, models
 from tlx.progress import track
 from tlx.results import DomainImages, TrainedModel
@@ -200,7 +200,7 @@ def _outputs(
             return classes
         raise ModelError(
             f"{checkpoint.called} does not say which output is which class, and the classes of the {model} domain have "
-            f"two usual orders: alphabetical ({_some(classes)}) and by number ({_some(by_number)}); say which in "
+            f"two usual orders: alphabetical ({some(classes)}) and by number ({some(by_number)}); say which in "
             f'[{model}]: classes = "alphabetical", classes = "natural", or their list in the order of the outputs'
         )
     if set(told) != set(classes):
@@ -210,14 +210,10 @@ def _outputs(
         )
     if told != classes and (domain.classes or domain.order):
         raise ModelError(
-            f"{checkpoint.called} has its outputs in the order {_some(told)}, and the case gives the classes of the "
-            f"{model} domain as {_some(classes)}; leave classes out, or give them in the order of the checkpoint"
+            f"{checkpoint.called} has its outputs in the order {some(told)}, and the case gives the classes of the "
+            f"{model} domain as {some(classes)}; leave classes out, or give them in the order of the checkpoint"
         )
     return told
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
 
 
 def _others(checkpoint_classes: tuple[str, ...], domain_classes: tuple[str, ...]) -> str:
