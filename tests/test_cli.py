@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -34,6 +36,34 @@ def test_run_computes_what_the_pages_show(home: Path, capsys: pytest.CaptureFixt
     case = load_case(home)
     assert pipeline.comparison.is_stored(case, "lying")
     assert pipeline.discriminability.is_stored(case, "upright", "source")
+
+
+def test_run_prints_a_line_a_stage_into_a_file(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """With its seconds, as soon as it is over: each result of the whole case, then each class; and no bars."""
+    assert main(["run", str(home), "--no-features"]) == 0
+    said = capfd.readouterr()
+    assert said.err == ""
+    assert "\r" not in said.out
+    lines = [line.rpartition(": ")[0] for line in said.out.splitlines() if re.search(r": \d+\.\d s$", line)]
+    assert lines.count("Reading the images of the source domain") == 1
+    assert lines.index("Scoring the transfer") < lines.index("Class lying, 1 of 2")
+    assert lines[-1] == "Class upright, 2 of 2"
+    assert main(["run", str(home), "--no-features"]) == 0  # what is stored is no stage any more
+    again = capfd.readouterr().out
+    assert "Reading the images" not in again
+    assert "Class lying, 1 of 2" in again
+
+
+def test_run_draws_bars_on_a_terminal(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And no line a stage, which would stand between them."""
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert main(["run", str(home), "--no-features"]) == 0
+    said = capsys.readouterr()
+    assert "classes: 100%" in said.err
+    assert "Scoring the transfer" not in said.out
 
 
 def test_run_draws_the_neurons_at_the_top_of_the_ranking(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,7 @@ def _state(case: Case) -> Iterator[tuple[str, bool]]:
 def _run(given: argparse.Namespace) -> None:
     case, began = _computable(given.case), time.perf_counter()
     with _backend(given):
-        spent = running.run(case, _classes(case, given), features=not given.no_features, told=_say)
+        spent = running.run(case, _classes(case, given), features=not given.no_features, told=_say, finished=_say_stage)
     for what, seconds in spent.items():
         print(f"{what.replace('_', ' '):24} {seconds:8.1f} s")
     print(f"{'everything':24} {time.perf_counter() - began:8.1f} s")
@@ -144,6 +144,12 @@ def _classes(case: Case, given: argparse.Namespace) -> tuple[str, ...]:
 
 def _say(sentence: str) -> None:
     tqdm.write(f"tlx: {sentence}", file=sys.stderr)
+
+
+def _say_stage(label: str, seconds: float) -> None:
+    """One line where nobody looks at bars: what a file or another program reads has no other sign of progress."""
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        print(f"{' '.join(label.split())}: {seconds:.1f} s", flush=True)
 
 
 @contextmanager
@@ -280,6 +286,10 @@ class _Bars:
 
 @contextmanager
 def _bars() -> Iterator[None]:
+    """Within the block progress is drawn, on a terminal: in a file or pipe bars would be carriage returns."""
+    if not sys.stderr.isatty():
+        yield
+        return
     bars = _Bars()
     with progress.listening(bars):
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from tlx import findings, needs, pipeline
@@ -18,15 +19,27 @@ from tlx.storage.memory import NotStoredError
 ONE_PASS = ("predictions", "activations", "vectors")  # of a model and a domain, told by `pipeline.responses`
 
 
+Finished = Callable[[str, float], None]  # (what was done, seconds)
+
+
 def run(
-    case: Case, class_names: Sequence[str], *, features: bool = True, told: Callable[[str], None]
+    case: Case,
+    class_names: Sequence[str],
+    *,
+    features: bool = True,
+    told: Callable[[str], None],
+    finished: Finished | None = None,
 ) -> dict[str, float]:
     """Computes what the pages show of these classes; seconds by what was computed.
 
-    features: whether feature images are drawn; told: hears once why something cannot be computed.
+    features: whether feature images are drawn; told: hears once why something cannot be computed; finished: hears of
+    each stage when it is over, which is a result of the whole case, all of a class, or the feature images of a model.
     """
-    work = _Run(told)
-    work.settle_all(_everything(case, class_names))
+    work = _Run(told, finished)
+    work.settle_all(needs.of_case(case))
+    for at, name in enumerate(track(class_names, "classes"), start=1):
+        with work.stage(f"Class {name}, {at} of {len(class_names)}"):
+            work.settle_all(needs.of_class(case, name))
     if features:
         work.draw(case)
     return work.spent
@@ -77,10 +90,22 @@ def _everything(case: Case, class_names: Sequence[str], brief: Sequence[str] = (
 class _Run:
     """Answers needs by computing them, what they are made of first, so that the seconds of each are its own."""
 
-    def __init__(self, told: Callable[[str], None]) -> None:
+    def __init__(self, told: Callable[[str], None], finished: Finished | None = None) -> None:
         self.spent: dict[str, float] = defaultdict(float)
-        self._told, self._said = told, set[str]()
+        self._told, self._said, self._finished = told, set[str](), finished
         self._neurons: dict[str, dict[tuple[str, int], None]] = defaultdict(dict)
+
+    @contextmanager
+    def stage(self, label: str) -> Iterator[None]:
+        """What is computed within the block is one stage, and no result a stage of its own."""
+        began, finished = time.perf_counter(), self._finished
+        self._finished = None
+        try:
+            yield
+        finally:
+            self._finished = finished
+        if finished:
+            finished(label, time.perf_counter() - began)
 
     def settle_all(self, panels: Iterable[Panel[Any]]) -> None:
         """Settles each panel as far as it goes: that one domain lacks a class is said, and no reason to stop."""
@@ -103,10 +128,12 @@ class _Run:
     def draw(self, case: Case) -> None:
         """Draws the feature images that panels asked for."""
         for model, places in self._neurons.items():
-            self.settled(needs.need(pipeline.neuron_images, case, model, tuple(places)))
+            with self.stage(f"Feature images of the {model} model"):
+                self.settled(needs.need(pipeline.neuron_images, case, model, tuple(places)))
 
     def settled(self, wanted: Need) -> Any:
-        if not wanted.stored:
+        missing = not wanted.stored
+        if missing:
             for part in wanted.made_of():
                 if not part.stored:
                     self.settled(part)
@@ -115,9 +142,12 @@ class _Run:
             case, *place = wanted.arguments
             if wanted.name in ONE_PASS and place[2:] in ([], [None]) and not wanted.stored:
                 pipeline.responses(case, *place[:2])
-            return wanted()
+            result = wanted()
         finally:
             self.spent[wanted.name] += time.perf_counter() - began
+        if missing and self._finished:
+            self._finished(wanted.label, time.perf_counter() - began)
+        return result
 
 
 class _Export(_Run):
