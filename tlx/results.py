@@ -8,7 +8,7 @@ strings "source" and "target". A layer is named as `Network` lists it. Nothing h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,8 @@ class DomainImages:
 
     pixels: (N, H, W, channels) uint8; labels: (N,) index into `classes`; split: (N,) one of `SPLITS` each; names: (N,)
     a short human name of each instance (a file's relative path, or "printed 17").
-    skipped: sentences about images or classes that had to be left out or deserve a warning.
+    skipped: sentences about images or classes that had to be left out or deserve a warning. inputs: (N, H, W, channels)
+    float32, what the networks take as it is, where that is not the pixels after normalisation; the pixels then show it.
     """
 
     pixels: np.ndarray
@@ -47,9 +48,15 @@ class DomainImages:
     split: np.ndarray
     names: np.ndarray
     skipped: tuple[str, ...] = ()
+    inputs: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def given(self) -> np.ndarray:
+        """(N, H, W, channels): what `models.inputs` makes the networks' inputs of."""
+        return self.pixels if self.inputs is None else self.inputs
 
     @property
     def training(self) -> np.ndarray:
@@ -86,6 +93,11 @@ class DomainImages:
     def present(self) -> tuple[str, ...]:
         """The classes that have instances, in order: a model may have learned more than a domain shows."""
         return tuple(self.classes[at] for at in np.unique(self.labels))
+
+    def of(self, chosen: np.ndarray) -> DomainImages:
+        """These instances (indices) alone."""
+        parts = {name: getattr(self, name)[chosen] for name in ("pixels", "labels", "split", "names")}
+        return replace(self, **parts, inputs=None if self.inputs is None else self.inputs[chosen])
 
     def of_class(self, class_name: str) -> np.ndarray:
         """The instances (indices, ascending) that carry this label; none if the domain lacks the class."""

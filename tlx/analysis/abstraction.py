@@ -134,7 +134,7 @@ def _parts(
     response = _of_convolution if isinstance(module, nn.Conv2d) else _of_linear
     with hooks.entering(model, join) as entered:
         for at in range(0, len(chosen), PASS):
-            model(models.inputs(model, images.pixels[chosen[at : at + PASS]], case))
+            model(models.inputs(model, images.given[chosen[at : at + PASS]], case))
             inputs = entered[-1]
             if isinstance(module, nn.Linear) and inputs[0].numel() == units[0]:
                 yield between_vectors(inputs.flatten(1), module.weight.T.contiguous(), top)

@@ -61,7 +61,7 @@ def of_domain(model: nn.Module, network: Network, images: DomainImages, case: Ca
 @torch.inference_mode()
 def maps(model: nn.Module, images: DomainImages, chosen: np.ndarray, *, layer: str, case: Case) -> np.ndarray:
     """(n, U, height, width) or (n, U): the activations of a layer on the chosen instances."""
-    reads = tracing.readouts(model, [layer], models.inputs(model, images.pixels[chosen[:1]], case))
+    reads = tracing.readouts(model, [layer], models.inputs(model, images.given[chosen[:1]], case))
     activations = []
     with hooks.captured(model, reads) as outputs:
         for batch in _pictures(model, images, chosen, case, f"activations of {layer}"):
@@ -93,11 +93,11 @@ def _read(model: nn.Module, images: DomainImages, case: Case, label: str, *reade
 def _pictures(model: nn.Module, images: DomainImages, chosen: np.ndarray, case: Case, label: str) -> Iterator[Tensor]:
     """The chosen images in the network's input space, batch by batch, with progress."""
     for at in track(range(0, len(chosen), BATCH), label):
-        yield models.inputs(model, images.pixels[chosen[at : at + BATCH]], case)
+        yield models.inputs(model, images.given[chosen[at : at + BATCH]], case)
 
 
 def _example(model: nn.Module, images: DomainImages, case: Case) -> Tensor:
-    return models.inputs(model, images.pixels[:1], case)
+    return models.inputs(model, images.given[:1], case)
 
 
 class _Probabilities:

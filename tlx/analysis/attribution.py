@@ -114,7 +114,7 @@ def of_instances(
     `outputs` are the model's classes. Where the model lacks an instance's class, its own prediction is explained.
     Raises ModelError naming the layer whose activations are not finite.
     """
-    pictures = models.inputs(model, images.pixels[chosen], case)
+    pictures = models.inputs(model, images.given[chosen], case)
     reads = tracing.readouts(model, network.names, pictures[:1])
     scored, own = _scored(model, images, chosen, pictures, outputs)
     units = tuple(layer.units for layer in network.layers)

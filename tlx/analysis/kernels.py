@@ -31,7 +31,7 @@ def response(
     whose sum is the edge's value.
     """
     with hooks.entering(model, join) as entered:
-        model(models.normalised(images.pixels[instance : instance + 1], case))
+        model(models.normalised(images.given[instance : instance + 1], case))
         inputs = entered[-1]
     module = model.get_submodule(join)
     if isinstance(module, nn.Conv2d):

@@ -200,13 +200,13 @@ def _right(
 
 
 def _pictures(images: Mapping[str, DomainImages], asked: Asked) -> tuple[np.ndarray, np.ndarray]:
-    """(N, H, W, channels) pixels and (N,) class names of the instances asked."""
+    """(N, H, W, channels) what the model is given and (N,) class names of the instances asked."""
     some = next(iter(images.values()))
-    pixels = np.empty((len(asked.index), *some.pixels.shape[1:]), dtype=np.uint8)
+    pixels = np.empty((len(asked.index), *some.given.shape[1:]), dtype=some.given.dtype)
     labels = np.empty(len(asked.index), dtype=object)
     for domain, of_domain in images.items():
         rows, index = asked.domain == domain, asked.index[asked.domain == domain]
-        pixels[rows] = of_domain.pixels[index]
+        pixels[rows] = of_domain.given[index]
         labels[rows] = np.array(of_domain.classes, dtype=object)[of_domain.labels[index]]
     return pixels, labels
 

@@ -94,7 +94,7 @@ def unreadable(domain: Domain, channels: int) -> list[str]:
 
 def without_pixels(images: DomainImages) -> DomainImages:
     """The catalogue of images that were read."""
-    return replace(images, pixels=np.empty((len(images), 0, 0, 0), dtype=np.uint8))
+    return replace(images, pixels=np.empty((len(images), 0, 0, 0), dtype=np.uint8), inputs=None)
 
 
 def _chosen(domain: Domain) -> tuple[_Listing, np.ndarray]:

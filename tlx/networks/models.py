@@ -192,13 +192,16 @@ def layout(images: Tensor) -> torch.memory_format:
 
 
 def inputs(model: nn.Module, pixels: np.ndarray, case: Case) -> Tensor:
-    """(n, H, W, channels) uint8 as the model takes them: normalised, on its device."""
+    """What `DomainImages.given` holds of some instances as the model takes it: normalised, on its device."""
     return normalised(pixels, case).to(device_of(model))
 
 
 def normalised(pixels: np.ndarray, case: Case) -> Tensor:
-    """(n, H, W, channels) uint8 to the network's input space: (n, channels, H, W) float32."""
-    images = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float().div_(255)
+    """(n, H, W, channels) uint8 to the network's input space: (n, channels, H, W) float32; floats lie in it already."""
+    images = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2)
+    if images.is_floating_point():
+        return images.contiguous()
+    images = images.float().div_(255)
     mean, std = (torch.tensor(numbers).view(1, -1, 1, 1) for numbers in (case.mean, case.std))
     return images.sub_(mean).div_(std).contiguous()
 

@@ -28,7 +28,7 @@ def accuracy(case: Case, images: DomainImages, start: TrainedModel | None, *, la
         seed: which images they are, and the training's own.
     """
     chosen = splits.few(images.labels, images.training, labels, seed)
-    learned = replace(images, pixels=images.pixels[chosen], labels=images.labels[chosen], split=images.split[chosen])
+    learned = images.of(chosen)
     how = shortened(case.plan("target").training, int(images.training.sum()), len(chosen), seed)
     how = strategies.from_scratch(how) if start is None else how
     torch.manual_seed(how.seed)

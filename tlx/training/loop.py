@@ -146,7 +146,7 @@ def right_answers(
     network.eval()
     parts = [chosen[at : at + EVALUATION_BATCH] for at in range(0, len(chosen), EVALUATION_BATCH)]
     answers = [
-        network(models.inputs(network, images.pixels[part], case)).argmax(1).cpu().numpy()
+        network(models.inputs(network, images.given[part], case)).argmax(1).cpu().numpy()
         for part in track(parts, "accuracy")
     ]
     told = np.array(classes, dtype=object)[np.concatenate([np.empty(0, dtype=np.int64), *answers])]

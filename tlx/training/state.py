@@ -57,7 +57,7 @@ class Run:
         strategies.hold(self.network, held)
         parts = np.array_split(self.rng.permutation(np.flatnonzero(images.training)), self.batches)
         for batch in track(parts, f"epoch {epoch} of {self.training.epochs}"):
-            pictures = augmented(models.inputs(self.network, images.pixels[batch], case), self.training.augment)
+            pictures = augmented(models.inputs(self.network, images.given[batch], case), self.training.augment)
             labels = torch.from_numpy(np.array(images.labels[batch])).to(device)
             loss = functional.cross_entropy(self._scores(pictures), labels)
             self.optimiser.zero_grad()
