@@ -13,7 +13,7 @@ from PIL import Image
 
 from tlx.__main__ import main
 from tlx.casefiles.loading import load_case
-from tlx.checking import Inspection, inspect
+from tlx.checking import TOPICS, Inspection, inspect
 from tlx.networks import models
 
 
@@ -207,3 +207,61 @@ def test_the_command_fails_when_something_is_fatal_and_warns_when_not(
     assert "tlx: n_steps must be from 1 to 10000, not 0" in told.err.splitlines()
     assert "0.png cannot be read" in told.err
     assert "will work" not in told.out
+
+
+def test_a_problem_knows_the_key_it_is_about(path: Path) -> None:
+    """A page shows it beside that key's field: keys of the case, of its tables, and of a table within one."""
+    shutil.rmtree(path.parent / "thick")
+    (path.parent / "target.pt").unlink()
+    found = changed(
+        path,
+        ("n_steps = 4", 'n_steps = 0\nprecision = "half"\nlayers = ["convv2"]'),
+        ("image_size = 16", 'image_size = "big"'),
+        ('path = "thin"', 'path = "thin"\nseed = -1\nunreadable = "hide"'),
+        ('checkpoint = "target.pt"', 'checkpoint = "target.pt"\ntraining = { epochs = 0, momentum = 1 }'),
+    )
+    assert {one.key for one in found.fatal} == {
+        "n_steps",
+        "precision",
+        "layers",
+        "image_size",
+        "target.seed",
+        "target.unreadable",
+        "target_model.training.epochs",
+        "target_model.training.momentum",
+        "target_model.checkpoint",
+        "source.path",
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('path = "thin"', 'path = "thin"\nclasses = ["nobody"]', "target.classes"),
+        ('path = "thin"', 'path = "thin"\nrename = { nobody = "somebody" }', "target.rename"),
+        ('path = "thin"', 'path = "thin"\nclasses = "nowhere.txt"', "target.classes"),
+        ('checkpoint = "target.pt"', 'checkpoint = "target.pt"\ncheckpoint_key = "ema"', "target_model.checkpoint_key"),
+        ('checkpoint = "target.pt"', 'checkpoint = "target.pt"\nhistory = "none.csv"', "target_model.history"),
+        ('checkpoint = "target.pt"', 'initial = "thin"', "target_model.initial"),
+        ('checkpoint = "target.pt"', 'training = { freeze_until = "top" }', "target_model.training.freeze_until"),
+        ('architecture = "compact_alexnet"', 'architecture = "resnet81"', "architecture"),
+        ("image_size = 16", "image_size = 17", "image_size"),
+    ],
+)
+def test_what_a_stage_refuses_is_about_a_key_too(path: Path, old: str, new: str, key: str) -> None:
+    """Whoever raises the error knows the key, or who looked does: of the path of a domain, of a model's checkpoint."""
+    assert {one.key for one in changed(path, (old, new)).fatal} == {key}
+
+
+def test_an_empty_path_is_not_the_folder_the_app_was_started_in(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence, that the key lacks; the folder of work, which holds images here, is not looked at."""
+    monkeypatch.chdir(path.parent / "thin")
+    found = changed(path, ('path = "thin"', 'path = ""'))
+    assert [one.key for one in found.fatal] == ["target.path"]
+    assert not any("target domain" in fact for fact in found.facts)
+
+
+def test_facts_come_under_topics(path: Path) -> None:
+    topics = [fact.topic for fact in inspect(path).facts]
+    assert topics == ["data", "data", "layers", "models", "models"]
+    assert set(topics) < set(TOPICS)

@@ -20,6 +20,7 @@ from tlx.errors import CaseError, unknown
 MODELS = ("source", "target")
 DOMAINS = ("source", "target")
 DOMAIN_KINDS = ("printed-digits", "handwritten-digits", "folder", "csv", "torchvision")
+PLACED = ("folder", "csv", "torchvision")  # those that lie at a path
 SPLITS = ("given", "random", "groups")
 UNREADABLE = ("fail", "skip")
 ORDERS = ("", "alphabetical", "natural")

@@ -5,46 +5,107 @@ Nothing is computed or stored. Sentences are those that the stage concerned woul
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from tlx import cases
 from tlx.casefiles import builtin, loading, reading
-from tlx.cases import DOMAINS, MODELS, Case
-from tlx.errors import UserError, unknown
+from tlx.cases import DOMAINS, MODELS, Case, default
+from tlx.errors import Told, UserError, key_of, unknown
 from tlx.images import domains
 from tlx.networks import checkpoints, models
 from tlx.training import loop
 
 NAMED = 10  # problems of one kind that are told one by one
 LARGE = 4e9  # bytes of pixels worth a warning
+_TABLES = {*DOMAINS, *(f"{model}_model" for model in MODELS)}
+
+
+TOPICS = {
+    "data": "Images",
+    "classes": "Classes",
+    "preprocessing": "Preprocessing",
+    "models": "Models",
+    "layers": "Layers",
+    "cost": "Cost",
+}
+"""What facts and warnings are about -> how a page heads them, in the order in which they are shown."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """An image as a network sees it: pixels (height, width, 3) uint8, with the normalisation taken back."""
+
+    domain: str
+    class_name: str
+    pixels: np.ndarray
+    name: str = ""  # of its file
 
 
 @dataclass
 class Inspection:
-    """What a case is (facts), what keeps it from working (fatal), and what should be known before (warnings)."""
+    """What a case is (facts), what keeps it from working (fatal), and what should be known before (warnings).
 
-    facts: list[str] = field(default_factory=list)
-    fatal: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    Each sentence is a `Told`: a fact or a warning has a topic, and what is about a key of the file carries the key.
+    seen: a few images of each domain as its model's network sees them.
+    """
+
+    facts: list[Told] = field(default_factory=list)
+    fatal: list[Told] = field(default_factory=list)
+    warnings: list[Told] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
+
+    def fact(self, topic: str, sentence: str) -> None:
+        """Adds a fact under one of TOPICS."""
+        self.facts.append(Told(sentence, topic=topic))
+
+    def warn(self, topic: str, sentence: str, key: str = "") -> None:
+        """Adds a warning under one of TOPICS; key: of the file, where it is about one."""
+        self.warnings.append(Told(sentence, topic=topic, key=key))
+
+    def wrong(self, sentence: str, key: str = "") -> None:
+        """Adds what keeps the case from working; key: of the file, where it is about one."""
+        if sentence not in self.fatal:  # two models of one network have its faults in common
+            self.fatal.append(Told(sentence, key=key))
 
     @contextmanager
-    def collecting(self) -> Iterator[None]:
-        """Within the block a UserError ends the block and becomes a fatal sentence."""
+    def collecting(self, key: str = "", table: str | None = None) -> Iterator[None]:
+        """Within the block a UserError ends the block and becomes a fatal sentence.
+
+        key: which it is about unless it says so itself; table: in which the key stands that it says itself, by default
+        the one of `key`.
+        """
         try:
             yield
         except UserError as error:
-            self.fatal.append(str(error))
+            within = key.rpartition(".")[0] if table is None else table
+            self.wrong(str(error), _whole(error.key, within) if error.key else key)
 
-    def several(self, sentences: list[str], *, fatal: bool = True) -> None:
-        """Adds sentences of one kind; beyond the first few only their number."""
-        shown = sentences[:NAMED] + (
-            [f"and {len(sentences) - NAMED} more of this kind"] if len(sentences) > NAMED else []
-        )
-        (self.fatal if fatal else self.warnings).extend(shown)
+    def several(self, sentences: Sequence[str], *, key: str = "") -> None:
+        """Adds problems of one kind; beyond the first few only their number."""
+        for sentence in _first(sentences):
+            self.wrong(sentence, key)
+
+    def several_warnings(self, topic: str, sentences: Sequence[str], *, key: str = "") -> None:
+        """Adds warnings of one kind; beyond the first few only their number."""
+        for sentence in _first(sentences):
+            self.warn(topic, sentence, key)
+
+
+def _first(sentences: Sequence[str]) -> list[str]:
+    more = len(sentences) - NAMED
+    return [*sentences[:NAMED], *([f"and {more} more of this kind"] if more > 0 else [])]
+
+
+def _whole(key: str, table: str) -> str:
+    """A key with its tables: one that names a table of the case is whole already, another stands in `table`."""
+    return key if key.partition(".")[0] in _TABLES or not table else f"{table}.{key}"
 
 
 def inspect(name: str | Path) -> Inspection:
@@ -75,35 +136,52 @@ def _case(name: str | Path, inspection: Inspection) -> Case | None:
         return None
     with inspection.collecting():
         case, problems = reading.examined(Path(name))
-        inspection.fatal += problems
+        for problem in problems:
+            inspection.wrong(problem, key_of(problem))
+            case = _without(case, key_of(problem).split("."))
         return case
     return None
+
+
+def _without(part: Any, key: list[str]) -> Any:
+    """A case or a part of one with the default at a key whose value was refused, so that the rest can be looked at."""
+    known = {one.name: default(one) for one in fields(part)}
+    if known.get(key[0], MISSING) is MISSING and not key[1:]:
+        return part
+    inner = getattr(part, key[0], None)
+    if key[1:]:
+        return replace(part, **{key[0]: _without(inner, key[1:])}) if is_dataclass(inner) else part
+    return replace(part, **{key[0]: known[key[0]]})
 
 
 def _domain(case: Case, side: str, inspection: Inspection) -> tuple[str, ...] | None:
     """A domain's classes; None where they cannot be found out."""
     domain, classes = case.domain(side), None
-    if domain.kind not in cases.DOMAIN_KINDS:
-        return None  # said already
-    with inspection.collecting():
+    if domain.kind not in cases.DOMAIN_KINDS or (domain.kind in cases.PLACED and not domain.path):
+        return None  # said already; no path is not the folder that the app was started in
+    with inspection.collecting(f"{side}.path"):
         listed = domains.catalogue(domain)
         classes = listed.classes
         broken = domains.unreadable(domain, case.channels)
-        inspection.several(broken, fatal=domain.unreadable == "fail" or len(broken) == len(listed))
+        if domain.unreadable == "fail" or len(broken) == len(listed):
+            inspection.several(broken, key=f"{side}.unreadable")
+        else:
+            inspection.several_warnings("data", broken, key=f"{side}.unreadable")
         counts = f"{len(listed) - len(broken)} images, {len(classes)} classes"
-        inspection.facts.append(f"{side} domain: {counts}, {listed.held_out}")
-        inspection.warnings += listed.skipped
+        inspection.fact("data", f"{side} domain: {counts}, {listed.held_out}")
+        for skipped in listed.skipped:
+            inspection.warn("data", skipped, f"{side}.path")
         if len(classes) < 2:
-            inspection.warnings.append(
-                f"the {side} domain has only the class {classes[0]!r}: there is nothing to tell apart"
+            inspection.warn(
+                "classes", f"the {side} domain has only the class {classes[0]!r}: there is nothing to tell apart"
             )
         for split, members in (("training", listed.training), ("validation", listed.validation)):
             if not members.any():
-                inspection.fatal.append(f"the {side} domain has no {split} image; give it more images or another split")
+                lacking = f"the {side} domain has no {split} image; give it more images or another split"
+                inspection.wrong(lacking, f"{side}.split")
         if (size := len(listed) * case.image_size**2 * case.channels) > LARGE:
-            inspection.warnings.append(
-                f"the {side} domain's pixels take {size / 1e9:.0f} GB of memory; per_class takes fewer images"
-            )
+            large = f"the {side} domain's pixels take {size / 1e9:.0f} GB of memory; per_class takes fewer images"
+            inspection.warn("cost", large, f"{side}.per_class")
     return classes
 
 
@@ -120,35 +198,41 @@ def _compare(source: tuple[str, ...] | None, target: tuple[str, ...] | None, ins
         f"{shared or 'none'} of the target's {len(target)} classes {'is' if shared < 2 else 'are'} in the source too"
     )
     sentence += f" ({', '.join(map(repr, only[0][:3]))} not)" if only[0] and shared else ""
-    inspection.warnings.append(
+    inspection.warn(
+        "classes",
         f"{sentence}; views that need a class in both domains are empty for the others; names that mean the same can "
-        f"be mapped in [target.rename]" + (f", perhaps {', '.join(hints)}" if hints else "")
+        f"be mapped in [target.rename]" + (f", perhaps {', '.join(hints)}" if hints else ""),
     )
 
 
 def _networks(case: Case, counts: dict[str, int], inspection: Inspection) -> bool:
     """Whether both networks can be built; each layer to analyse that is not among their modules is told."""
-    with inspection.collecting():
-        names = {
-            model: [name for name, _ in models.build(case, n, model).named_modules()] for model, n in counts.items()
-        }
+    names: dict[str, list[str]] = {}
+    for model, n in counts.items():
+        own = f"{model}_model." if case.plan(model).architecture else ""
+        with inspection.collecting(f"{own}architecture"):
+            names[model] = [name for name, _ in models.build(case, n, model).named_modules()]
+    if len(names) < len(counts):
+        return False
+    with inspection.collecting("architecture"):
         strange = [
             unknown("layer", layer, names["source"][1:]) for layer in case.layers if layer not in names["source"]
         ]
-        inspection.several(strange)
+        inspection.several(strange, key="layers")
         known = tuple(layer for layer in case.layers if layer in names["source"])
         network = models.network(replace(case, layers=known), counts["source"])
         apart = [
             unknown("layer", layer, names["target"][1:]) for layer in network.names if layer not in names["target"]
         ]
         inspection.several(
-            [f"the target model's {case.architecture_of('target')} lacks a layer: {problem}" for problem in apart]
+            [f"the target model's {case.architecture_of('target')} lacks a layer: {problem}" for problem in apart],
+            key="target_model.architecture",
         )
         if not apart and case.architecture_of("target") != case.architecture_of("source"):
             network = models.meeting(network, models.network(replace(case, layers=known), counts["target"], "target"))
         if not strange:
             layers = ", ".join(network.names)
-            inspection.facts.append(f"network: {case.architecture}, {len(network.layers)} analysed layers: {layers}")
+            inspection.fact("layers", f"network: {case.architecture}, {len(network.layers)} analysed layers: {layers}")
         return True
     return False
 
@@ -156,24 +240,26 @@ def _networks(case: Case, counts: dict[str, int], inspection: Inspection) -> boo
 def _model(case: Case, model: str, classes: tuple[str, ...], inspection: Inspection) -> None:
     """Whether the model's checkpoint and history can be read and fit, or else its training can begin."""
     plan = case.plan(model)
-    with inspection.collecting():
+    table, role = f"{model}_model", "checkpoint" if plan.checkpoint else "initial"
+    with inspection.collecting(f"{table}.{role}" if getattr(plan, role) else "architecture", table):
         if not plan.checkpoint:
             _, notes = loop.begun(case, model, classes, None, plan.training)
-            inspection.facts.append("; ".join((f"{model} model: will be trained", *notes)))
+            inspection.fact("models", "; ".join((f"{model} model: will be trained", *notes)))
             return
         network, file = (
             models.build(case, len(classes), model),
             checkpoints.read(Path(plan.checkpoint), plan.checkpoint_key),
         )
         wrong = models.misfits(network, checkpoints.named_for(network, file))
-        inspection.several([f"in {file.called} {one}" for one in wrong])
+        inspection.several([f"in {file.called} {one}" for one in wrong], key=f"{model}_model.checkpoint")
         if not wrong:
             notes = loop.read(case, model, classes).notes
-            inspection.facts.append("; ".join((f"{model} model: checkpoint fits", *notes)))
+            inspection.fact("models", "; ".join((f"{model} model: checkpoint fits", *notes)))
 
 
 def _files(case: Case, model: str, inspection: Inspection) -> None:
     """Whether the model's checkpoints hold tensors, where more cannot be said."""
-    for path in filter(None, (case.plan(model).checkpoint, case.plan(model).initial)):
-        with inspection.collecting():
-            checkpoints.read(Path(path))
+    for key in ("checkpoint", "initial"):
+        if path := getattr(case.plan(model), key):
+            with inspection.collecting(f"{model}_model.{key}"):
+                checkpoints.read(Path(path))

@@ -11,7 +11,15 @@ from difflib import get_close_matches
 
 
 class UserError(ValueError):
-    """Something the user gave does not work; the message says what to do about it."""
+    """Something the user gave does not work; the message says what to do about it.
+
+    key: of the case file that the message is about, where whoever raises it knows ("path", within the domain looked at;
+    "source.classes", whatever is looked at); "" where that is not known.
+    """
+
+    def __init__(self, message: object = "", *, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class CaseError(UserError):
@@ -60,3 +68,24 @@ def first_line(error: BaseException) -> str:
     """What an exception of another library says, as part of a sentence of ours: its first line, or its kind."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(" .:") if lines else type(error).__name__
+
+
+class Told(str):
+    """A sentence that knows what it is about; printed and compared, it is its words.
+
+    topic: one of `checking.TOPICS`; key: of the case file, with the tables that it stands in ("source.path",
+    "target_model.training.epochs"). Each is "" where it is not known or there is none.
+    """
+
+    topic: str
+    key: str
+
+    def __new__(cls, sentence: str, *, topic: str = "", key: str = "") -> Told:
+        told = super().__new__(cls, sentence)
+        told.topic, told.key = topic, key
+        return told
+
+
+def key_of(sentence: str) -> str:
+    """The key of the case file that a sentence is about, "" where it is a plain one."""
+    return sentence.key if isinstance(sentence, Told) else ""

@@ -20,6 +20,7 @@ from tlx.cases import (
     DOMAINS,
     ORDERS,
     PATHS,
+    PLACED,
     PRECISIONS,
     SPLITS,
     STRATEGIES,
@@ -29,7 +30,7 @@ from tlx.cases import (
     ModelPlan,
     Training,
 )
-from tlx.errors import CaseError, unknown
+from tlx.errors import CaseError, Told, key_of, unknown
 
 _WORDS = {
     "str": "a text",
@@ -55,12 +56,14 @@ def read(path: Path) -> Case:
     """The case a TOML file describes. Raises CaseError naming the first key that is wrong, and what would be right."""
     case, problems = examined(path)
     if problems:
-        raise CaseError(problems[0])
+        raise CaseError(problems[0], key=key_of(problems[0]))
     return case
 
 
 def examined(path: Path) -> tuple[Case, list[str]]:
     """The case as far as it can be understood, and one sentence for each mistake in the file, in its order.
+
+    A sentence about one key is a `Told` that carries it.
 
     Raises CaseError when the file does not exist or is not TOML.
     """
@@ -85,7 +88,8 @@ class _Reader:
     def case(self, table: dict[str, Any], path: Path) -> Case:
         for side in DOMAINS:
             if side not in table:
-                self.problems.append(f"case file {path} lacks the table [{side}]; it says where the {side} images are")
+                lacking = f"case file {path} lacks the table [{side}]; it says where the {side} images are"
+                self.problems.append(Told(lacking, key=side))
             table[side] = self.build(Domain, table.get(side, _STAND_INS | {"path": ""}), f"[{side}]")
             if (key := f"{side}_model") in table:
                 table[key] = self.build(ModelPlan, table[key], f"[{key}]")
@@ -95,20 +99,22 @@ class _Reader:
     def build(self, kind: type, table: Any, where: str) -> Any:
         """A dataclass from a TOML table: unknown keys and wrong types are named, paths start at the case file."""
         if not isinstance(table, Mapping):
-            self.problems.append(f"{where} must be a table of keys, not {table!r}")
+            self.problems.append(Told(f"{where} must be a table of keys, not {table!r}", key=_key(where)))
             table = {}
         known = {f.name: str(f.type) for f in fields(kind) if f.name not in FOUND_OUT}
         values = {}
         for key, value in table.items():
             if key not in known:
-                self.problems.append(f"in {where}: {unknown('key', key, known, shown=20)}")
+                strange = f"in {where}: {unknown('key', key, known, shown=20)}"
+                self.problems.append(Told(strange, key=_key(where, key)))
             elif known[key] == "Training":
                 values[key] = self.build(Training, value, f"{where[:-1]}.training]")
             else:
                 self._take(values, key, value, known[key], where)
         needed = [f.name for f in fields(kind) if f.default is f.default_factory is MISSING and f.name not in values]
         if lacking := [name for name in needed if name not in table]:
-            self.problems.append(f"{where} lacks keys; still needed: {', '.join(lacking)}")
+            sentence = f"{where} lacks keys; still needed: {', '.join(lacking)}"
+            self.problems.append(Told(sentence, key=_key(where, lacking[0])))
         return kind(**values, **{name: _STAND_INS[name] for name in needed})
 
     def _take(self, values: dict[str, Any], key: str, value: Any, annotation: str, where: str) -> None:
@@ -119,12 +125,19 @@ class _Reader:
                 value = _lines(self._home / value, where)
             values[key] = value if annotation in ("Domain", "ModelPlan") else _typed(annotation, value)
         except TypeError:
-            self.problems.append(f"in {where}: {key} must be {_WORDS[annotation]}, not {value!r}")
+            wrong = f"in {where}: {key} must be {_WORDS[annotation]}, not {value!r}"
+            self.problems.append(Told(wrong, key=_key(where, key)))
         except CaseError as error:
-            self.problems.append(str(error))
+            self.problems.append(Told(str(error), key=_key(where, key)))
         else:
             if key in PATHS and value:
                 values[key] = str((self._home / value).resolve())
+
+
+def _key(where: str, key: str = "") -> str:
+    """A key with the table it stands in, from what that table is called in sentences: "[source]" or "the case"."""
+    table = where[1:-1] if where.startswith("[") else ""
+    return f"{table}.{key}".strip(".")
 
 
 def _lines(path: Path, where: str) -> list[str]:
@@ -167,65 +180,76 @@ def _unsound(case: Case, *, whole: bool) -> Iterator[str]:
         yield from _unsound_domain(case.domain(side), f"[{side}]")
         yield from _unsound_training(case.plan(side).training, f"[{side}_model.training]")
     if case.target_model.initial:
-        yield "[target_model] initial has no effect: the target model starts from the source model"
-    yield from _choice("baseline", case.baseline, BASELINES)
-    yield from _choice("precision", case.precision, PRECISIONS)
+        useless = "[target_model] initial has no effect: the target model starts from the source model"
+        yield Told(useless, key="target_model.initial")
+    yield from _choice("", "baseline", case.baseline, BASELINES)
+    yield from _choice("", "precision", case.precision, PRECISIONS)
     for name, least, most in (("image_size", 8, 2048), ("n_steps", 1, 10_000), ("seed", 0, 2**32 - 1)):
         if not least <= getattr(case, name) <= most:
-            yield f"{name} must be from {least} to {most}, not {getattr(case, name)}"
+            yield Told(f"{name} must be from {least} to {most}, not {getattr(case, name)}", key=name)
     if not case.name.strip():
-        yield "name must not be empty; leave it out to call the case as its file"
+        yield Told("name must not be empty; leave it out to call the case as its file", key="name")
     if case.channels not in (1, 3):
-        yield f"channels must be 1 (grey) or 3 (colour), not {case.channels}"
+        yield Told(f"channels must be 1 (grey) or 3 (colour), not {case.channels}", key="channels")
     if whole and not len(case.mean) == len(case.std) == case.channels:
-        yield f"mean and std need one number for each of the {case.channels} channels"
+        short = "std" if len(case.mean) == case.channels else "mean"
+        yield Told(f"mean and std need one number for each of the {case.channels} channels", key=short)
     if not all(map(math.isfinite, case.mean)) or not all(0 < number < math.inf for number in case.std):
-        yield f"mean must be finite and std above 0, not {list(case.mean)} and {list(case.std)}"
+        which = "std" if all(map(math.isfinite, case.mean)) else "mean"
+        yield Told(f"mean must be finite and std above 0, not {list(case.mean)} and {list(case.std)}", key=which)
     elif max(*case.mean, *case.std, 0) > _LARGEST_LEVEL:
         mean, std = ([float(f"{number / 255:.4g}") for number in numbers] for numbers in (case.mean, case.std))
-        yield (
+        yield Told(
             f"mean = {list(case.mean)} and std = {list(case.std)} are of levels from 0 to 255, and images here go "
-            f"from 0 to 1: divide them by 255, mean = {mean} and std = {std}"
+            f"from 0 to 1: divide them by 255, mean = {mean} and std = {std}",
+            key="mean",
         )
 
 
 def _unsound_domain(domain: Domain, where: str) -> Iterator[str]:
-    yield from _choice(f"{where} kind", domain.kind, DOMAIN_KINDS)
-    yield from _choice(f"{where} split", domain.split, SPLITS)
-    yield from _choice(f"{where} unreadable", domain.unreadable, UNREADABLE)
-    yield from _choice(f"{where} order", domain.order, ORDERS)
-    if domain.kind in ("folder", "csv", "torchvision") and not domain.path:
-        yield f"{where} lacks the key path, which a domain of kind {domain.kind!r} needs"
+    yield from _choice(where, "kind", domain.kind, DOMAIN_KINDS)
+    yield from _choice(where, "split", domain.split, SPLITS)
+    yield from _choice(where, "unreadable", domain.unreadable, UNREADABLE)
+    yield from _choice(where, "order", domain.order, ORDERS)
+    if domain.kind in PLACED and not domain.path:
+        lacking = f"{where} lacks the key path, which a domain of kind {domain.kind!r} needs"
+        yield Told(lacking, key=_key(where, "path"))
     if not 0 < domain.training_share < 1:
-        yield f"{where} training_share must lie between 0 and 1, not {domain.training_share}"
+        yield _about(where, "training_share", f"must lie between 0 and 1, not {domain.training_share}")
     if not 0 <= domain.test_share < 1:
-        yield f"{where} test_share must be at least 0 and below 1, not {domain.test_share}"
+        yield _about(where, "test_share", f"must be at least 0 and below 1, not {domain.test_share}")
     least = int(domain.kind == "printed-digits")
     if domain.per_class < least:
-        yield f"{where} per_class must be at least {least}, not {domain.per_class}"
+        yield _about(where, "per_class", f"must be at least {least}, not {domain.per_class}")
     if domain.seed < 0:
-        yield f"{where} seed must be at least 0, not {domain.seed}"
+        yield _about(where, "seed", f"must be at least 0, not {domain.seed}")
     if twice := [name for name in dict.fromkeys(domain.classes) if domain.classes.count(name) > 1]:
-        yield f"{where} classes names {twice[0]!r} twice; list each class once"
+        yield _about(where, "classes", f"names {twice[0]!r} twice; list each class once")
 
 
 def _unsound_training(training: Training, where: str) -> Iterator[str]:
-    yield from _choice(f"{where} strategy", training.strategy, STRATEGIES)
-    yield from _choice(f"{where} augment", training.augment, AUGMENTS)
+    yield from _choice(where, "strategy", training.strategy, STRATEGIES)
+    yield from _choice(where, "augment", training.augment, AUGMENTS)
     for name, least in (("epochs", 1), ("batch_size", 1), ("head_epochs", 0), ("seed", 0)):
         if getattr(training, name) < least:
-            yield f"{where} {name} must be at least {least}, not {getattr(training, name)}"
+            yield _about(where, name, f"must be at least {least}, not {getattr(training, name)}")
     if not 0 < training.learning_rate < math.inf:
-        yield f"{where} learning_rate must be above 0, not {training.learning_rate}"
+        yield _about(where, "learning_rate", f"must be above 0, not {training.learning_rate}")
     if not 0 <= training.weight_decay < math.inf:
-        yield f"{where} weight_decay must be at least 0, not {training.weight_decay}"
-    if training.head_epochs >= training.epochs:
-        yield f"{where} head_epochs must be fewer than the {training.epochs} epochs; they are part of them"
+        yield _about(where, "weight_decay", f"must be at least 0, not {training.weight_decay}")
+    if 0 < training.epochs <= training.head_epochs:
+        yield _about(where, "head_epochs", f"must be fewer than the {training.epochs} epochs; they are part of them")
     refined = [name for name in ("freeze_until", "head_epochs") if getattr(training, name)]
     if refined and training.strategy in STRATEGIES[1:]:
-        yield f'{where} {" and ".join(refined)} work with strategy = "all", not "{training.strategy}"'
+        wrong = f'{where} {" and ".join(refined)} work with strategy = "all", not "{training.strategy}"'
+        yield Told(wrong, key=_key(where, refined[0]))
 
 
-def _choice(kind: str, given: str, valid: tuple[str, ...]) -> Iterator[str]:
+def _about(where: str, key: str, sentence: str) -> Told:
+    """A sentence on a key, which it begins with, and on the table that the key stands in."""
+    return Told(f"{where} {key} {sentence}", key=_key(where, key))
+
+
+def _choice(where: str, key: str, given: str, valid: tuple[str, ...]) -> Iterator[str]:
     if given and given not in valid:  # one that lacks was told already
-        yield unknown(kind, given, valid)
+        yield Told(unknown(f"{where} {key}".lstrip(), given, valid), key=_key(where, key))

@@ -112,7 +112,8 @@ def _named(domain: Domain, listing: _Listing) -> _Listing:
     to = dict(domain.rename)
     for name in to:
         if name not in listing.classes:
-            raise DataError(f"in the table `rename` of {domain.title}: " + unknown("class", name, listing.classes))
+            strange = f"in the table `rename` of {domain.title}: " + unknown("class", name, listing.classes)
+            raise DataError(strange, key="rename")
     names = [to.get(name, name) for name in listing.classes]
     classes = tuple(dict.fromkeys(names))
     place = np.array([classes.index(name) for name in names])
@@ -125,7 +126,7 @@ def _of_classes(domain: Domain, listing: _Listing) -> _Listing:
     labels = place[listing.labels]
     if (labels < 0).all():
         first = unknown("class", domain.classes[0], listing.classes)
-        raise DataError(f"none of the classes chosen for {domain.title} has an image: {first}")
+        raise DataError(f"none of the classes chosen for {domain.title} has an image: {first}", key="classes")
     return replace(listing, labels=labels, classes=domain.classes)
 
 
@@ -189,7 +190,8 @@ def _set_aside(
     elif listing.groups is None:
         raise DataError(
             f"{domain.title} has no object groups to split by; they are folders inside the class folders "
-            "(class/group/image) or the column 'group' of a CSV"
+            "(class/group/image) or the column 'group' of a CSV",
+            key="split",
         )
     else:
         taken = splits.grouped(labels, listing.groups[kept][among], *how)

@@ -99,7 +99,8 @@ def _check_classes(root: Path, tops: list[Path]) -> None:
         f"in image folder {root} every folder ({some([top.name for top in tops])}) holds the same folders "
         f"({some(inner)}), so that either may be the classes: name the outer ones train, val and test if they are "
         'splits, give the path of one of them if they are parts, or say split = "groups" if they are classes and the '
-        "inner ones groups of images"
+        "inner ones groups of images",
+        key="split",
     )
 
 

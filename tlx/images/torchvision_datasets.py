@@ -62,14 +62,15 @@ def opened(root: Path, name: str, options: Mapping[str, str | int | bool]) -> An
 
     exact_name = {known.lower(): known for known in NAMES}.get(name.lower())
     if exact_name is None:
-        raise DataError(unknown("torchvision dataset", name, NAMES))
+        raise DataError(unknown("torchvision dataset", name, NAMES), key="dataset")
     kind = getattr(datasets, exact_name)
     _check(kind, exact_name, options)
     try:
         with _unpacked(root, exact_name) as place:
             return kind(str(place), **options)
     except (ValueError, TypeError) as error:
-        raise DataError(f"dataset {exact_name} cannot be opened with {dict(options)} ({first_line(error)})") from None
+        why = f"dataset {exact_name} cannot be opened with {dict(options)} ({first_line(error)})"
+        raise DataError(why, key="options") from None
     except (RuntimeError, OSError):
         raise DataError(
             f"dataset {exact_name} was not found in {root}; download it with torchvision "
@@ -84,10 +85,11 @@ def _check(kind: Any, name: str, options: Mapping[str, object]) -> None:
     valid = {key: default for key, default in defaults.items() if key not in _RESERVED}
     for key in options:
         if key not in valid:
-            raise DataError(unknown(f"option of dataset {name}", key, valid))
+            raise DataError(unknown(f"option of dataset {name}", key, valid), key="options")
     for key, default in valid.items():
         if default is inspect.Parameter.empty and key not in options:
-            raise DataError(f"dataset {name} needs the option {key!r}; set it in the table `options` of this domain")
+            lacking = f"dataset {name} needs the option {key!r}; set it in the table `options` of this domain"
+            raise DataError(lacking, key="options")
 
 
 @contextmanager
@@ -116,10 +118,12 @@ def labels(dataset: Any, name: str) -> np.ndarray:
     if given is None:
         given = [label for _, label in getattr(dataset, "_samples", ())]
     if len(given) == 0 or any(label is None for label in given):
-        raise DataError(f"this part of dataset {name} has no labels; choose another one in the table `options`")
+        why = f"this part of dataset {name} has no labels; choose another one in the table `options`"
+        raise DataError(why, key="options")
     numbers = np.asarray(given, dtype=np.int64)
     if numbers.min() < 0:
-        raise DataError(f"this part of dataset {name} has unlabelled images; choose another one in the table `options`")
+        why = f"this part of dataset {name} has unlabelled images; choose another one in the table `options`"
+        raise DataError(why, key="options")
     return numbers
 
 

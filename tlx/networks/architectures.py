@@ -38,7 +38,8 @@ def build(name: str, *, classes: int, channels: int = 3, image_size: int = 224, 
         return _answering_scores(_own(name, classes, home), classes)
     if name == "compact_alexnet":
         if image_size % 8:
-            raise ModelError(f"compact_alexnet needs an image_size that is a multiple of 8, not {image_size}")
+            why = f"compact_alexnet needs an image_size that is a multiple of 8, not {image_size}"
+            raise ModelError(why, key="image_size")
         return compact_alexnet(classes, channels, image_size)
     with _as_model_error(name, f"{classes} classes and {channels} x {image_size} x {image_size} images"):
         if not rest and name in _torchvision_names():

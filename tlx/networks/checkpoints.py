@@ -68,7 +68,8 @@ def read(path: Path, key: str = "") -> Checkpoint:
     if path.stat().st_size == 0:
         raise ModelError(f"{called} is empty; save it again")
     if key and path.suffix == ".safetensors":
-        raise ModelError(f"{called} has one set of tensors and no keys; leave checkpoint_key = {key!r} out")
+        useless = f"{called} has one set of tensors and no keys; leave checkpoint_key = {key!r} out"
+        raise ModelError(useless, key="checkpoint_key")
     try:
         checkpoint = _safetensors(path, called) if path.suffix == ".safetensors" else _torch(path, called, key)
     except ModelError:
@@ -136,7 +137,8 @@ def _under(content: Any, key: str, called: str) -> Any:
     for part in filter(None, key.split(".")):
         if not isinstance(found, Mapping) or part not in found:
             there = ", ".join(repr(name) for name, _ in _weights(content)) or "none; leave checkpoint_key out"
-            raise ModelError(f"{called} has nothing under {key!r}; keys that hold weights: {there}")
+            strange = f"{called} has nothing under {key!r}; keys that hold weights: {there}"
+            raise ModelError(strange, key="checkpoint_key")
         found = found[part]
     return found
 

@@ -25,11 +25,13 @@ def read(path: Path, model: str) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, skipinitialspace=True)
     except FileNotFoundError:
-        raise DataError(f"history {path} does not exist; give a CSV with the columns {', '.join(COLUMNS)}") from None
+        lacking = f"history {path} does not exist; give a CSV with the columns {', '.join(COLUMNS)}"
+        raise DataError(lacking, key="history") from None
     except (OSError, ValueError) as error:
-        raise DataError(f"history {path} cannot be read as CSV: {first_line(error)}") from None
+        raise DataError(f"history {path} cannot be read as CSV: {first_line(error)}", key="history") from None
     if missing := [name for name in COLUMNS if name not in table]:
-        raise DataError(f"history {path} lacks the column(s) {', '.join(missing)}; it needs {', '.join(COLUMNS)}")
+        lacking = f"history {path} lacks the column(s) {', '.join(missing)}; it needs {', '.join(COLUMNS)}"
+        raise DataError(lacking, key="history")
     for column, valid in _NAMES.items():
         table[column] = table[column].str.strip().str.lower()
         _refuse(path, table, column, ~table[column].isin(valid), f"one of {', '.join(valid)}")
@@ -55,4 +57,4 @@ def _refuse(path: Path, table: pd.DataFrame, column: str, wrong: pd.Series[bool]
         at = int(np.flatnonzero(wrong)[0])
         given = table[column].iloc[at]
         shown = "empty" if pd.isna(given) else repr(given)
-        raise DataError(f"history {path}, line {at + 2}: {column} is {shown}; it must be {expected}")
+        raise DataError(f"history {path}, line {at + 2}: {column} is {shown}; it must be {expected}", key="history")

@@ -55,7 +55,8 @@ def take(network: nn.Module, tensors: Mapping[str, np.ndarray | Tensor], called:
     if not fitting:
         raise ModelError(
             f"no tensor of {called} fits this network: it has {_some(sorted(tensors))}, the network "
-            f"{_some(list(expected))}"
+            f"{_some(list(expected))}",
+            key="initial",
         )
     copies = {
         name: torch.as_tensor(np.array(one) if isinstance(one, np.ndarray) else one)

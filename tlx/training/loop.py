@@ -201,17 +201,20 @@ def _outputs(
         raise ModelError(
             f"{checkpoint.called} does not say which output is which class, and the classes of the {model} domain have "
             f"two usual orders: alphabetical ({some(classes)}) and by number ({some(by_number)}); say which in "
-            f'[{model}]: classes = "alphabetical", classes = "natural", or their list in the order of the outputs'
+            f'[{model}]: classes = "alphabetical", classes = "natural", or their list in the order of the outputs',
+            key=f"{model}.order",
         )
     if set(told) != set(classes):
         raise ModelError(
             f"{checkpoint.called} was trained on other classes than those of the {model} domain: "
-            f"{_others(told, classes)}"
+            f"{_others(told, classes)}",
+            key=f"{model}.classes",
         )
     if told != classes and (domain.classes or domain.order):
         raise ModelError(
             f"{checkpoint.called} has its outputs in the order {some(told)}, and the case gives the classes of the "
-            f"{model} domain as {some(classes)}; leave classes out, or give them in the order of the checkpoint"
+            f"{model} domain as {some(classes)}; leave classes out, or give them in the order of the checkpoint",
+            key=f"{model}.classes" if domain.classes else f"{model}.order",
         )
     return told
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from tlx.cases import Training
-from tlx.errors import ModelError
+from tlx.errors import ModelError, UserError
 from tlx.networks import hooks, tracing
 
 Event = tuple[str, bool]
@@ -37,7 +37,8 @@ def held(network: nn.Module, training: Training, epoch: int, example: Tensor) ->
     if all(
         name in up_to for name, part in network.named_modules() if any(True for _ in part.parameters(recurse=False))
     ):
-        raise ModelError(f"freeze_until = {training.freeze_until!r} leaves nothing to train; name an earlier layer")
+        why = f"freeze_until = {training.freeze_until!r} leaves nothing to train; name an earlier layer"
+        raise ModelError(why, key="training.freeze_until")
     return up_to
 
 
@@ -83,7 +84,11 @@ def _run_until(network: nn.Module, layer: str, example: Tensor) -> frozenset[str
 
     One that holds others and is not yet left counts, too: its own parameters, such as position codes, came first.
     """
-    (read,) = tracing.readouts(network, [layer], example)
+    try:
+        (read,) = tracing.readouts(network, [layer], example)
+    except UserError as error:
+        error.key = "training.freeze_until"
+        raise
     events = _events(network, example)
     until = [at for at, event in enumerate(events) if event == (read.module, True)][read.call]
     names = {name for name, _ in events[: until + 1]}
