@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tlx.cases import Preprocessing
 from tlx.errors import DataError
 from tlx.images import decoding
 
@@ -21,14 +22,14 @@ def saved(path: Path, picture: Image.Image, **how: object) -> Path:
 
 
 def centre(path: Path, channels: int = 3) -> list[int]:
-    return decoding.read(path, 8, channels)[4, 4].tolist()
+    return decoding.read(path, Preprocessing(8, channels))[4, 4].tolist()
 
 
 def test_sixteen_bits_are_scaled_not_cut(tmp_path: Path) -> None:
     """257 times an 8-bit level is that level; PIL's own conversion would make all of them white."""
     ramp = (np.arange(256, dtype=np.uint16).reshape(16, 16) * 257).astype(np.uint16)
     for name in ("deep.png", "deep.tif"):
-        found = decoding.read(saved(tmp_path / name, Image.fromarray(ramp)), 16, 1)[..., 0]
+        found = decoding.read(saved(tmp_path / name, Image.fromarray(ramp)), Preprocessing(16, 1))[..., 0]
         assert (found == np.arange(256).reshape(16, 16)).all()
 
 
@@ -50,7 +51,7 @@ def test_a_photo_is_turned_as_its_camera_was(tmp_path: Path) -> None:
     stored[:, :2] = 255
     exif = Image.Exif()
     exif[0x0112] = 6
-    found = decoding.read(saved(tmp_path / "turned.png", Image.fromarray(stored), exif=exif), 8, 3)
+    found = decoding.read(saved(tmp_path / "turned.png", Image.fromarray(stored), exif=exif), Preprocessing(8))
     assert (found[:2] == 255).all()
     assert (found[2:] == 0).all()
 
@@ -63,7 +64,7 @@ def test_print_colours_are_converted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("mode", "channels"), [("L", 3), ("RGB", 1), ("1", 3), ("I;16", 3), ("RGBA", 1), ("P", 1)])
 def test_grey_and_colour_meet(tmp_path: Path, mode: str, channels: int) -> None:
     path = saved(tmp_path / "white.png", Image.new(mode, (9, 5), 65_535 if mode == "I;16" else "white"))
-    assert (decoding.read(path, 8, channels) == np.full((8, 8, channels), 255)).all()
+    assert (decoding.read(path, Preprocessing(8, channels)) == np.full((8, 8, channels), 255)).all()
 
 
 def test_a_bomb_is_refused_in_one_sentence(tmp_path: Path) -> None:
@@ -77,16 +78,7 @@ def test_a_bomb_is_refused_in_one_sentence(tmp_path: Path) -> None:
             warnings.catch_warnings(action="ignore"),  # as outside of tests, where PIL's warning is no error
             pytest.raises(DataError, match=r"bomb\.png has more than 89 million pixels.*make it smaller"),
         ):
-            decoding.read(path, 8, 3)
-
-
-def test_a_large_photo_is_decoded_at_a_fraction_of_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = saved(tmp_path / "large.jpg", Image.new("RGB", (4_608, 3_840), (10, 200, 30)))
-    seen: list[tuple[int, int]] = []
-    real = decoding.pixels
-    monkeypatch.setattr(decoding, "pixels", lambda picture, *how: seen.append(picture.size) or real(picture, *how))
-    assert np.allclose(decoding.read(path, 16, 3), [10, 200, 30], atol=3)
-    assert seen == [(576, 480)]
+            decoding.read(path, Preprocessing(8))
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, b"<svg/>"])
@@ -94,7 +86,7 @@ def test_what_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "<b>x.png"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"<b>x\.png cannot be read as an image") as caught:
-        decoding.read(path, 8, 3)
+        decoding.read(path, Preprocessing(8))
     assert "\n" not in str(caught.value)
 
 
@@ -104,10 +96,10 @@ def test_a_truncated_image_is_named(tmp_path: Path, suffix: str) -> None:
     path = saved(tmp_path / f"half.{suffix}", noise)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DataError, match="cannot be read as an image"):
-        decoding.read(path, 8, 3)
+        decoding.read(path, Preprocessing(8))
 
 
 def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
     path = saved(tmp_path / "float.tif", Image.new("F", (8, 8), 0.5))
     with pytest.raises(DataError, match="floating-point numbers"):
-        decoding.read(path, 8, 3)
+        decoding.read(path, Preprocessing(8))

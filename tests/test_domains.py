@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlx.cases import Domain
+from tlx.cases import Domain, Preprocessing
 from tlx.errors import DataError
 from tlx.images import domains, listings, rendered_digits
 from tlx.results import DomainImages
@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_an_image_folder_becomes_a_domain(folder: Path) -> None:
-    found = domains.load(Domain("folder", "pets", str(folder)), 16, 3)
+    found = domains.load(Domain("folder", "pets", str(folder)), Preprocessing(16))
     assert found.classes == ("bird", "cat", "dog")
     assert np.bincount(found.labels).tolist() == [3, 5, 1]
     assert found.pixels.shape == (9, 16, 16, 3)
@@ -57,7 +57,7 @@ def test_an_image_folder_becomes_a_domain(folder: Path) -> None:
 
 
 def test_one_channel_and_a_limit_per_class(folder: Path) -> None:
-    found = domains.load(Domain("folder", "pets", str(folder), per_class=2), 16, 1)
+    found = domains.load(Domain("folder", "pets", str(folder), per_class=2), Preprocessing(16, 1))
     assert found.pixels.shape == (5, 16, 16, 1)
     assert np.bincount(found.labels).tolist() == [2, 2, 1]
 
@@ -65,23 +65,23 @@ def test_one_channel_and_a_limit_per_class(folder: Path) -> None:
 def test_a_broken_image_is_named(folder: Path) -> None:
     (folder / "cat" / "broken.png").write_bytes(b"not an image")
     with pytest.raises(DataError, match=r"broken\.png cannot be read as an image"):
-        domains.load(Domain("folder", "pets", str(folder)), 16, 3)
+        domains.load(Domain("folder", "pets", str(folder)), Preprocessing(16))
 
 
 def test_missing_and_empty_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
-        domains.load(Domain("folder", "pets", str(tmp_path / "none")), 16, 3)
+        domains.load(Domain("folder", "pets", str(tmp_path / "none")), Preprocessing(16))
     with pytest.raises(DataError, match="holds no image"):
-        domains.load(Domain("folder", "pets", str(tmp_path)), 16, 3)
+        domains.load(Domain("folder", "pets", str(tmp_path)), Preprocessing(16))
     with pytest.raises(DataError, match="MNIST was not found"):
-        domains.load(Domain("torchvision", "digits", str(tmp_path), "mnist"), 16, 3)
+        domains.load(Domain("torchvision", "digits", str(tmp_path), "mnist"), Preprocessing(16))
 
 
 @pytest.mark.parametrize("kind", ["printed-digits", "handwritten-digits", "folder"])
 def test_the_catalogue_is_the_domain_without_its_pixels(kind: str, folder: Path) -> None:
     """Labels, classes, split and names come without an image being read or rendered."""
     domain = Domain(kind, "d", str(folder) if kind == "folder" else "", per_class=3)
-    whole, listed = domains.load(domain, 16, 3), domains.catalogue(domain)
+    whole, listed = domains.load(domain, Preprocessing(16)), domains.catalogue(domain)
     assert (listed.labels == whole.labels).all()
     assert (listed.split == whole.split).all()
     assert listed.names.tolist() == whole.names.tolist()
@@ -185,7 +185,7 @@ def test_classes_are_renamed_chosen_and_ordered(folder: Path) -> None:
     found = domains.catalogue(Domain("folder", "pets", str(folder), rename=rename))
     assert found.classes == ("animal", "cat")
     assert np.bincount(found.labels).tolist() == [4, 5]
-    chosen = domains.load(Domain("folder", "pets", str(folder), classes=("dog", "unicorn", "bird")), 8, 3)
+    chosen = domains.load(Domain("folder", "pets", str(folder), classes=("dog", "unicorn", "bird")), Preprocessing(8))
     assert chosen.classes == ("dog", "unicorn", "bird")
     assert np.bincount(chosen.labels).tolist() == [1, 0, 3]
     assert chosen.names.tolist() == ["bird/0.png", "bird/1.png", "bird/2.png", "dog/0.png"]
@@ -216,7 +216,7 @@ def test_many_classes_with_too_few_images_are_told_in_one_sentence(folder: Path)
 def test_an_unreadable_image_is_left_out_by_choice(folder: Path) -> None:
     """Named and counted; everything else keeps its order, its pixels and its label."""
     (folder / "cat" / "1 broken.png").write_bytes(b"no image")
-    found = domains.load(Domain("folder", "pets", str(folder), unreadable="skip"), 8, 3)
+    found = domains.load(Domain("folder", "pets", str(folder), unreadable="skip"), Preprocessing(8))
     assert found.skipped[0] == "1 of 10 images of pets cannot be read and are left out: 'cat/1 broken.png'"
     assert len(found) == len(found.names) == len(found.pixels) == len(found.split) == 9
     assert found.pixels[found.names == "cat/4.png"][0, 0, 0].tolist() == [80, 100, 0]
@@ -231,14 +231,14 @@ def test_more_images_than_memory_holds_are_refused(folder: Path, monkeypatch: py
 
     monkeypatch.setattr(domains.np, "empty", full)
     with pytest.raises(DataError, match=r"the 9 images of pets take 0 GB at 16 px, .*per_class"):
-        domains.load(Domain("folder", "pets", str(folder)), 16, 3)
+        domains.load(Domain("folder", "pets", str(folder)), Preprocessing(16))
 
 
 def test_a_domain_without_a_readable_image_says_so(tmp_path: Path) -> None:
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "1.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"1\.png cannot be read"):
-        domains.load(Domain("folder", "pets", str(tmp_path), unreadable="skip"), 8, 3)
+        domains.load(Domain("folder", "pets", str(tmp_path), unreadable="skip"), Preprocessing(8))
 
 
 def test_groups_are_folders_between_class_and_image(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_hidden_files_and_circles_of_links_are_passed_by(folder: Path) -> None:
         draw(folder / name)
     (folder / "round").symlink_to(folder)
     (folder / "cat" / "up").symlink_to(folder / "cat")
-    found = domains.load(Domain("folder", "pets", str(folder)), 8, 3)
+    found = domains.load(Domain("folder", "pets", str(folder)), Preprocessing(8))
     assert found.classes == ("bird", "cat", "dog")
     assert len(found) == 9
 
@@ -287,7 +287,7 @@ def test_a_class_may_be_called_anything(tmp_path: Path) -> None:
     names = ("<img src=x onerror=alert(1)>", "naïve 猫", "$x^2$", "con\nnew")
     for name in names:
         draw(tmp_path / name / "1.png")
-    assert set(domains.load(Domain("folder", "d", str(tmp_path)), 8, 3).classes) == set(names)
+    assert set(domains.load(Domain("folder", "d", str(tmp_path)), Preprocessing(8)).classes) == set(names)
 
 
 def table(home: Path, text: str) -> Domain:
@@ -301,7 +301,7 @@ def table(home: Path, text: str) -> Domain:
 def test_a_csv_lists_images_labels_splits_and_groups(tmp_path: Path) -> None:
     rows = ("path, label,split,group,note", "1.png,x,train,one,", "b/2.png,y,VAL,two,a", "b/3.png,y,train,three,")
     domain = table(tmp_path, "\ufeff" + "\n".join((*rows, "4.png,x,test,one,")))
-    found = domains.load(domain, 8, 3)
+    found = domains.load(domain, Preprocessing(8))
     expected = {"1.png": "x training", "b/2.png": "y validation", "b/3.png": "y training", "4.png": "x test"}
     assert entries(found) == expected
     grouped = entries(domains.catalogue(replace(domain, split="groups")))
@@ -328,7 +328,7 @@ def test_a_csv_lists_images_labels_splits_and_groups(tmp_path: Path) -> None:
 )
 def test_a_mistake_in_a_csv_is_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(DataError, match=said) as caught:
-        domains.load(table(tmp_path, text), 8, 3)
+        domains.load(table(tmp_path, text), Preprocessing(8))
     assert "\n" not in str(caught.value)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlx.cases import Domain
+from tlx.cases import Domain, Preprocessing
 from tlx.errors import DataError
 from tlx.images import domains, torchvision_datasets
 
@@ -40,7 +40,7 @@ def test_mnist_is_read_as_it_is_downloaded(tmp_path: Path, where: str, end: str)
     for prefix in ("train", "t10k"):
         digits(tmp_path / where, prefix, end)
     before = sorted(tmp_path.rglob("*"))
-    found = domains.load(Domain("torchvision", "digits", str(tmp_path), "mnist", per_class=1), 28, 3)
+    found = domains.load(Domain("torchvision", "digits", str(tmp_path), "mnist", per_class=1), Preprocessing(28))
     assert found.classes == tuple("0123456789")
     assert sorted(found.labels) == [0, 1, 3, 9]
     for name, label, picture in zip(found.names, found.labels, found.pixels, strict=True):
@@ -63,7 +63,7 @@ def test_usps_is_read(tmp_path: Path) -> None:
     """Text of labels from 1 and grey levels from -1 to 1, packed."""
     rows = "".join(f"{label} " + " ".join(f"{at}:1.0" for at in range(1, 257)) + "\n" for label in (1, 8))
     (tmp_path / "usps.bz2").write_bytes(bz2.compress(rows.encode()))
-    found = domains.load(Domain("torchvision", "post", str(tmp_path), "USPS"), 16, 1)
+    found = domains.load(Domain("torchvision", "post", str(tmp_path), "USPS"), Preprocessing(16, 1))
     assert found.labels.tolist() == [0, 7]
     assert found.pixels.shape == (2, 16, 16, 1)
     assert (found.pixels == 255).all()

@@ -29,6 +29,11 @@ AUGMENTS = ("none", "digits", "photos")
 BASELINES = ("mean", "black")
 PRECISIONS = ("float32", "bfloat16")
 CRITERIA = ("conductance", "gradient_activation")  # `analysis.attribution` has a function for each
+RESIZES = ("squash", "crop")
+INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "lanczos")
+TRANSPARENCIES = ("white", "dropped")
+ORIENTATIONS = ("turned", "ignored")
+LEVELS = ("scaled", "clipped")
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,28 @@ class Domain:
     unreadable: str = "fail"
     test_share: float = 0.0
     order: str = ""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes the pixels that a network is given: `image_size` x `image_size` with `channels` channels.
+
+    resize: "squash" makes a square of side `resize_to` of the whole picture, "crop" makes its shorter side that long;
+    of either the middle `image_size` x `image_size` are taken, black where there is less. resize_to: 0 for image_size,
+    so that nothing is cut off a square; interpolation: PIL's filter. How a file becomes RGB: transparency: what is
+    transparent becomes "white", or alpha is "dropped"; orientation: photos are "turned" as their EXIF entry says, or it
+    is "ignored"; levels: those of 16 bits are "scaled" to 8, or "clipped" as PIL does. The second of each is what
+    `Image.open(file).convert("RGB")` does, the loader of torchvision's `ImageFolder`.
+    """
+
+    image_size: int
+    channels: int = 3
+    resize: str = "squash"
+    resize_to: int = 0
+    interpolation: str = "bilinear"
+    transparency: str = "white"
+    orientation: str = "turned"
+    levels: str = "scaled"
 
 
 def in_natural_order(names: Iterable[str]) -> tuple[str, ...]:
@@ -119,7 +146,8 @@ class Case:
     feature images; criterion: what attributes the score to neurons, asked for beside a case (`replace(case,
     criterion=…)`) and never said in its file (method 9); files: digest of every file the case depends on, by role;
     home: the folder of the case file, where a module that `architecture` names may lie; bundle: the file that all
-    results come from, where it was opened from one; control: whether the control is trained without being asked for.
+    results come from, where it was opened from one; control: whether the control is trained without being asked for;
+    image_size, channels, resize … levels: see `Preprocessing`.
     """
 
     name: str
@@ -144,6 +172,17 @@ class Case:
     home: str = ""
     bundle: str = ""
     control: bool = False
+    resize: str = "squash"
+    resize_to: int = 0
+    interpolation: str = "bilinear"
+    transparency: str = "white"
+    orientation: str = "turned"
+    levels: str = "scaled"
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How its pictures become pixels."""
+        return Preprocessing(**{part.name: getattr(self, part.name) for part in fields(Preprocessing)})
 
     def domain(self, name: str) -> Domain:
         """The domain called "source" or "target"."""
@@ -166,7 +205,7 @@ class Case:
         return _fingerprint(self, checked("part", part, tuple(_PARTS)))
 
 
-_DATA_FIELDS = ("source", "target", "image_size", "channels")
+_DATA_FIELDS = ("source", "target", *(part.name for part in fields(Preprocessing)))
 _SOURCE_FIELDS = (*_DATA_FIELDS, "architecture", "mean", "std", "source_model")
 _MODEL_FIELDS = (*_SOURCE_FIELDS, "target_model")
 _PARTS = {

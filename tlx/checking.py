@@ -162,7 +162,7 @@ def _domain(case: Case, side: str, inspection: Inspection) -> tuple[str, ...] | 
     with inspection.collecting(f"{side}.path"):
         listed = domains.catalogue(domain)
         classes = listed.classes
-        broken = domains.unreadable(domain, case.channels)
+        broken = domains.unreadable(domain, replace(case.preprocessing, image_size=8, resize_to=0))
         if domain.unreadable == "fail" or len(broken) == len(listed):
             inspection.several(broken, key=f"{side}.unreadable")
         else:

@@ -63,10 +63,10 @@ DRAWN = 32  # neurons whose feature images are; more saves little time and costs
 
 @memoized("Reading the images of the {domain} domain", part="data")
 def images(case: Case, domain: str) -> DomainImages:
-    """The labelled images of one domain, read or rendered, resized to the case's size (method 2)."""
+    """The labelled images of one domain, read or rendered, in the case's size (method 2)."""
     from tlx.images import domains
 
-    read = domains.load(case.domain(domain), case.image_size, case.channels)
+    read = domains.load(case.domain(domain), case.preprocessing)
     check_unchanged(case, domain)
     return read
 

@@ -18,12 +18,17 @@ from tlx.cases import (
     BASELINES,
     DOMAIN_KINDS,
     DOMAINS,
+    INTERPOLATIONS,
+    LEVELS,
     ORDERS,
+    ORIENTATIONS,
     PATHS,
     PLACED,
     PRECISIONS,
+    RESIZES,
     SPLITS,
     STRATEGIES,
+    TRANSPARENCIES,
     UNREADABLE,
     Case,
     Domain,
@@ -44,6 +49,13 @@ _WORDS = {
 }
 FOUND_OUT = {"files", "home", "bundle", "criterion"}  # not said in the file
 _LARGEST_LEVEL = 2.0  # of a mean or deviation of images from 0 to 1; those of 0 to 255 have tens
+_HOW = {
+    "resize": RESIZES,
+    "interpolation": INTERPOLATIONS,
+    "transparency": TRANSPARENCIES,
+    "orientation": ORIENTATIONS,
+    "levels": LEVELS,
+}
 _STAND_INS = {
     "name": "?",
     "kind": "",
@@ -184,7 +196,14 @@ def _unsound(case: Case, *, whole: bool) -> Iterator[str]:
         yield Told(useless, key="target_model.initial")
     yield from _choice("", "baseline", case.baseline, BASELINES)
     yield from _choice("", "precision", case.precision, PRECISIONS)
-    for name, least, most in (("image_size", 8, 2048), ("n_steps", 1, 10_000), ("seed", 0, 2**32 - 1)):
+    for name, valid in _HOW.items():
+        yield from _choice("", name, getattr(case, name) or "nothing", valid)
+    for name, least, most in (
+        ("image_size", 8, 2048),
+        ("resize_to", 0, 4096),
+        ("n_steps", 1, 10_000),
+        ("seed", 0, 2**32 - 1),
+    ):
         if not least <= getattr(case, name) <= most:
             yield Told(f"{name} must be from {least} to {most}, not {getattr(case, name)}", key=name)
     if not case.name.strip():

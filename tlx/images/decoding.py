@@ -1,4 +1,8 @@
-"""One image file to pixels, whatever its kind: 8 or 16 bits, palette, transparency, CMYK, turned by EXIF, too large."""
+"""One image file to pixels, whatever its kind: 8 or 16 bits, palette, transparency, CMYK, turned by EXIF, too large.
+
+Resizing and cropping are those of torchvision's `Resize` and `CenterCrop` on PIL images, to the pixel. A large JPEG is
+decoded whole: PIL's draft mode, which decodes a fraction of it, would give other pixels than everybody else sees.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from tlx.cases import Preprocessing
 from tlx.errors import DataError
 
 LARGEST = 89_478_485  # pixels, above which PIL warns that an image may be a bomb (above twice that it refuses)
-REDUCED = 2**24  # pixels above which a JPEG is decoded at a fraction of its size, which costs a fraction of the memory
 
 
-def read(path: Path, size: int, channels: int) -> np.ndarray:
-    """(size, size, channels) uint8; an image of another shape is squeezed into the square.
+def read(path: Path, how: Preprocessing) -> np.ndarray:
+    """(image_size, image_size, channels) uint8.
 
     Raises DataError with one sentence when the file is no image, is broken, or is too large.
     """
@@ -22,9 +26,9 @@ def read(path: Path, size: int, channels: int) -> np.ndarray:
         with Image.open(path) as picture:
             if picture.width * picture.height > LARGEST:
                 raise Image.DecompressionBombError
-            if picture.width * picture.height > REDUCED:
-                picture.draft(None, (4 * size, 4 * size))
-            return pixels(ImageOps.exif_transpose(picture), size, channels)
+            if how.orientation == "turned":
+                ImageOps.exif_transpose(picture, in_place=True)
+            return pixels(picture, how)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DataError(
             f"image {path} has more than {LARGEST / 1e6:.0f} million pixels, which may be meant to exhaust memory; "
@@ -37,10 +41,40 @@ def read(path: Path, size: int, channels: int) -> np.ndarray:
         raise DataError(f"{path} cannot be read as an image ({lines[0]}); remove or replace it") from None
 
 
-def pixels(picture: Image.Image, size: int, channels: int) -> np.ndarray:
-    """(size, size, channels) uint8 of an open image. Raises ValueError for floating-point pixels."""
-    opaque = _opaque(_eight_bits(picture)).convert("L" if channels == 1 else "RGB")
-    return np.asarray(opaque.resize((size, size), Image.Resampling.BILINEAR)).reshape(size, size, channels)
+def pixels(picture: Image.Image, how: Preprocessing) -> np.ndarray:
+    """(image_size, image_size, channels) uint8 of an open image. Raises ValueError where its white is unknown."""
+    if how.levels == "scaled":
+        picture = _eight_bits(picture)
+    picture = _opaque(picture) if how.transparency == "white" else _without_alpha(picture)
+    if picture.mode not in ("RGB", "L"):
+        picture = picture.convert("RGB")
+    if picture.mode != (wanted := "L" if how.channels == 1 else "RGB"):
+        picture = picture.convert(wanted)
+    return shaped(picture, how)
+
+
+def shaped(picture: Image.Image, how: Preprocessing) -> np.ndarray:
+    """(image_size, image_size, channels) uint8 of an "RGB" or "L" image: resized, and its middle taken."""
+    width, height = picture.size
+    side = how.resize_to or how.image_size
+    if how.resize == "squash":
+        size = side, side
+    else:
+        longer = int(side * max(width, height) / min(width, height))
+        size = (side, longer) if width <= height else (longer, side)
+        if side * longer > LARGEST:
+            raise ValueError(f"{width} x {height} px are too long and thin to be resized to {side} px and cropped")
+    resized = picture if picture.size == size else picture.resize(size, Image.Resampling[how.interpolation.upper()])
+    return middle(np.asarray(resized).reshape(size[1], size[0], -1), how.image_size)
+
+
+def middle(picture: np.ndarray, side: int) -> np.ndarray:
+    """(side, side, channels): the middle of (H, W, channels), with black around it where the picture is smaller."""
+    short = [max(side - length, 0) for length in picture.shape[:2]]
+    if any(short):  # on the odd pixel torchvision pads the end and rounds the start of a crop to the even number
+        picture = np.pad(picture, [(lack // 2, (lack + 1) // 2) for lack in short] + [(0, 0)])
+    top, left = (round((length - side) / 2) for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
@@ -61,3 +95,12 @@ def _opaque(picture: Image.Image) -> Image.Image:
         return picture
     layer = picture.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+
+
+def _without_alpha(picture: Image.Image) -> Image.Image:
+    """What hides behind transparent parts is shown. PIL does so by itself, but warns of alpha in a palette."""
+    if picture.mode != "P" or "transparency" not in picture.info:
+        return picture
+    plain = picture.copy()
+    del plain.info["transparency"]
+    return plain

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tlx.cases import Domain, in_natural_order
+from tlx.cases import Domain, Preprocessing, in_natural_order
 from tlx.errors import DataError, unknown
 from tlx.images import decoding, listings, rendered_digits, splits, torchvision_datasets
 from tlx.progress import track
@@ -22,36 +22,36 @@ FEW = 5  # sentences of one kind; more are told as one
 class _Listing:
     """Who is in a domain, before any choice.
 
-    labels: (N,) index into classes; pictures(kept, size, channels): the images of those indices one by one, or why one
-    cannot be read; names, split, groups: (N,) where known; passed: folders beside the data that were left out.
+    labels: (N,) index into classes; pictures(kept, how): the images of those indices one by one, or why one cannot be
+    read; names, split, groups: (N,) where known; passed: folders beside the data that were left out.
     """
 
     labels: np.ndarray
     classes: tuple[str, ...]
-    pictures: Callable[[np.ndarray, int, int], Iterator[Picture]]
+    pictures: Callable[[np.ndarray, Preprocessing], Iterator[Picture]]
     names: np.ndarray | None = None
     split: np.ndarray | None = None
     groups: np.ndarray | None = None
     passed: tuple[str, ...] = ()
 
 
-def load(domain: Domain, size: int, channels: int) -> DomainImages:
-    """The images of a domain at size x size with the given number of channels.
+def load(domain: Domain, how: Preprocessing) -> DomainImages:
+    """The images of a domain as the preprocessing makes them.
 
     Raises DataError when the folder or dataset is missing, is empty, or holds a file that is no image (where the domain
     says `unreadable = "skip"`, that file is left out and named in `skipped`).
     """
     listing, kept = _chosen(domain)
-    pixels = _room(domain, (len(kept), size, size, channels))
+    pixels = _room(domain, (len(kept), how.image_size, how.image_size, how.channels))
     unreadable: dict[int, DataError] = {}
-    read = track(listing.pictures(kept, size, channels), f"images of {domain.title}", total=len(kept))
+    read = track(listing.pictures(kept, how), f"images of {domain.title}", total=len(kept))
     for at, picture in enumerate(read):
         if isinstance(picture, DataError):
             if domain.unreadable == "fail":
                 raise picture
             unreadable[at] = picture
         else:
-            pixels[at] = picture if picture.shape[-1] == channels else _grey(picture)
+            pixels[at] = picture if picture.shape[-1] == how.channels else _grey(picture)
     if not unreadable:
         return _described(domain, listing, kept, pixels)
     good = np.setdiff1d(np.arange(len(kept)), [*unreadable])
@@ -83,12 +83,12 @@ def _room(domain: Domain, shape: tuple[int, ...]) -> np.ndarray:
         ) from None
 
 
-def unreadable(domain: Domain, channels: int) -> list[str]:
+def unreadable(domain: Domain, how: Preprocessing) -> list[str]:
     """One sentence for each image of a domain that cannot be read. Raises DataError as `load` does for the rest."""
     if domain.kind.endswith("-digits"):  # rendered by us
         return []
     listing, kept = _chosen(domain)
-    read = track(listing.pictures(kept, 8, channels), f"looking at the images of {domain.title}", total=len(kept))
+    read = track(listing.pictures(kept, how), f"looking at the images of {domain.title}", total=len(kept))
     return [str(picture) for picture in read if isinstance(picture, DataError)]
 
 
@@ -218,8 +218,9 @@ def _few(names: list[str]) -> str:
 
 
 def _printed(domain: Domain) -> _Listing:
-    def pictures(kept: np.ndarray, size: int, _: int) -> Iterator[Picture]:
-        yield from rendered_digits.printed(size, domain.per_class, domain.seed)[kept]
+    def pictures(kept: np.ndarray, how: Preprocessing) -> Iterator[Picture]:
+        rendered = rendered_digits.printed(how.resize_to or how.image_size, domain.per_class, domain.seed)[kept]
+        yield from (decoding.middle(one, how.image_size) for one in rendered)
 
     return _Listing(rendered_digits.printed_labels(domain.per_class), rendered_digits.CLASSES, pictures)
 
@@ -227,8 +228,9 @@ def _printed(domain: Domain) -> _Listing:
 def _handwritten(domain: Domain) -> _Listing:
     grey, labels = rendered_digits.handwritten()
 
-    def pictures(kept: np.ndarray, size: int, _: int) -> Iterator[Picture]:
-        yield from rendered_digits.enlarged(grey[kept], size)
+    def pictures(kept: np.ndarray, how: Preprocessing) -> Iterator[Picture]:
+        drawn = rendered_digits.enlarged(grey[kept], how.resize_to or how.image_size)
+        yield from (decoding.middle(one, how.image_size) for one in drawn)
 
     return _Listing(labels, rendered_digits.CLASSES, pictures)
 
@@ -236,10 +238,10 @@ def _handwritten(domain: Domain) -> _Listing:
 def _of_files(listed: listings.Listed) -> _Listing:
     entries, place = listed.entries, {name: at for at, name in enumerate(listed.classes)}
 
-    def pictures(kept: np.ndarray, size: int, channels: int) -> Iterator[Picture]:
+    def pictures(kept: np.ndarray, how: Preprocessing) -> Iterator[Picture]:
         for at in kept:
             try:
-                yield decoding.read(entries[at].path, size, channels)
+                yield decoding.read(entries[at].path, how)
             except DataError as error:
                 yield error
 
@@ -258,10 +260,10 @@ def _torchvision(domain: Domain) -> _Listing:
     dataset = torchvision_datasets.opened(Path(domain.path), domain.dataset, dict(domain.options))
     labels = torchvision_datasets.labels(dataset, domain.dataset)
 
-    def pictures(kept: np.ndarray, size: int, channels: int) -> Iterator[Picture]:
+    def pictures(kept: np.ndarray, how: Preprocessing) -> Iterator[Picture]:
         for at in kept:
             try:
-                yield decoding.pixels(dataset[int(at)][0], size, channels)
+                yield decoding.pixels(dataset[int(at)][0], how)
             except (OSError, ValueError) as error:
                 yield DataError(f"image {at} of dataset {domain.dataset} cannot be read ({error})")
 
