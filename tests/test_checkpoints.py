@@ -212,7 +212,8 @@ def test_a_partial_checkpoint_says_what_was_taken_and_what_not(tmp_path: Path) -
     held = {name: one for name, one in STATE.items() if name.startswith("conv")} | {"head.weight": torch.zeros(10, 144)}
     torch.save({"state_dict": {f"module.{name}": one for name, one in held.items()}}, tmp_path / "part.pt")
     start = network(seed=1)
-    assert initial_weights.from_checkpoint(start, tmp_path / "part.pt") == (
+    (told,) = initial_weights.from_checkpoint(start, tmp_path / "part.pt")
+    assert told == (
         "2 of 9 tensors taken from checkpoint part.pt, not norm.weight, norm.bias, norm.running_mean, "
         "norm.running_var and 2 more"
     )
@@ -270,7 +271,10 @@ def test_of_several_state_dicts_the_one_that_was_read_is_named_and_another_can_b
 def test_a_file_without_keys_refuses_one(tmp_path: Path) -> None:
     """A key that would be passed over in silence might be a mistake in the file's name."""
     save_file(dict(STATE), tmp_path / "m.safetensors")
-    with pytest.raises(ModelError, match="has one set of tensors and no keys; leave checkpoint_key = 'ema' out"):
+    said = (
+        r"nothing under 'ema'; the names of its tensors begin with 'conv\.', 'head\.', 'norm\.'; leave checkpoint_key"
+    )
+    with pytest.raises(ModelError, match=said):
         checkpoints.read(tmp_path / "m.safetensors", "ema")
 
 
@@ -278,3 +282,136 @@ def test_a_file_of_one_state_dict_has_nothing_to_choose(tmp_path: Path) -> None:
     torch.save({"state_dict": STATE, "epoch": 3}, tmp_path / "m.pt")
     found = checkpoints.read(tmp_path / "m.pt")
     assert (found.key, found.others) == ("state_dict", ())
+
+
+BESIDE = {"criterion.weight": torch.ones(2), "ema_steps": torch.tensor(7), "head2.weight": torch.zeros(3, 144)}
+
+
+def complete(path: Path, key: str = "") -> checkpoints.Checkpoint:
+    return checkpoints.complete(network(seed=1), path, key)
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_tensors_beside_a_complete_set_are_passed_by_counted_and_named(tmp_path: Path, prefix: str) -> None:
+    """Weights of a loss, a counter, a second head: none of the network's own parts has more than it should."""
+    torch.save({f"{prefix}{name}": one for name, one in (STATE | BESIDE).items()}, tmp_path / "m.pt")
+    assert same(taken(tmp_path / "m.pt"))
+    assert complete(tmp_path / "m.pt").notes == (
+        "3 tensors beside the network's are passed by, such as 'criterion.weight'",
+    )
+
+
+def test_where_tensors_are_missing_and_others_there_the_error_shows_both(tmp_path: Path) -> None:
+    lacking = {name: one for name, one in (STATE | BESIDE).items() if not name.startswith("head.")}
+    torch.save(lacking, tmp_path / "m.pt")
+    said = (
+        r"m\.pt lacks 2 of this network's 9 tensors, such as 'head.weight', and has 3 that it does not, such as "
+        r"'criterion.weight'; the names in it are 'conv.weight', 'conv.bias', 'norm.weight', "
+    )
+    with pytest.raises(ModelError, match=said):
+        complete(tmp_path / "m.pt")
+
+
+def test_more_tensors_in_a_part_of_the_network_are_of_a_larger_network(tmp_path: Path) -> None:
+    """A ResNet-34 has every tensor of a ResNet-18, in the same shapes; read as that it would be another network."""
+    torch.manual_seed(0)
+    larger, smaller = (architectures.build(name, classes=5) for name in ("resnet34", "resnet18"))
+    torch.save(larger.state_dict(), tmp_path / "m.pt")
+    said = (
+        r"has \d+ tensor\(s\) more in parts of this network than the network has there, such as "
+        r"'layer1.2.conv1.weight'; it comes from a larger one; the nearest of torchvision's networks is resnet34, 216 "
+        r"of the 218 tensors of which fit"
+    )
+    with pytest.raises(ModelError, match=said):
+        checkpoints.complete(smaller, tmp_path / "m.pt")
+
+
+@pytest.mark.parametrize("name", ["3.weight", "conv.lora.weight"])
+def test_one_more_layer_of_a_sequence_or_a_part_is_not_passed_by(tmp_path: Path, name: str) -> None:
+    torch.save(STATE | {name: torch.zeros(2)}, tmp_path / "m.pt")
+    with pytest.raises(ModelError, match=f"more in parts of this network .* such as '{name}'"):
+        complete(tmp_path / "m.pt")
+
+
+def test_counters_within_a_part_of_the_network_are_passed_by(tmp_path: Path) -> None:
+    torch.save(STATE | {"conv.calls": torch.tensor(3)}, tmp_path / "m.pt")
+    assert complete(tmp_path / "m.pt").passed == ("conv.calls",)
+
+
+def test_a_prefix_of_the_users_own_is_taken_off_where_it_alone_gives_the_whole_network(tmp_path: Path) -> None:
+    torch.save({f"student.{name}": one for name, one in STATE.items()} | BESIDE, tmp_path / "m.pt")
+    assert same(taken(tmp_path / "m.pt"))
+    assert complete(tmp_path / "m.pt").passed == tuple(BESIDE)
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_of_two_networks_in_one_state_dict_one_has_to_be_chosen(tmp_path: Path, suffix: str) -> None:
+    other = network(seed=5).state_dict()
+    held = {f"student.{name}": one for name, one in STATE.items()}
+    held |= {f"teacher.{name}": one.clone() for name, one in other.items()}
+    path = tmp_path / f"m.{suffix}"
+    (save_file if suffix == "safetensors" else torch.save)(held, path)
+    said = r"2 times, with names that begin with 'student\.', 'teacher\.'; choose with checkpoint_key = 'student' or"
+    with pytest.raises(ModelError, match=said):
+        complete(path)
+    assert same(checkpoints.read(path, "teacher").tensors, other)
+    assert checkpoints.read(path, "teacher").key == "teacher"
+
+
+def test_an_average_beside_the_weights_under_names_of_its_own_is_told(tmp_path: Path) -> None:
+    """Lightning's way: `model.…` and `ema.…` in one state dict. What was read, and what else could have been."""
+    held = {f"model.{name}": one for name, one in STATE.items()}
+    held |= {f"ema.{name}": one for name, one in network(seed=5).state_dict().items()}
+    torch.save({"state_dict": held}, tmp_path / "m.pt")
+    assert same(taken(tmp_path / "m.pt"))
+    found = complete(tmp_path / "m.pt")
+    assert (found.key, found.others, found.passed) == ("state_dict.model", ("state_dict.ema",), ())
+    assert same(checkpoints.read(tmp_path / "m.pt", "state_dict.ema").tensors, network(seed=5).state_dict())
+
+
+def test_another_key_whose_weights_fit_is_named(tmp_path: Path) -> None:
+    torch.save({"model": {"projector.weight": torch.zeros(2)}, "probe": STATE}, tmp_path / "m.pt")
+    with pytest.raises(ModelError, match="its weights under 'probe' fit, so say checkpoint_key = 'probe'"):
+        complete(tmp_path / "m.pt")
+    assert complete(tmp_path / "m.pt", "probe").key == "probe"
+
+
+def test_a_file_of_another_network_shows_its_names_and_is_told_from_its_shapes(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    held = {
+        f"learner.{name}": one for name, one in architectures.build("squeezenet1_1", classes=3).state_dict().items()
+    }
+    torch.save(held, tmp_path / "m.pt")
+    with pytest.raises(ModelError, match=r"all beginning with 'learner\.'") as caught:
+        complete(tmp_path / "m.pt")
+    assert "lacks 8 of this network's 9 tensors, such as 'conv.weight'; the names in it are 'learner." in str(
+        caught.value
+    )
+    assert str(caught.value).endswith(
+        "; the nearest of torchvision's networks is squeezenet1_1, 50 of the 52 tensors of which fit"
+    )
+
+
+def test_initial_weights_say_which_key_was_read_and_which_could_be(tmp_path: Path) -> None:
+    average = network(seed=5).state_dict()
+    torch.save({"model": STATE, "model_ema": average}, tmp_path / "m.pt")
+    start = network(seed=1)
+    assert initial_weights.from_checkpoint(start, tmp_path / "m.pt") == (
+        "9 of 9 tensors taken from checkpoint m.pt",
+        "the weights under 'model' of its file were read, and others lie under 'model_ema'; the key checkpoint_key "
+        "chooses",
+    )
+    assert same(start.state_dict())
+    initial_weights.from_checkpoint(start, tmp_path / "m.pt", "model_ema")
+    assert same(start.state_dict(), average)
+
+
+def test_a_network_that_wraps_the_saved_one_takes_its_weights(tmp_path: Path) -> None:
+    """Names with one more part in front; what is passed by or not is as without it."""
+    for file, beside in (("m.pt", BESIDE), ("more.pt", {"conv.lora.weight": torch.zeros(2)})):
+        torch.save({f"module.{name}": one for name, one in (STATE | beside).items()}, tmp_path / file)
+    wrapped = nn.ModuleDict({"inner": network(seed=1)})
+    assert len(checkpoints.complete(wrapped, tmp_path / "m.pt").passed) == 3
+    assert same(wrapped["inner"].state_dict())
+    with pytest.raises(ModelError, match="more in parts of this network"):
+        checkpoints.complete(wrapped, tmp_path / "more.pt")

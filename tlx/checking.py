@@ -246,12 +246,9 @@ def _model(case: Case, model: str, classes: tuple[str, ...], inspection: Inspect
             _, notes = loop.begun(case, model, classes, None, plan.training)
             inspection.fact("models", "; ".join((f"{model} model: will be trained", *notes)))
             return
-        network, file = (
-            models.build(case, len(classes), model),
-            checkpoints.read(Path(plan.checkpoint), plan.checkpoint_key),
-        )
-        wrong = models.misfits(network, checkpoints.named_for(network, file))
-        inspection.several([f"in {file.called} {one}" for one in wrong], key=f"{model}_model.checkpoint")
+        network = models.build(case, len(classes), model)
+        wrong = checkpoints.faults(network, Path(plan.checkpoint), plan.checkpoint_key)
+        inspection.several(wrong, key=f"{model}_model.checkpoint")
         if not wrong:
             notes = loop.read(case, model, classes).notes
             inspection.fact("models", "; ".join((f"{model} model: checkpoint fits", *notes)))
@@ -259,7 +256,8 @@ def _model(case: Case, model: str, classes: tuple[str, ...], inspection: Inspect
 
 def _files(case: Case, model: str, inspection: Inspection) -> None:
     """Whether the model's checkpoints hold tensors, where more cannot be said."""
+    plan = case.plan(model)
     for key in ("checkpoint", "initial"):
-        if path := getattr(case.plan(model), key):
+        if path := getattr(plan, key):
             with inspection.collecting(f"{model}_model.{key}"):
-                checkpoints.read(Path(path))
+                checkpoints.read(Path(path), plan.checkpoint_key)

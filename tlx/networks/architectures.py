@@ -42,7 +42,7 @@ def build(name: str, *, classes: int, channels: int = 3, image_size: int = 224, 
             raise ModelError(why, key="image_size")
         return compact_alexnet(classes, channels, image_size)
     with _as_model_error(name, f"{classes} classes and {channels} x {image_size} x {image_size} images"):
-        if not rest and name in _torchvision_names():
+        if not rest and name in torchvision_names():
             return _torchvision(name, classes, channels, image_size)
         return _answering_scores(_timm(name, classes, channels, image_size), classes)
 
@@ -83,7 +83,8 @@ def compact_alexnet(classes: int, channels: int = 3, image_size: int = 32) -> nn
     return model
 
 
-def _torchvision_names() -> list[str]:
+def torchvision_names() -> list[str]:
+    """Torchvision's classification networks."""
     from tlx.networks.torchvision_import import models
 
     names: list[str] = models.list_models(module=models)
@@ -118,12 +119,12 @@ def _timm(name: str, classes: int, channels: int, image_size: int) -> nn.Module:
     wanted = name.removeprefix("timm:")
     if importlib.util.find_spec("timm") is None:
         if wanted == name:
-            raise ModelError(unknown("architecture", name, ["compact_alexnet", *_torchvision_names()]))
+            raise ModelError(unknown("architecture", name, ["compact_alexnet", *torchvision_names()]))
         raise ModelError(f"architecture {name!r} needs timm, which is not installed; run: pip install timm")
     importlib.import_module("tlx.networks.torchvision_import")  # timm imports torchvision, which may need mending first
     timm = importlib.import_module("timm")
     if not timm.is_model(wanted):
-        others = [] if wanted != name else ["compact_alexnet", *_torchvision_names()]
+        others = [] if wanted != name else ["compact_alexnet", *torchvision_names()]
         raise ModelError(unknown("architecture", wanted, [*others, *timm.list_models()]))
     options = {"pretrained": False, "num_classes": classes, "in_chans": channels}
     try:  # transformers are built for one size; convolutional networks do not know the option

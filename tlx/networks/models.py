@@ -21,6 +21,12 @@ from tlx.results import Network, TrainedModel
 if os.environ.get("TLX_THREADS"):  # otherwise torch's own choice: $OMP_NUM_THREADS, or one for each core
     torch.set_num_threads(int(os.environ["TLX_THREADS"]))
 
+ONE_OUTPUT = (
+    "where z is that output and sigmoid(z) is meant for the second class, give an architecture "
+    "package.module:function whose network wraps yours and returns torch.cat([-z, z], 1) / 2: their softmax is exactly "
+    "1 - sigmoid(z) and sigmoid(z) (docs/cases.md has the few lines)"
+)
+
 
 def build(case: Case, classes: int, model: str = "source") -> nn.Module:
     """The network of the case's source or target model with random weights and `classes` outputs, in training mode.
@@ -53,6 +59,8 @@ def probe(network: nn.Module, case: Case, classes: int, model: str = "source") -
         raise ModelError(
             f"architecture {name!r} answers with {type(scores).__name__} that holds no (n, {classes}) scores"
         )
+    if classes == 2 and scores.shape in ((2,), (2, 1)):
+        raise ModelError(f"architecture {name!r} answers with one output for two classes; {ONE_OUTPUT}")
     if scores.shape != (2, classes):
         raise ModelError(
             f"architecture {name!r} answers 2 images with an array of shape {tuple(scores.shape)}, not with the "
@@ -93,10 +101,23 @@ def misfits(model: nn.Module, given: Mapping[str, Tensor]) -> list[str]:
     return [_misfit(name, expected[name], given[name], model) for name in wrong]
 
 
+def only_the_head_differs(model: nn.Module, given: Mapping[str, Tensor]) -> bool:
+    """Whether the tensors whose shapes are others than the network's are those of its last layer, for other classes."""
+    expected = model.state_dict()
+    wrong = [name for name in expected if name in given and expected[name].shape != given[name].shape]
+    return all(_is_of_the_head(name, expected[name], given[name], model) for name in wrong)
+
+
+def _is_of_the_head(name: str, expected: Tensor, given: Tensor, model: nn.Module) -> bool:
+    last = [name for name, part in model.named_modules() if isinstance(part, tracing.WEIGHTED)][-1:]
+    return last == [name.rpartition(".")[0]] and given.shape[1:] == expected.shape[1:]
+
+
 def _misfit(name: str, expected: Tensor, given: Tensor, model: nn.Module) -> str:
     shapes = tuple(given.shape), tuple(expected.shape)
-    last = [name for name, part in model.named_modules() if isinstance(part, tracing.WEIGHTED)][-1:]
-    if last == [name.rpartition(".")[0]] and given.shape[1:] == expected.shape[1:]:
+    if _is_of_the_head(name, expected, given, model):
+        if (len(given), len(expected)) == (1, 2):
+            return f"the head {name!r} has one output for the domain's two classes; {ONE_OUTPUT}"
         return (
             f"the head {name!r} has {len(given)} classes, but the domain has {len(expected)} (shapes {shapes[0]} and "
             f"{shapes[1]}); as `initial` such a file gives all but its head"

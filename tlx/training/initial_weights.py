@@ -19,9 +19,11 @@ from tlx.results import TrainedModel
 SHOWN = 4  # names of tensors in a sentence
 
 
-def from_checkpoint(network: nn.Module, path: Path) -> str:
-    """Takes over what fits of a checkpoint's tensors; returns the sentence. Raises ModelError if none does."""
-    return take(network, checkpoints.named_for(network, checkpoints.read(path)), f"checkpoint {path.name}")
+def from_checkpoint(network: nn.Module, path: Path, key: str = "") -> tuple[str, ...]:
+    """Takes over what fits of a checkpoint's tensors; returns sentences on what. Raises ModelError if none does."""
+    checkpoint = checkpoints.read(path, key)
+    given = checkpoints.named_for(network, checkpoint)
+    return take(network, given, f"checkpoint {path.name}"), *checkpoint.notes
 
 
 def from_source(network: nn.Module, source: TrainedModel, classes: tuple[str, ...], head: str) -> str:

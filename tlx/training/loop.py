@@ -81,8 +81,10 @@ def begun(
         return network, notes
     if start is not None:
         return network, (initial_weights.from_source(network, start, classes, strategies.head(network, one)), *notes)
-    initial = case.plan(model).initial
-    return network, ((initial_weights.from_checkpoint(network, Path(initial)), *notes) if initial else notes)
+    plan = case.plan(model)
+    if not plan.initial:
+        return network, notes
+    return network, (*initial_weights.from_checkpoint(network, Path(plan.initial), plan.checkpoint_key), *notes)
 
 
 def train_all(
@@ -163,20 +165,9 @@ def read(case: Case, model: str, classes: tuple[str, ...]) -> TrainedModel:
     checkpoint = checkpoints.complete(network, Path(plan.checkpoint), plan.checkpoint_key)
     outputs = _outputs(checkpoint, case.domain(model), model, classes)
     history = histories.read(Path(plan.history), model) if plan.history else pd.DataFrame(columns=COLUMNS)
-    notes = _notes(checkpoint, Path(plan.history).name if plan.history and not len(history) else "")
-    return TrainedModel(tensors(network), outputs, checkpoint.epoch, history, notes)
-
-
-def _notes(checkpoint: checkpoints.Checkpoint, history: str) -> tuple[str, ...]:
-    """What was read where more than one could have been; history: the file's name where it has no row of the model."""
-    notes = [f"history {history} has no row of this model"] if history else []
-    if checkpoint.others:
-        also = ", ".join(map(repr, checkpoint.others[:3]))
-        notes.append(
-            f"the weights under {checkpoint.key!r} of its file were read, and others lie under {also}; the key "
-            "checkpoint_key chooses"
-        )
-    return tuple(notes)
+    without = plan.history and not len(history)
+    notes = (f"history {Path(plan.history).name} has no row of this model",) if without else ()
+    return TrainedModel(tensors(network), outputs, checkpoint.epoch, history, (*notes, *checkpoint.notes))
 
 
 def _outputs(
