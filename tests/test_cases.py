@@ -13,7 +13,7 @@ from PIL import Image
 from tlx.casefiles import builtin, reading
 from tlx.casefiles.loading import load_case
 from tlx.cases import Case, Domain, ModelPlan, Training
-from tlx.errors import CaseError
+from tlx.errors import CaseError, UserError
 from tlx.images import files
 from tlx.storage import memory
 
@@ -381,4 +381,40 @@ def test_levels_from_0_to_255_are_refused_with_what_they_are_here(home: Path, gi
         TEXT.replace("mean = [0.5, 0.5, 0.5]\n", "").replace("std = [0.5, 0.5, 0.5]\n", given + "\n")
     )
     with pytest.raises(CaseError, match=f"levels from 0 to 255.*divide them by 255.*{divided}"):
+        load_case(home / "toys.toml")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (r"'photos\old'", r"in \[target\]: path = .* has backslashes, .* write 'photos/old', which exists"),
+        (r"'photos\new'", r"write 'photos/new', which is meant, it seems"),
+        (r"'C:\photos'", r"in \[target\]: path = .* is a path of Windows; give the path that it has on this system"),
+        (r'"photos\old"', r"cannot be read: .*; write paths with /, or within single quotes"),
+    ],
+)
+def test_backslashes_in_a_path_are_named_for_what_they_are(home: Path, given: str, said: str) -> None:
+    (home / "photos" / "old").mkdir()
+    (home / "toys.toml").write_text(TEXT.replace('"photos"', given))
+    with pytest.raises(CaseError, match=said):
+        load_case(home / "toys.toml")
+
+
+def test_a_folder_whose_name_has_a_backslash_is_itself(home: Path) -> None:
+    (home / "photos").rename(home / "photos\\old")
+    (home / "toys.toml").write_text(TEXT.replace('"photos"', r"'photos\old'"))
+    assert Path(load_case(home / "toys.toml").target.path).name == "photos\\old"
+
+
+def test_pointers_of_large_file_storage_are_named(home: Path) -> None:
+    """As the case file, a list of classes and a bundle."""
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 12345\n"
+    said = "is a pointer of Git LFS, not the file itself; run git lfs pull"
+    for name in ("names.txt", "p.toml", "p.tlx"):
+        (home / name).write_text(text)
+    for name in ("p.toml", "p.tlx"):
+        with pytest.raises(UserError, match=f"{name} {said}"):
+            load_case(home / name)
+    (home / "toys.toml").write_text(TEXT.replace('path = "photos"', 'path = "photos"\nclasses = "names.txt"'))
+    with pytest.raises(CaseError, match=f"classes names .*names.txt', which {said}"):
         load_case(home / "toys.toml")

@@ -415,3 +415,10 @@ def test_a_network_that_wraps_the_saved_one_takes_its_weights(tmp_path: Path) ->
     assert same(wrapped["inner"].state_dict())
     with pytest.raises(ModelError, match="more in parts of this network"):
         checkpoints.complete(wrapped, tmp_path / "more.pt")
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_a_pointer_of_large_file_storage_is_named(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"m.{suffix}"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 12345\n")
+    refused(path, "is a pointer of Git LFS, not the file itself; run git lfs pull")

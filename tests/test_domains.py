@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlx.cases import Domain, Preprocessing
+from tlx.casefiles import fingerprints
+from tlx.cases import Case, Domain, Preprocessing
 from tlx.errors import DataError
-from tlx.images import domains, listings, rendered_digits
+from tlx.images import domains, kinds, listings, rendered_digits
 from tlx.results import DomainImages
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 12345\n"
 
 
 def test_printed_digits_are_reproducible_and_labelled() -> None:
@@ -314,11 +318,12 @@ def test_a_csv_lists_images_labels_splits_and_groups(tmp_path: Path) -> None:
         ("", "lacks the column 'path'.*names nothing"),
         ("path;label\n1.png;x", "lacks the column 'path'.*separated by commas, and names path;label"),
         ("path,label", "lists no image"),
-        ("path,label\n../outside.png,x", r"line 2: path '\.\./outside\.png' leads out of the CSV's folder"),
-        ("path,label\nb/../../outside.png,x", "leads out"),
-        ("path,label\n/etc/passwd,x", "line 2: path '/etc/passwd' leads out"),
-        ("path,label\nC:\\x.png,x\n..\\y.png,x", r"line 2: .* leads out .*\(and 1 more lines like it\)"),
+        (
+            "path,label\nC:\\x.png,x\nD:/y.png,x",
+            r"line 2: path 'C:.*x\.png' is one of Windows.*\(and 1 more lines like",
+        ),
         ("path,label\n1.png,x\n1.png,y", "line 3: image '1.png' is in line 2 already"),
+        ("path,label\n1.png,x\nb/../1.png,y", r"line 3: image 'b/\.\./1\.png' is in line 2 already"),
         ("path,label\n1.png,", "line 2: path and label must not be empty"),
         ("path,label,split\n1.png,x,extra", "line 2: split 'extra' is unknown; use train, val or test"),
         ("path,label,split\n1.png,x,val\n4.png,x,", "gives a split for some images only"),
@@ -392,3 +397,190 @@ def test_what_archives_and_systems_leave_is_passed_by_and_said(tmp_path: Path) -
     assert found.classes == ("cat", "dog")
     assert len(found) == 8
     assert "1 folder(s) of pets are passed by: '__MACOSX'" in found.skipped
+
+
+OUT = ("../outside.png", "b/../../outside.png", "{home}/outside.png", "..\\outside.png")
+
+
+@pytest.mark.parametrize("given", OUT)
+def test_a_csv_may_name_images_elsewhere_but_not_where_visitors_are_strangers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """With any text in TLX_PUBLIC, and in a sentence that tells strangers no path."""
+    domain = table(tmp_path, "path,label\n1.png,x\n" + given.format(home=tmp_path) + ",y")
+    monkeypatch.delenv("TLX_PUBLIC", raising=False)
+    assert domains.load(domain, Preprocessing(8)).classes == ("x", "y")
+    for public in ("1", "0"):
+        monkeypatch.setenv("TLX_PUBLIC", public)
+        with pytest.raises(DataError, match=r"CSV list\.csv, line 3: path leads out of the CSV's folder") as caught:
+            domains.load(domain, Preprocessing(8))
+        assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["../outside.png", "{home}/outside.png"])
+def test_the_digest_of_a_csv_changes_with_files_outside_its_folder(tmp_path: Path, given: str) -> None:
+    domain = table(tmp_path, "path,label\n1.png,x\n" + given.format(home=tmp_path) + ",y")
+    case = Case("c", "c", domain, domain, "alexnet")
+    before = fingerprints.of_case(case)
+    assert fingerprints.of_case(case) == before
+    (tmp_path / "outside.png").write_bytes(b"another content")
+    assert fingerprints.of_case(case) != before
+
+
+def test_backslashes_in_a_csv_are_slashes_unless_a_file_is_called_so(tmp_path: Path) -> None:
+    domain = table(tmp_path, "path,label\nb\\2.png,x\nb\\3.png,y\n")
+    found = domains.load(domain, Preprocessing(8))
+    assert list(found.names) == ["b/2.png", "b/3.png"]
+    assert "listed: 2 path(s) in list.csv have backslashes, which are read as slashes" in found.skipped
+    draw(tmp_path / "set" / "b\\2.png")
+    assert list(domains.catalogue(domain).names) == ["b\\2.png", "b/3.png"]
+
+
+def notes(home: Path, split: str = "given") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    found = domains.catalogue(Domain("folder", "pets", str(home), split=split))
+    return found.classes, tuple(one for one in found.skipped if one.startswith("pets: "))
+
+
+def test_kinds_that_pillow_cannot_read_are_counted_where_they_are_left_out(tmp_path: Path) -> None:
+    home = plant(tmp_path, "cat", "dog")
+    for name in ("cat/a.heic", "cat/b.HEIC", "dog/c.jxl", "dog/d.nef", "dog/notes.txt", "e.heic"):
+        (home / name).write_bytes(b"something")
+    said = (
+        "pets: 4 files of kinds that Pillow cannot read are left out (.heic 2, .jxl 1, .nef 1); convert them or "
+        "install a plug-in"
+    )
+    assert notes(home) == (("cat", "dog"), (said,))
+
+
+def test_a_folder_of_nothing_but_such_kinds_says_so(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.heic").write_bytes(b"something")
+    with pytest.raises(DataError, match=r"holds no image: 2 files of kinds .* \(\.heic 2\); convert them"):
+        domains.catalogue(Domain("folder", "pets", str(tmp_path)))
+
+
+@pytest.mark.parametrize("suffix", ["jfif", "tga", "jp2", "avif", "PNM", "jpe", "qoi", "dib"])
+def test_every_kind_of_image_that_pillow_reads_here_is_read(tmp_path: Path, suffix: str) -> None:
+    home = plant(tmp_path, "cat", "dog")
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(home / "dog" / f"red.{suffix}")
+    found = domains.load(Domain("folder", "pets", str(home)), Preprocessing(8))
+    at = list(found.names).index(f"dog/red.{suffix}")
+    assert np.abs(found.pixels[at].astype(int) - [255, 0, 0]).max() <= 2
+
+
+@pytest.mark.parametrize("suffix", ["pdf", "eps", "svg", "psd", "ico", "mpg", "gbr", "h5", "wmf", "fits"])
+def test_pages_drawings_films_and_the_like_are_no_photos(tmp_path: Path, suffix: str) -> None:
+    home = plant(tmp_path, "cat", "dog")
+    (home / "cat" / f"x.{suffix}").write_bytes(b"something")
+    assert len(domains.catalogue(Domain("folder", "pets", str(home)))) == 4
+
+
+def test_a_page_under_the_name_of_a_photo_is_not_opened(tmp_path: Path) -> None:
+    """Pillow would have Ghostscript run it."""
+    home = plant(tmp_path, "cat", "dog")
+    Image.new("RGB", (8, 8)).save(home / "page.eps")
+    (home / "page.eps").rename(home / "cat" / "page.jpg")
+    with pytest.raises(DataError, match=r"page\.jpg cannot be read as an image \(cannot identify image file"):
+        domains.load(Domain("folder", "pets", str(home)), Preprocessing(8))
+
+
+def test_images_that_are_not_called_so_and_those_beside_the_classes_are_counted(tmp_path: Path) -> None:
+    home = plant(tmp_path, "cat", "dog")
+    for name in ("cat/no-suffix", "dog/1.jpg_large", "beside.png"):
+        Image.new("RGB", (8, 8)).save(home / name, "PNG")
+    (home / "cat" / "words").write_text("no image")
+    said = (
+        "pets: 2 file(s) that are images by their content are left out, such as 'no-suffix', since their names do not "
+        "end as those of images; rename them",
+        "pets: 1 image(s) beside the class folders are left out",
+    )
+    assert notes(home) == (("cat", "dog"), said)
+
+
+def test_an_image_under_another_kinds_suffix_is_read(tmp_path: Path) -> None:
+    home = plant(tmp_path, "cat", "dog")
+    Image.new("RGB", (8, 8), (0, 255, 0)).save(home / "dog" / "png.jpg", "PNG")
+    found = domains.load(Domain("folder", "pets", str(home)), Preprocessing(8))
+    assert found.pixels[list(found.names).index("dog/png.jpg")].tolist() == [[[0, 255, 0]] * 8] * 8
+
+
+def test_a_pointer_of_large_file_storage_is_named(tmp_path: Path) -> None:
+    """As image and as CSV; checkpoints, histories and case files have tests of their own."""
+    home = plant(tmp_path, "cat", "dog")
+    for name in ("cat/0.png", "list.csv"):
+        (home / name).write_text(POINTER)
+    said = "is a pointer of Git LFS, not the file itself; run git lfs pull"
+    with pytest.raises(DataError, match=rf"0\.png {said}"):
+        domains.load(Domain("folder", "pets", str(home)), Preprocessing(8))
+    with pytest.raises(DataError, match=rf"CSV .*list\.csv {said}"):
+        domains.catalogue(Domain("csv", "pets", str(home / "list.csv")))
+
+
+@pytest.mark.parametrize("kind", ["heic", "jxl", "cr2", "psd"])
+def test_an_image_in_a_csv_of_a_kind_that_cannot_be_read_is_named_for_that(tmp_path: Path, kind: str) -> None:
+    domain = table(tmp_path, f"path,label\nx.{kind},a\n1.png,b")
+    (tmp_path / "set" / f"x.{kind}").write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(DataError, match=rf"x\.{kind} is of a kind that Pillow cannot read; convert it or install"):
+        domains.load(domain, Preprocessing(8))
+
+
+@pytest.mark.parametrize(
+    ("folders", "inside"),
+    [
+        (("images/cat", "images/dog"), "images"),
+        (("flower_photos/cat", "flower_photos/dog"), "flower_photos"),
+        (("PetImages/cat", "PetImages/dog"), "PetImages"),
+        (("hymenoptera_data/train/cat", "hymenoptera_data/train/dog", "hymenoptera_data/val/cat"), "hymenoptera_data"),
+        (("animals/train/cat", "animals/train/dog", "animals/val/cat", "animals/val/dog"), "animals"),
+        (("archive/images/cat", "archive/images/dog"), "archive/images"),
+        (("__MACOSX/x", "images/cat", "images/dog"), "images"),
+    ],
+)
+def test_a_single_folder_that_only_holds_the_data_is_stepped_into_and_said(
+    tmp_path: Path, folders: tuple[str, ...], inside: str
+) -> None:
+    home = plant(tmp_path, *folders)
+    (home / "README.md").write_text("about")
+    assert notes(home) == (("cat", "dog"), (f"pets: the images are looked for in its only folder, {inside!r}",))
+
+
+def test_a_single_folder_of_the_name_of_the_one_around_it_is_stepped_into(tmp_path: Path) -> None:
+    """As unpacking pets.zip into pets leaves it."""
+    assert notes(plant(tmp_path / "pets", "pets/cat", "pets/dog"))[0] == ("cat", "dog")
+
+
+def test_a_single_class_is_no_folder_that_only_holds_the_data(tmp_path: Path) -> None:
+    assert notes(plant(tmp_path / "a", "dog")) == (("dog",), ())
+    assert notes(plant(tmp_path / "b", "images")) == (("images",), ())
+    assert notes(plant(tmp_path / "c", "dog", "dog/more")) == (("dog",), ())
+
+
+def test_one_class_with_groups_or_one_folder_with_classes_is_asked(tmp_path: Path) -> None:
+    home = plant(tmp_path, "dog/rex", "dog/fido")
+    said = (
+        r"only folder 'dog' holds folders \(fido, rex\): if these are the classes, give the path .*split = \"groups\""
+    )
+    with pytest.raises(DataError, match=said):
+        notes(home)
+    assert notes(home, "groups") == (("dog",), ())
+    assert notes(home / "dog") == (("fido", "rex"), ())
+    grouped = plant(tmp_path / "more", "images/mug/one", "images/mug/two", "images/cup/one")
+    assert notes(grouped, "groups")[0] == ("cup", "mug")
+
+
+def test_a_plug_in_that_is_installed_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module of that name stands for it; it makes Pillow take .jxl for PNG."""
+    kinds._readable.cache_clear()
+    monkeypatch.setattr(Image, "EXTENSION", dict(Image.EXTENSION))
+    (tmp_path / "modules").mkdir()
+    text = "from PIL import Image\nImage.register_extension('PNG', '.jxl')\n"
+    (tmp_path / "modules" / "pillow_jxl.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path / "modules")
+    home = plant(tmp_path / "pets", "cat", "dog")
+    (home / "cat" / "0.png").rename(home / "cat" / "0.jxl")
+    try:
+        assert len(domains.load(Domain("folder", "pets", str(home)), Preprocessing(8))) == 4
+    finally:
+        kinds._readable.cache_clear()
+        sys.modules.pop("pillow_jxl", None)

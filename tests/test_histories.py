@@ -66,3 +66,10 @@ def test_a_history_that_is_missing_or_a_folder_is_named(tmp_path: Path) -> None:
         histories.read(tmp_path / "none.csv", "source")
     with pytest.raises(DataError, match="cannot be read as CSV"):
         histories.read(tmp_path, "source")
+
+
+def test_a_pointer_of_large_file_storage_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"history .*\.csv is a pointer of Git LFS, not the file itself; run git lfs pull"
+    ):
+        read(tmp_path, "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 12345\n")

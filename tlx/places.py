@@ -32,6 +32,11 @@ def data() -> Path:
     return _folder("TLX_DATA", "data", user_data_path)
 
 
+def is_public() -> bool:
+    """Whether visitors of this server are strangers: `$TLX_PUBLIC` is set, to whatever text."""
+    return bool(os.environ.get("TLX_PUBLIC"))
+
+
 def _folder(variable: str, beside: str, of_the_user: Callable[[str, Literal[False]], Path]) -> Path:
     if given := os.environ.get(variable):
         return Path(given)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from tlx import places
 from tlx.app.text import escape, sentence
 from tlx.casefiles import builtin, loading, reading
 from tlx.cases import Case
@@ -36,7 +37,7 @@ def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[str]]:
             problems.append(f"Another case is called {escape(repr(case.name))} too, so {escape(where)} is left out.")
             continue
         cases[case.name] = case
-    if problems and os.environ.get("TLX_PUBLIC"):  # strangers are told no path
+    if problems and places.is_public():  # strangers are told no path
         _log.warning("%s", "\n".join(problems))
         problems = ["A case of this server cannot be used at present; its log says why."]
     return cases, problems
@@ -51,7 +52,7 @@ def case_files() -> list[str]:
 def waiting_cases() -> list[tuple[str, str]]:
     """Title of each built-in case whose data are not here, and what to fetch and where to put it (plain text)."""
     reasons = [(case.title, builtin.missing(case)) for case in builtin.cases().values()]
-    return [(title, why) for title, why in reasons if why and not os.environ.get("TLX_PUBLIC")]
+    return [(title, why) for title, why in reasons if why and not places.is_public()]
 
 
 def _sentences(where: str, error: UserError) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from tlx import places
 from tlx.app import selection
 from tlx.app.selection import PARAMETERS, Choice
 from tlx.places import ENTRY
@@ -45,7 +45,7 @@ def pages() -> dict[str, str]:
     if entry.name != ENTRY:
         return {}
     files = sorted((entry.parent / "pages").glob("[0-9]*_*.py"))
-    if os.environ.get("TLX_PUBLIC"):
+    if places.is_public():
         files = [file for file in files if not file.stem.endswith(LOCAL)]
     return {"Start": ENTRY} | {file.stem.partition("_")[2].replace("_", " "): f"pages/{file.name}" for file in files}
 

@@ -38,10 +38,11 @@ def _domain(domain: Domain) -> str:
 
 def _table(path: Path) -> str:
     """Of a CSV and the images it lists; where it cannot be read, reading the domain says why."""
+    own = (path.name, path)
     try:
-        return files.paths_digest([path, *(entry.path for entry in listings.table(path).entries)], path.parent)
+        return files.paths_digest([own, *((entry.name, entry.path) for entry in listings.table(path).entries)])
     except DataError:
-        return files.paths_digest([path], path.parent)
+        return files.paths_digest([own])
 
 
 def _module_file(architecture: str, home: str) -> Path | None:

@@ -7,12 +7,14 @@ mistake is told, and the rest of the file is read all the same.
 from __future__ import annotations
 
 import math
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from tlx import pointers
 from tlx.cases import (
     AUGMENTS,
     BASELINES,
@@ -84,7 +86,10 @@ def examined(path: Path) -> tuple[Case, list[str]]:
     except FileNotFoundError:
         raise CaseError(f"case file {path} does not exist; give the path of a .toml file or a built-in name") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise CaseError(f"case file {path} cannot be read: {error}") from None
+        if pointers.is_pointer(path):
+            raise CaseError(f"case file {path} {pointers.WHY}") from None
+        paths = "; write paths with /, or within single quotes" if "escape" in str(error) or "\\" in str(error) else ""
+        raise CaseError(f"case file {path} cannot be read: {error}{paths}") from None
     reader = _Reader(path.parent.resolve())
     case = replace(reader.case({"name": path.stem, "title": path.stem} | table, path), home=str(path.parent.resolve()))
     return case, [*reader.problems, *_unsound(case, whole=not reader.problems)]
@@ -144,6 +149,8 @@ class _Reader:
         else:
             if key in PATHS and value:
                 values[key] = str((self._home / value).resolve())
+                if other := _of_windows(value, self._home):
+                    self.problems.append(Told(f"in {where}: {key} = {value!r} {other}", key=_key(where, key)))
 
 
 def _key(where: str, key: str = "") -> str:
@@ -152,8 +159,21 @@ def _key(where: str, key: str = "") -> str:
     return f"{table}.{key}".strip(".")
 
 
+def _of_windows(given: str, home: Path) -> str:
+    """What is wrong with a path that has backslashes where they part no folders; "" where nothing is."""
+    if os.sep == "\\" or "\\" not in given or (home / given).exists():
+        return ""
+    if PureWindowsPath(given).drive:
+        return "is a path of Windows; give the path that it has on this system"
+    slashed = given.replace("\\", "/")
+    there = "exists" if (home / slashed).exists() else "is meant, it seems"
+    return f"has backslashes, which part folders on Windows only; write {slashed!r}, which {there}"
+
+
 def _lines(path: Path, where: str) -> list[str]:
     """The class names of a text file, one a line."""
+    if pointers.is_pointer(path):
+        raise CaseError(f"in {where}: classes names {str(path)!r}, which {pointers.WHY}")
     try:
         return [name for line in path.read_text(encoding="utf-8-sig").splitlines() if (name := line.strip())]
     except (OSError, ValueError) as error:

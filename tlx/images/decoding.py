@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from tlx import pointers
 from tlx.cases import Preprocessing
 from tlx.errors import DataError
+from tlx.images import kinds
 
 LARGEST = 89_478_485  # pixels, above which PIL warns that an image may be a bomb (above twice that it refuses)
 
@@ -23,7 +25,7 @@ def read(path: Path, how: Preprocessing) -> np.ndarray:
     Raises DataError with one sentence when the file is no image, is broken, or is too large.
     """
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=kinds.formats()) as picture:
             if picture.width * picture.height > LARGEST:
                 raise Image.DecompressionBombError
             if how.orientation == "turned":
@@ -37,6 +39,12 @@ def read(path: Path, how: Preprocessing) -> np.ndarray:
     except FileNotFoundError:
         raise DataError(f"image {path} does not exist") from None
     except Exception as error:  # decoders of some thirty formats raise whatever they like on broken files
+        if pointers.is_pointer(path):
+            raise DataError(f"image {path} {pointers.WHY}") from None
+        if kinds.is_unread(path.name):
+            raise DataError(
+                f"image {path} is of a kind that Pillow cannot read; convert it or install a plug-in"
+            ) from None
         lines = str(error).replace(str(path), "it").splitlines() or [type(error).__name__]
         raise DataError(f"{path} cannot be read as an image ({lines[0]}); remove or replace it") from None
 

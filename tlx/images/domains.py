@@ -23,7 +23,8 @@ class _Listing:
     """Who is in a domain, before any choice.
 
     labels: (N,) index into classes; pictures(kept, how): the images of those indices one by one, or why one cannot be
-    read; names, split, groups: (N,) where known; passed: folders beside the data that were left out.
+    read; names, split, groups: (N,) where known; passed: folders beside the data that were
+    left out; told: what else has to be said of the files.
     """
 
     labels: np.ndarray
@@ -33,6 +34,7 @@ class _Listing:
     split: np.ndarray | None = None
     groups: np.ndarray | None = None
     passed: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 def load(domain: Domain, how: Preprocessing) -> DomainImages:
@@ -147,6 +149,7 @@ def _described(domain: Domain, listing: _Listing, kept: np.ndarray, pixels: np.n
     else:
         names = names[kept]
     split, told = _split(domain, listing, kept)
+    told = (*(f"{domain.title}: {sentence}" for sentence in listing.told), *told)
     if listing.passed:
         told = (f"{len(listing.passed)} folder(s) of {domain.title} are passed by: {_few([*listing.passed])}", *told)
     return DomainImages(
@@ -253,6 +256,7 @@ def _of_files(listed: listings.Listed) -> _Listing:
         split=np.array([entry.split for entry in entries]) if listed.splits else None,
         groups=np.array([entry.group for entry in entries], dtype=object),
         passed=listed.passed,
+        told=listed.told,
     )
 
 

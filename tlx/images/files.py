@@ -27,9 +27,9 @@ def folder_digest(folder: Path) -> str:
     return _facts_digest((entry.path[len(str(folder)) + 1 :], entry.stat()) for entry in _walk(folder, frozenset()))
 
 
-def paths_digest(paths: Iterable[Path], home: Path) -> str:
-    """The same for single files below a folder; those that do not exist are left out."""
-    return _facts_digest((os.path.relpath(path, home), path.stat()) for path in paths if path.is_file())
+def paths_digest(paths: Iterable[tuple[str, Path]]) -> str:
+    """The same for single files, wherever they lie, under the names given; those that do not exist are left out."""
+    return _facts_digest((os.path.normpath(name), path.stat()) for name, path in paths if path.is_file())
 
 
 def _facts_digest(facts: Iterable[tuple[str, os.stat_result]]) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PureWindowsPath
 
+from tlx import places, pointers
 from tlx.errors import DataError, some
-from tlx.images import files
+from tlx.images import files, kinds
 from tlx.results import SPLITS
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 # A word of a split's name: train, training, trainset, train2017; val, valid, validation, dev, eval; test, testing.
 _WORDS = dict(zip(SPLITS, ("train(ing)?", "val(id(ation)?)?|dev(elopment)?|eval(uation)?", "test(ing)?"), strict=True))
+# A word of the name of a folder that only holds the data: images, flower_photos, hymenoptera_data, PetImages.
+_HOLDERS = re.compile(
+    "(image|img|jpe?g|png|photo|picture|pic|dataset|file|archive|download)s?|data|categories|classes|extracted"
+)
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,14 @@ class Entry:
 class Listed:
     """Entries in the order of their paths, and the class names in alphabetical order, empty classes included.
 
-    passed: top folders that are no part of the data, `files.ASIDE`.
+    passed: top folders that are no part of the data, `files.ASIDE`; told: sentences on what else was left out, and on
+    how the files were understood.
     """
 
     entries: tuple[Entry, ...]
     classes: tuple[str, ...]
     passed: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def splits(self) -> bool:
@@ -48,26 +54,85 @@ class Listed:
 def folder(root: Path, *, grouped: bool = False) -> Listed:
     """`class/image`, `class/group/image`, or these below folders whose names say training, validation or test.
 
-    grouped: whether it is said that the class folders hold groups. Raises DataError when the folder does not exist or
-    holds no image, or when nothing says whether its folders are splits or classes.
+    A single folder at the top that only holds all this is stepped into. grouped: whether it is said that the class
+    folders hold groups. Raises DataError when the folder does not exist or holds no image, or when nothing says whether
+    its folders are splits or classes, or classes or groups.
     """
     if not root.is_dir():
         raise DataError(f"image folder {root} does not exist; it should hold class/image")
+    given, root = root, _holder(root, grouped=grouped)
     tops = _folders(root)
     split_of = {top: split for top in tops if (split := split_named(top.name))}
     if "training" in split_of.values() and len(split_of) == len(tops) and all(_folders(top) for top in tops):
         classes = {inner.name for top in tops for inner in _folders(top)}
-        entries = [entry for top, split in split_of.items() for entry in _images(top, root, split)]
     else:
         if not grouped:
             _check_classes(root, tops)
-        classes = {top.name for top in tops}
-        entries = list(_images(root, root, ""))
+        split_of, classes = {}, {top.name for top in tops}
+    paths = files.below(root)
+    placed = [(path, path.relative_to(root).parts) for path in paths]
+    deep = 3 if split_of else 2  # parts of an image's path at least: its split, its class, its name
+    entries = [
+        _entry(path, parts, {top.name: split for top, split in split_of.items()})
+        for path, parts in placed
+        if len(parts) >= deep and kinds.is_image(path.name)
+    ]
+    told = _left_out(placed, deep)
+    if root != given:
+        told = (f"the images are looked for in its only folder, {str(root.relative_to(given))!r}", *told)
     if not entries:
-        raise DataError(f"image folder {root} holds no image; expected one folder for each class with images inside")
+        why = f": {told[-1]}" if told else "; expected one folder for each class with images inside"
+        raise DataError(f"image folder {given} holds no image{why}", key="path")
     order = tuple(sorted(classes))
     passed = tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir() and entry.name in files.ASIDE))
-    return Listed(tuple(sorted(entries, key=lambda entry: order.index(entry.label))), order, passed)
+    entries.sort(key=lambda entry: order.index(entry.label))
+    return Listed(tuple(entries), order, passed, told)
+
+
+def _holder(root: Path, *, grouped: bool) -> Path:
+    """The folder that holds the class or split folders: this one, or a single one in it that does no more than that.
+
+    Raises DataError where the single folder might as well be the only class, with groups of images inside.
+    """
+    tops = _folders(root)
+    if len(tops) != 1 or _has_images(root) or split_named(tops[0].name):
+        return root
+    only, inside = tops[0], _folders(tops[0])
+    if not inside or _has_images(only):
+        return root
+    splits = [split_named(one.name) for one in inside]
+    words = re.findall("[A-Z]?[a-z]+|[A-Z]+(?![a-z])", only.name)
+    holds = any(_HOLDERS.fullmatch(word.lower()) for word in words) or only.name.casefold() == root.name.casefold()
+    if (all(splits) and "training" in splits) or (holds and (not grouped or any(map(_folders, inside)))):
+        return _holder(only, grouped=grouped)
+    if grouped:
+        return root
+    raise DataError(
+        f"in image folder {root} the only folder {only.name!r} holds folders "
+        f"({some([one.name for one in inside])}): if these are the classes, give the path {str(only)!r}; if they are "
+        'groups of images of one class, say split = "groups"',
+        key="path",
+    )
+
+
+def _left_out(placed: list[tuple[Path, tuple[str, ...]]], deep: int) -> tuple[str, ...]:
+    """What looks like an image and is none of those that are read, as sentences.
+
+    placed: every file, and its path's parts from the top; deep: how many parts an image of a class has at least.
+    """
+    loose = sum(len(parts) < deep and kinds.is_image(path.name) for path, parts in placed)
+    others = [path for path, parts in placed if len(parts) >= deep and not kinds.is_image(path.name)]
+    unread = [path.name for path in others if kinds.is_unread(path.name)]
+    odd = [path.name for path in others if not kinds.is_unread(path.name) and kinds.looks_like_an_image(path)]
+    told = [kinds.left_out(unread)] if unread else []
+    if odd:
+        told.append(
+            f"{len(odd)} file(s) that are images by their content are left out, such as {odd[0]!r}, since their names "
+            "do not end as those of images; rename them"
+        )
+    if loose:
+        told.append(f"{loose} image(s) beside the class folders are left out")
+    return tuple(told)
 
 
 def _folders(root: Path) -> list[Path]:
@@ -105,23 +170,26 @@ def _check_classes(root: Path, tops: list[Path]) -> None:
 
 
 def _has_images(home: Path) -> bool:
-    return any(entry.suffix.lower() in SUFFIXES and not files.is_aside(entry.name) for entry in home.iterdir())
+    return any(kinds.is_image(entry.name) and not files.is_aside(entry.name) for entry in home.iterdir())
 
 
-def _images(home: Path, root: Path, split: str) -> Iterator[Entry]:
-    """The images of the class folders in `home`; what lies between a class folder and an image is its group."""
-    for path in files.below(home):
-        label, *between = path.relative_to(home).parts
-        if between and path.suffix.lower() in SUFFIXES:
-            name = str(path.relative_to(root))
-            yield Entry(path, label, name, split, f"{label}/{between[0]}" if len(between) > 1 else name)
+def _entry(path: Path, parts: tuple[str, ...], split_of: dict[str, str]) -> Entry:
+    """An image of a class folder, perhaps in a split folder; what lies between class and image is its group."""
+    split, inner = (split_of[parts[0]], parts[1:]) if split_of else ("", parts)
+    label, *between = inner[:-1]
+    name = str(Path(*parts))
+    return Entry(path, label, name, split, f"{label}/{between[0]}" if between else name)
 
 
 def table(path: Path) -> Listed:
     """A CSV with the columns path and label, and if wanted split and group; paths start at the CSV's folder.
 
-    Raises DataError when it cannot be read, lacks a column, or has rows that cannot be used (the first is quoted).
+    They may lead out of it, but not where visitors are strangers (`places.is_public`). On systems where backslashes
+    part no folders they are read as slashes, unless a file is called exactly so. Raises DataError when the CSV cannot
+    be read, lacks a column, or has rows that cannot be used (the first is quoted).
     """
+    if pointers.is_pointer(path):
+        raise DataError(f"CSV {path} {pointers.WHY}", key="path")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file, strict=True)
@@ -142,34 +210,48 @@ def table(path: Path) -> Listed:
 
 def _listed(path: Path, numbered: list[tuple[int, dict[str, str]]]) -> Listed:
     lines: dict[str, int] = {}
-    entries, problems = [], []
+    entries, problems, turned = [], [], 0
     for line, row in numbered:
+        given = row["path"]
+        row["path"] = _with_slashes(given, path.parent)
+        turned += row["path"] != given
         if why := _problem(row, lines):
             problems.append(f"line {line}: {why}")
             continue
-        lines[row["path"]] = line
+        lines[os.path.normpath(row["path"])] = line
         split = split_named(row["split"]) if row.get("split") else ""
         group = row.get("group") or row["path"]
         entries.append(Entry(path.parent / row["path"], row["label"], row["path"], split, group))
     if problems:
         more = f" (and {len(problems) - 1} more lines like it)" if len(problems) > 1 else ""
-        raise DataError(f"CSV {path}, {problems[0]}{more}")
+        raise DataError(f"CSV {path.name if places.is_public() else path}, {problems[0]}{more}")
     if not entries:
         raise DataError(f"CSV {path} lists no image; each line after the first should hold a path and a label")
     if any(entry.split for entry in entries) and not all(entry.split for entry in entries):
         raise DataError(f"CSV {path} gives a split for some images only; give it for all of them, or leave it out")
-    return Listed(tuple(entries), tuple(sorted({entry.label for entry in entries})))
+    told = (f"{turned:,} path(s) in {path.name} have backslashes, which are read as slashes",) if turned else ()
+    return Listed(tuple(entries), tuple(sorted({entry.label for entry in entries})), told=told)
+
+
+def _with_slashes(given: str, home: Path) -> str:
+    """A path as it is on this system: backslashes part folders on Windows only."""
+    if os.sep == "\\" or "\\" not in given or (home / given).exists():
+        return given
+    return given.replace("\\", "/")
 
 
 def _problem(row: dict[str, str], lines: dict[str, int]) -> str:
     given, split = row["path"], row.get("split", "")
     if not given or not row["label"]:
         return "path and label must not be empty"
+    if os.sep == "/" and PureWindowsPath(given).drive:
+        return f"path {given!r} is one of Windows; give the path that the image has on this system"
     # Windows' rules know drives and both kinds of slash, so they see every way out of the folder.
-    if PureWindowsPath(given).anchor or PurePath(given).is_absolute() or ".." in PureWindowsPath(given).parts:
-        return f"path {given!r} leads out of the CSV's folder; give it relative to that folder, without '..'"
-    if given in lines:
-        return f"image {given!r} is in line {lines[given]} already; list each image once"
+    out = PureWindowsPath(given).anchor or PurePath(given).is_absolute() or ".." in PureWindowsPath(given).parts
+    if out and places.is_public():
+        return "path leads out of the CSV's folder, where a server for strangers (TLX_PUBLIC) reads nothing"
+    if (first := lines.get(os.path.normpath(given))) is not None:
+        return f"image {given!r} is in line {first} already; list each image once"
     if split and not split_named(split):
         return f"split {split!r} is unknown; use train, val or test"
     return ""

@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor, nn
 
+from tlx import pointers
 from tlx.errors import ModelError, first_line, some
 from tlx.networks import models, nearest
 from tlx.results import TrainedModel
@@ -86,6 +87,8 @@ def read(path: Path, key: str = "") -> Checkpoint:
         raise ModelError(f"{called} does not exist; give {_KINDS}, or train it: python -m tlx train CASE")
     if path.stat().st_size == 0:
         raise ModelError(f"{called} is empty; save it again")
+    if pointers.is_pointer(path):
+        raise ModelError(f"{called} {pointers.WHY}")
     try:
         checkpoint = _safetensors(path, called, key) if path.suffix == ".safetensors" else _torch(path, called, key)
     except ModelError:

@@ -21,6 +21,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from tlx import pointers
 from tlx.cases import Case
 from tlx.errors import BundleError, EmptyError, NotExportedError, SelectionError, UserError
 from tlx.storage import codec
@@ -199,6 +200,8 @@ def opened(path: Path) -> Bundle:
         facts = path.stat()
     except OSError:
         raise BundleError(f"bundle {path} does not exist; give the path of a {SUFFIX} file") from None
+    if pointers.is_pointer(path):
+        raise BundleError(f"bundle {path} {pointers.WHY}")
     return _opened(path, facts.st_size, facts.st_mtime_ns)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tlx import pointers
 from tlx.cases import DOMAINS
 from tlx.errors import DataError, first_line
 
@@ -22,6 +23,8 @@ def read(path: Path, model: str) -> pd.DataFrame:
     "target", whose images; split: "training" or "validation"; epoch: 0 is before training; accuracy: a share from 0 to
     1, empty where unknown; n: images it was measured on. Raises DataError naming the first line that is wrong.
     """
+    if pointers.is_pointer(path):
+        raise DataError(f"history {path} {pointers.WHY}", key="history")
     try:
         table = pd.read_csv(path, dtype=str, skipinitialspace=True)
     except FileNotFoundError:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from tlx import places
 from tlx.app.known_cases import add, case_files, known_cases
 from tlx.errors import CaseError
 from tlx.storage.derived import derived
@@ -22,7 +23,7 @@ def refused() -> str:
 
     The address alone is no proof, since a proxy on this machine has it too; who runs one says TLX_PUBLIC=1.
     """
-    if os.environ.get("TLX_PUBLIC"):
+    if places.is_public():
         return "This server is public: it shows the cases it was started with, and takes no paths from visitors."
     here = st.context.ip_address
     if st.context.headers.get("X-Forwarded-For") or (here is not None and not _loopback(here)):
