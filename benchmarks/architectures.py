@@ -1,0 +1,811 @@
+"""Which published networks tlx reads right: torchvision's and a choice of timm's, held against the raw networks.
+
+    PYTHONPATH=. python benchmarks/architectures.py [--timm] [--only NAME …] [--rows FILE] [--memory GB] [--again]
+    PYTHONPATH=. python benchmarks/architectures.py --table
+
+Each network gets a process of its own and a row in a table of tab-separated values; a run that was stopped goes on
+after the last row. Weights are random. Every parameter and every running statistic is drawn away from where its
+constructor put it, since a gamma of zero, a layer scale of 1e-6 or a head of zeros would hide half of the network;
+batch norm is first given the statistics of random images, so that activations neither vanish nor explode.
+
+A network is *whole* when, on a few small images:
+- it is built, filled from a file of the raw network's tensors and analysed as `check` does, and its scores are the raw
+  network's on images that were normalised by hand;
+- each analysed layer, and a few inside blocks, is read where its value is final: behind the normalisation and the
+  activation function that follow it. What follows is found without tlx and without autograd, from the torch functions
+  that the raw network calls (`Record`);
+- conductance is that of Captum's `LayerConductance` at the place so found, for a few layers, early and late;
+- a layer is called complete where every path of those calls runs through it, and what enters an edge's kernel from a
+  neuron is that neuron's channel alone;
+- what is shown as the embedding enters the first linear layer that every path runs through.
+Otherwise its row says in one sentence what tlx refuses and why, or begins with WRONG or TRACEBACK, which none should.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib
+import importlib.util
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from captum.attr import LayerConductance
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from tlx.analysis import abstraction, activations, attribution
+from tlx.cases import Case, Domain
+from tlx.errors import UserError, first_line
+from tlx.networks import checkpoints, hooks, models, tracing
+from tlx.networks.torchvision_import import models as zoo
+from tlx.networks.torchvision_import import torchvision
+from tlx.results import DomainImages, Network
+
+SIZES = (64, 96, 128, 224, 256, 299)  # the first that a network takes; below 64 most deep layers have one position
+CLASSES = tuple("abcde")
+IMAGES = 3
+STEPS = 4  # of the path that is compared with Captum's; the sums are the same at any number
+SAMPLE = 3  # layers compared with Captum's, pairs of layers whose edges are counted, and layers asked for in blocks
+# Of a layer's largest conductance. Sums of float32 differ by their order: over all networks that were measured by up to
+# 2e-5 of the largest. Where a ReLU or a maximum switches within that rounding, single values jump further; the
+# comparison is then made in float64, whose rounding switches nothing. A layer read before its activation is off by 5e-3
+# at the least.
+CLOSE = 1e-4
+CLOSE_IN_DOUBLE = 1e-5
+
+# One or two of nearly every module of timm's, the smallest, and what is unlike the others of its module.
+TIMM = """\
+bat_resnext26ts beit_base_patch16_224 botnet26t_256 caformer_s18 cait_xxs24_224 coat_lite_tiny coat_tiny
+coatnet_nano_rw_224 convformer_s18 convit_tiny convmixer_768_32 convnext_atto convnext_zepto_rms convnextv2_atto
+cpubone_nano crossvit_9_dagger_240 crossvit_tiny_240 cs3darknet_focus_s csatv2 cspnext_tiny cspresnet50 darknet17
+davit_tiny deit3_small_patch16_224 deit_tiny_distilled_patch16_224 deit_tiny_patch16_224 densenet121 dla46x_c
+dla60_res2net dpn48b eca_nfnet_l0 ecaresnet26t edgenext_xx_small efficientformer_l1 efficientformerv2_s0
+efficientnet_b0 efficientvim_m1 efficientvit_b0 efficientvit_l1 efficientvit_m0 ese_vovnet19b_slim_dw
+ese_vovnet39b_evos eva02_tiny_patch14_224 fasternet_t0 fastvit_t8 fbnetc_100 focalnet_tiny_srf gcresnext26ts
+gcvit_xxtiny gernet_s ghostnet_050 ghostnetv2_100 ghostnetv3_050 gmixer_12_224 gmlp_ti16_224 halonet_h1
+hardcorenas_b hgnet_tiny hgnetv2_b0 hiera_tiny_224 hrnet_w18_small iformer_t inception_next_atto
+inception_resnet_v2 inception_v3 inception_v4 lambda_resnet26t lcnet_035 lcnet_050 lcnetv2_small legacy_seresnet18
+legacy_xception levit_128s levit_conv_128s lowformer_b0 mambaout_femto maxvit_pico_rw_256 maxxvit_rmlp_nano_rw_256
+mixer_s16_224 mixnet_s mnasnet_small mobilenetv2_035 mobilenetv4_conv_small mobilenetv5_base mobileone_s0
+mobileone_s1 mobilevit_xxs mobilevitv2_050 mvitv2_tiny naflexvit_base_patch16_parfac_gap nasnetalarge nest_tiny
+nextvit_small nf_regnet_b0 nf_resnet26 pit_ti_224 pnasnet5large poolformer_s12 poolformerv2_s12 pvt_v2_b0
+qwen3_vit_88m rdnet_tiny regnetx_002 regnetz_005 regnetz_b16_evos repghostnet_050 repvgg_a0 repvit_m1 res2next50
+resmlp_12_224 resnest14d resnet10t resnet26d resnetblur18 resnetv2_18 resnetv2_50d_evos resnetv2_50d_frn
+resnetv2_50d_gn rexnet_100 sam2_hiera_tiny samvit_base_patch16_224 selecsls42 sequencer2d_s seresnext26t_32x4d
+shvit_s1 skresnet18 spnasnet_100 starnet_s050 swiftformer_xs swin_s3_tiny_224 swin_tiny_patch4_window7_224
+swinv2_cr_tiny_224 swinv2_tiny_window16_256 test_efficientnet_evos test_efficientnet_gn test_efficientnet_ln
+tf_efficientnet_b0 tf_mobilenetv3_small_100 tiny_vit_5m_224 tnt_s_legacy_patch16_224 tresnet_m twins_pcpvt_small
+twins_svt_small vgg11 visformer_tiny vit_base_mci_224 vit_pwee_patch16_reg1_gap_256 vit_small_patch16_rope_224
+vit_srelpos_small_patch16_224 vit_tiny_patch16_224 vit_tiny_patch16_dinov3_qkvb vit_tiny_r_s16_p8_224
+vitamin_small_224 volo_d1_224 xception41p xcit_nano_12_p16_224 xcit_nano_12_p8_224
+""".split()  # noqa: SIM905
+
+
+class WrongError(Exception):
+    """Something that tlx shows and that is not so."""
+
+
+@dataclass
+class Row:
+    """What is known of one network. `followed`: layers that a normalisation or activation function follows."""
+
+    network: str
+    library: str = ""
+    family: str = ""
+    parameters: int = 0
+    image_size: int = 0
+    layers: int = 0
+    joins: int = 0
+    followed: int = 0
+    captum: float = float("nan")
+    captum_double: float = float("nan")
+    completeness: float = float("nan")
+    verdict: str = ""
+    seconds: float = 0.0
+
+
+# --- the raw network, and what it does, without tlx ------------------------------------------------------------------
+
+
+def raw_network(name: str, image_size: int, classes: int) -> nn.Module:
+    """The network as its library makes it for somebody who trains it, seeded."""
+    torch.manual_seed(0)
+    if name.startswith("timm:"):
+        import timm
+
+        name = name.removeprefix("timm:")
+        try:
+            return timm.create_model(name, num_classes=classes, img_size=image_size)
+        except TypeError:
+            return timm.create_model(name, num_classes=classes)
+    options: dict[str, Any] = {}
+    if name.startswith("vit_"):
+        options["image_size"] = image_size
+    if name.startswith("maxvit"):
+        options["input_size"] = (image_size, image_size)
+    if name in ("googlenet", "inception_v3"):
+        options["init_weights"] = True
+    return zoo.get_model(name, weights=None, num_classes=classes, **options)
+
+
+@torch.no_grad()
+def stirred(network: nn.Module, images: Tensor) -> nn.Module:
+    """The network with no parameter and no statistic where its constructor put it, and evaluated."""
+    draws = torch.Generator().manual_seed(1)
+    for parameter in network.parameters():
+        noise = torch.randn(parameter.shape, generator=draws)
+        if parameter.ndim < 2:
+            small = parameter.abs() < 0.1  # zeros, and layer scales, which would shut their branches
+            parameter.copy_(
+                torch.where(small, 0.2 * noise + (0.5 if _scales(parameter) else 0), parameter + 0.1 * noise)
+            )
+        elif parameter.std() == 0:
+            parameter.copy_(noise * parameter[0].numel() ** -0.5)
+        else:
+            parameter.mul_(1 + 0.1 * noise)
+    norms = [part for part in network.eval().modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.train().momentum = 1.0
+    if norms:
+        network(torch.cat([images, images.flip(2)]))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.eval().momentum = momentum
+        if norm.running_var is not None:
+            spread = norm.running_var.clamp_min(0.1 * float(norm.running_var.mean()) + 1e-3)
+            norm.running_var.copy_(spread * (0.8 + 0.4 * torch.rand(spread.shape, generator=draws)))
+            norm.running_mean.add_(0.1 * spread.sqrt() * torch.randn(spread.shape, generator=draws))
+    return network
+
+
+def _scales(parameter: Tensor) -> bool:
+    """Whether all values are one and the same small number, as a layer scale's are."""
+    return bool(parameter.numel()) and float(parameter.flatten()[0]) != 0 and float(parameter.std()) == 0
+
+
+# What follows a layer is told by the names of torch's functions, without underscores and reflections (`__rsub__`).
+NORMS = {"batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"}
+MOVED = {"permute", "transpose", "movedim", "contiguous", "to", "float", "type_as", "clone", "alias"}
+LINEAR = {"add", "sub", "mul", "div", "truediv", "neg"}
+CURVED = {
+    "relu", "relu6", "hardtanh", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish",
+    "hardswish", "hardsigmoid", "sigmoid", "tanh", "softplus", "softsign", "log_sigmoid", "threshold", "clamp",
+    "clamp_min", "clamp_max", "clip", "abs", "exp", "expm1", "log1p", "pow", "square", "erf", "maximum",
+    "minimum", "where", "hardshrink", "softshrink",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A torch function that was called: with which values, and which came out; image: value 0."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+class Record(TorchFunctionMode):
+    """Within the block, every torch function called on what depends on the image, in order, and its values by number.
+
+    tapped: the value that `tap` exchanges when it is made; kept: values of which a copy is kept.
+    """
+
+    def __init__(self, image: Tensor, tapped: int = -1, tap: Callable[[Tensor], Tensor] | None = None) -> None:
+        super().__init__()
+        self.operations: list[Operation] = []
+        self.kept: dict[int, Tensor] = {}
+        self.wanted: set[int] = set()
+        self.calls: dict[str, int] = {}  # the value that each module answered with at its last call
+        self.norms: dict[int, int] = {}  # what a module called a norm makes of a value, whatever it is made of
+        self._tapped, self._tap = tapped, tap
+        self._numbers, self._alive = {id(image): 0}, [image]  # kept alive, so that no identity is given twice
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = [*tensors(args), *tensors((kwargs or {}).values())]
+        before = {id(one): one._version for one in given}
+        inputs = tuple(dict.fromkeys(self._numbers[id(one)] for one in given if id(one) in self._numbers))
+        result = func(*args, **(kwargs or {}))
+        if not inputs:
+            return result
+        if func.__name__ == "__setitem__":
+            made = [args[0]]
+        else:
+            made = [one for one in tensors([result]) if before.get(id(one)) != one._version]
+        if not made:
+            return result  # nothing was done: dropout that is off, say
+        first = len(self._alive)
+        if self._tap is not None and first == self._tapped and made[0] is result:
+            result = self._tap(result)
+            made = [result]
+        self._alive += made
+        for at, one in enumerate(made, first):
+            self._numbers[id(one)] = at
+            if at in self.wanted:
+                self.kept[at] = one.detach().clone()
+        self.operations.append(Operation(_plain(func.__name__), inputs, tuple(range(first, len(self._alive)))))
+        return result
+
+    def number(self, value: Any) -> int:
+        """Of a value made within the block; -1 where it is none."""
+        return self._numbers.get(id(value), -1)
+
+    def run(self, network: nn.Module, image: Tensor) -> int:
+        """Runs the network within the block; the scores' number."""
+
+        def answered(name: str) -> Callable[..., None]:
+            def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
+                self.calls[name] = self.number(output)
+                entered = entering.pop()
+                if "norm" in type(module).__name__.lower() and min(entered, self.calls[name]) >= 0:
+                    self.norms[entered] = self.calls[name]
+
+            return hook
+
+        entering: list[int] = []  # values that entered the modules not yet left: one may be changed in place
+        handles = []
+        for name, part in network.named_modules():
+            if name:
+                enter = lambda _module, inputs: entering.append(self.number(inputs[0]) if inputs else -1)  # noqa: E731
+                handles += [part.register_forward_pre_hook(enter), part.register_forward_hook(answered(name))]
+        try:
+            with self, torch.enable_grad():
+                return self.number(network(image))
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def tensors(values: Iterable[Any]) -> Iterator[Tensor]:
+    """Those among arguments or results, also in lists."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from tensors(value)
+
+
+def _plain(name: str) -> str:
+    plain = name.strip("_")
+    return (
+        plain[1:] if name.startswith("__") and plain in ("radd", "rsub", "rmul", "rtruediv", "rdiv", "rpow") else plain
+    )
+
+
+class Truth:
+    """What one recorded pass of the raw network says about its layers."""
+
+    def __init__(self, network: nn.Module, image: Tensor) -> None:
+        self.network, self.image = network, image
+        network(image)  # what is made once and kept, such as tables of positions, is made before
+        record = Record(image)
+        self.score = record.run(network, image)
+        self.calls, self.norms, self.operations = record.calls, record.norms, record.operations
+        self.maker = {value: one for one in self.operations for value in one.outputs}
+        self.users: dict[int, list[Operation]] = {}
+        for one in self.operations:
+            for value in one.inputs:
+                self.users.setdefault(value, []).append(one)
+
+    def final(self, value: int) -> tuple[list[int], bool]:
+        """Where a layer whose own output is `value` may be read, and whether a normalisation or activation follows.
+
+        Behind its activation function, scaled by constants or not; where none follows, at its output or behind its
+        normalisation.
+        """
+        chain = self._unmixed(value)
+        for before in chain:
+            after = self._curved(before)
+            if after is not None:
+                return self._unmixed(after, norms=False), True
+        return chain, any(self.maker[at].name in NORMS for at in chain[1:])
+
+    def _unmixed(self, value: int, *, norms: bool = True) -> list[int]:
+        """A value and what normalisations and constants make of it, as long as nothing else uses what they had."""
+        chain = [value]
+        while users := self.users.get(chain[-1], []):
+            passed = users[0].name in LINEAR | MOVED or (norms and users[0].name in NORMS)
+            if len(users) == 1 and passed and users[0].inputs == (chain[-1],):
+                chain.append(users[0].outputs[0])
+            elif norms and self.norms.get(chain[-1], 0) > chain[-1]:
+                chain.append(self.norms[chain[-1]])
+            else:
+                break
+        return chain
+
+    def _curved(self, value: int) -> int | None:
+        """What the activation function makes of a value: the first of its functions that nothing else goes around."""
+        region, bent = {value}, set()
+        for one in self.operations:
+            if not any(at in region for at in one.inputs):
+                continue
+            if not set(one.inputs) <= region or one.name not in LINEAR | CURVED | MOVED:
+                if value in one.inputs:
+                    return None
+                continue
+            region.update(one.outputs)
+            bends = one.name in CURVED or len(one.inputs) > 1 or any(at in bent for at in one.inputs)
+            bent.update(one.outputs if bends else ())
+            users = [user for at in region - set(one.outputs) for user in self.users.get(at, ())]
+            if bends and all(set(user.outputs) <= region for user in users):
+                return one.outputs[0]
+        return None
+
+    def complete(self, value: int) -> bool:
+        """Whether every path from the image to the scores runs through a value."""
+        seen, waiting = {value}, [self.score]
+        while waiting:
+            at = waiting.pop()
+            if at in seen:
+                continue
+            if at == 0:
+                return False
+            seen.add(at)
+            waiting += self.maker[at].inputs
+        return True
+
+    def axis(self, value: int, ndim: int) -> int | None:
+        """Along which axis the neurons lie, by the first function after it that tells; None where none does."""
+        waiting, seen = [(value, tuple(range(ndim)))], set()
+        while waiting:
+            at, axes = waiting.pop(0)
+            for one in self.users.get(at, ()):
+                if one.name in ("conv2d", "batch_norm", "group_norm", "adaptive_avg_pool2d") and len(axes) == 4:
+                    return axes[1]
+                if one.name in ("linear", "layer_norm"):
+                    return axes[-1]
+                if one.name in LINEAR | CURVED and one.outputs[0] not in seen:
+                    seen.add(one.outputs[0])
+                    waiting.append((one.outputs[0], axes))
+        return None
+
+    def values(self, wanted: Iterable[int], tapped: int = -1, tap: Any = None, image: Tensor | None = None) -> dict:
+        """Copies of these values, on the recorded image or another, with one of them exchanged on the way."""
+        image = self.image if image is None else image
+        record = Record(image, tapped, tap)
+        record.wanted = set(wanted)
+        record.run(self.network, image)
+        return record.kept
+
+    def tapped(self, value: int) -> Tapped:
+        return Tapped(self.network, value)
+
+
+class Tapped(nn.Module):
+    """The network with a module that one of its values passes through, for Captum to hook: any value, of any call."""
+
+    def __init__(self, network: nn.Module, value: int) -> None:
+        super().__init__()
+        self.network, self.value, self.tap = network, value, nn.Identity()
+
+    def forward(self, image: Tensor) -> Tensor:
+        # The copy is for in-place functions, which would change what Captum has been given.
+        with Record(image, self.value, lambda made: self.tap(made).clone()):
+            scores: Tensor = self.network(image)
+        return scores
+
+
+# --- one network -----------------------------------------------------------------------------------------------------
+
+
+def measured(
+    name: str, sizes: Sequence[int] = SIZES, *, raw: Callable[[int], nn.Module] | None = None, home: str = ""
+) -> Row:
+    """The row of one network. raw: makes it for an image size; by default as its library does."""
+    began, row = time.perf_counter(), Row(name)
+    row.library, row.family = origin(name)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            _measure(row, sizes, raw or (lambda size: raw_network(name, size, len(CLASSES))), home)
+        row.verdict = "whole"
+    except UserError as error:
+        row.verdict = str(error)
+    except WrongError as error:
+        row.verdict = f"WRONG: {error}"
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        row.verdict = (
+            f"TRACEBACK: {type(error).__name__}: {first_line(error)[:200]} ({Path(at.filename).name}:{at.lineno})"
+        )
+    row.seconds = round(time.perf_counter() - began, 1)
+    return row
+
+
+def _measure(row: Row, sizes: Sequence[int], raw: Callable[[int], nn.Module], home: str) -> None:
+    domain = Domain("folder", "images")
+    case = fitting(Case("case", "case", domain, domain, row.network, home=home), sizes)
+    row.image_size = case.image_size
+    network = models.network(case, len(CLASSES))
+    row.parameters, row.layers, row.joins = network.parameters, len(network.layers), len(network.joins)
+    drawn = np.random.default_rng(0)
+    pixels = drawn.integers(0, 256, (IMAGES, case.image_size, case.image_size, 3), dtype=np.uint8)
+    labels = np.arange(IMAGES) % len(CLASSES)
+    images = DomainImages(pixels, labels, CLASSES, np.full(IMAGES, "training"), np.arange(IMAGES).astype(str))
+    entering = torch.from_numpy(by_hand(pixels, case))
+    theirs = stirred(raw(case.image_size), entering)
+    ours = as_a_case(theirs, case)
+
+    _predictions(ours, theirs, images, entering, case)
+    truth = Truth(theirs, entering[:1].clone().requires_grad_())
+    inside = beside(truth, network)
+    places = _readouts(row, ours, network, inside, truth)
+    _embedding(ours, truth, images, entering, case)
+    row.captum, row.captum_double = _conductance(ours, truth, spread(network.names, SAMPLE) + inside, places, entering)
+    row.completeness = _all_layers(ours, network, images, case)
+    for pair in spread(list(network.joins), SAMPLE):
+        _edges(ours, network, pair, truth, places, images, entering, case)
+
+
+def fitting(case: Case, sizes: Sequence[int]) -> Case:
+    """The case at the first image size that its network takes. Raises ModelError where it takes none."""
+    for size in sizes:
+        sized = replace(case, image_size=size)
+        try:
+            models.probe(models.build(sized, len(CLASSES)), sized, len(CLASSES))
+        except UserError:
+            if size == sizes[-1]:
+                raise
+        else:
+            return sized
+    raise AssertionError
+
+
+def by_hand(pixels: np.ndarray, case: Case) -> np.ndarray:
+    """As everybody writes it: to 0 … 1, minus mean, by deviation, channels first."""
+    scaled = (pixels.astype(np.float64) / 255 - np.array(case.mean)) / np.array(case.std)
+    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)).astype(np.float32)
+
+
+def as_a_case(theirs: nn.Module, case: Case) -> nn.Module:
+    """The network of the case, filled from a file of the raw network's tensors."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.pt"
+        torch.save(theirs.state_dict(), file)
+        ours = models.build(case, len(CLASSES))
+        checkpoints.complete(ours, file)
+    return ours.eval().requires_grad_(False)
+
+
+def beside(truth: Truth, network: Network) -> list[str]:
+    """A few layers that are not analysed unless asked for, because they lie inside blocks."""
+    weighted = [name for name, part in truth.network.named_modules() if isinstance(part, tracing.WEIGHTED)]
+    used = [name for name in weighted if truth.calls.get(name, -1) >= 0]
+    return spread([name for name in used[:-1] if name not in network.names], SAMPLE)
+
+
+def spread(some: Sequence[Any], count: int) -> list[Any]:
+    """A few of many, the first and the last among them."""
+    return [some[at] for at in dict.fromkeys(np.linspace(0, len(some) - 1, min(count, len(some))).round().astype(int))]
+
+
+def distance(one: Tensor, other: Tensor) -> float:
+    """The largest difference, as a share of the largest magnitude of `other`."""
+    if one.shape != other.shape:
+        raise WrongError(f"shape {tuple(one.shape)} stands where {tuple(other.shape)} is right")
+    return float((one - other).abs().max() / other.abs().max().clamp_min(1e-30))
+
+
+def _predictions(ours: nn.Module, theirs: nn.Module, images: DomainImages, entering: Tensor, case: Case) -> None:
+    with torch.no_grad():
+        right, found = theirs(entering), ours(models.inputs(ours, images.pixels, case))
+    if not torch.isfinite(right).all() or float(right.std(0).mean()) < 1e-4 * float(right.abs().mean()):
+        raise ArithmeticError("the benchmark's random weights make this network constant or infinite")
+    if (off := distance(found, right)) > CLOSE:
+        raise WrongError(f"scores differ from the raw network's by {off:.1e} of the largest")
+    chances = torch.from_numpy(activations.predict(ours, images, case))
+    if (off := float((chances - right.softmax(1)).abs().max())) > CLOSE:
+        raise WrongError(f"predictions differ from the raw network's by {off:.1e}")
+
+
+def _readouts(row: Row, ours: nn.Module, network: Network, inside: Sequence[str], truth: Truth) -> dict[str, int]:
+    """Holds where tlx reads each layer against where its value is final; the number of each layer's value."""
+    image, names = truth.image.detach(), [*network.names, *inside]
+    reads = tracing.readouts(ours, names, image)
+    with hooks.captured(ours, reads) as outputs, torch.no_grad():
+        ours(image)
+        read = {name: value.clone() for name, value in outputs.items()}
+    allowed = {}
+    for name in names:
+        own, weighted = truth.calls.get(name, -1), isinstance(ours.get_submodule(name), tracing.WEIGHTED)
+        if own < 0:
+            raise WrongError(f"layer {name} is analysed but gave no value in the raw network")
+        allowed[name] = truth.final(own) if weighted else ([own], False)
+    kept = truth.values({value for values, _ in allowed.values() for value in values})
+    places = {}
+    for name, one in zip(names, reads, strict=True):
+        values, follows = allowed[name]
+        row.followed += follows
+        same = [at for at in values if kept[at].shape == read[name].shape and distance(read[name], kept[at]) < CLOSE]
+        if not same:
+            raise WrongError(f"layer {name} is read {_elsewhere(truth, name, read[name], values)}")
+        places[name] = same[0]
+        axis = _axis(ours.get_submodule(name), truth, same[0], read[name].ndim)
+        if axis is not None and axis != one.axis:
+            raise WrongError(f"the neurons of layer {name} lie along axis {axis} of {read[name].ndim}, not {one.axis}")
+    for layer in network.layers:
+        if layer.complete != truth.complete(places[layer.name]):
+            raise WrongError(
+                f"layer {layer.name} is called {'complete' if layer.complete else 'beside a path'} and is not"
+            )
+    return places
+
+
+def _axis(module: nn.Module, truth: Truth, value: int, ndim: int) -> int | None:
+    if isinstance(module, nn.Linear):
+        return ndim - 1
+    return 1 if isinstance(module, tracing.WEIGHTED) else truth.axis(value, ndim)
+
+
+def _elsewhere(truth: Truth, name: str, read: Tensor, values: Sequence[int]) -> str:
+    """Where a layer is read that is not read where it should be, in words."""
+    steps = truth.values(range(1, max(truth.maker) + 1))
+    found = [at for at, value in steps.items() if value.shape == read.shape and distance(value, read) < CLOSE]
+    right = truth.maker[values[0]].name
+    if not found:
+        return f"as a value that the raw network does not have, not behind {right}"
+    after = truth.maker[found[0]].name
+    return f"behind {after} ({'before' if found[0] < values[0] else 'after'} its place behind {right})"
+
+
+def _embedding(ours: nn.Module, truth: Truth, images: DomainImages, entering: Tensor, case: Case) -> None:
+    vectors = activations.vectors(ours, images, case)
+    if float(vectors.std(0).max()) <= 1e-6 * float(np.abs(vectors).max()):
+        raise WrongError("the embedding's vectors are the same for every image")
+    heads = [one for one in truth.operations if one.name == "linear" and truth.complete(one.outputs[0])]
+    kept = truth.values([one.inputs[0] for one in heads if one.inputs], image=entering.clone().requires_grad_())
+    flat = next((kept[one.inputs[0]] for one in heads if kept[one.inputs[0]].ndim == 2), None)
+    if flat is None:
+        return  # a head of convolutions: nothing is said about which vector is right
+    right = torch.from_numpy(activations.shortened(flat.numpy()))
+    if right.shape != vectors.shape or distance(torch.from_numpy(vectors), right) > CLOSE:
+        raise WrongError("the embedding is not what enters the first linear layer that every path runs through")
+
+
+def _conductance(
+    ours: nn.Module, truth: Truth, names: Sequence[str], places: dict[str, int], entering: Tensor
+) -> tuple[float, float]:
+    """The largest difference from Captum's over some layers, in float32 and, where that rounds too far, in float64."""
+    targets = torch.arange(len(entering)) % len(CLASSES)
+    worst = [0.0, float("nan")]
+    for name in dict.fromkeys(names):
+        off = _from_captum(ours, truth, name, places[name], entering, targets)
+        worst[0] = max(worst[0], off)
+        if off > CLOSE:
+            off = _from_captum(ours.double(), truth, name, places[name], entering.double(), targets)
+            ours.float()
+            worst[1] = max(off, np.nan_to_num(worst[1]))
+            if not off <= CLOSE_IN_DOUBLE:
+                raise WrongError(f"conductance of layer {name} differs from Captum's by {off:.1e} of the largest")
+    return worst[0], worst[1]
+
+
+def _from_captum(ours: nn.Module, truth: Truth, name: str, value: int, entering: Tensor, targets: Tensor) -> float:
+    options: dict[str, Any] = {"n_steps": STEPS, "rule": "left", "power": 1, "reduce": None}
+    found = attribution.layer_conductance(ours, [name], entering, targets, **options)[name]
+    tapped = truth.tapped(value).to(entering.dtype)
+    try:
+        right = LayerConductance(tapped, tapped.tap).attribute(
+            entering, target=targets, n_steps=STEPS, method="riemann_trapezoid"
+        )
+    finally:
+        tapped.float()
+    return distance(found, right.detach().float())
+
+
+def _all_layers(ours: nn.Module, network: Network, images: DomainImages, case: Case) -> float:
+    """Conductance of every analysed layer, as a case asks for it; the median completeness error of complete layers.
+
+    It is told and not judged: that is how far 8 steps follow the path, not whether a layer is read right. The images are
+    faint, since along a long path the score of random weights jumps more often than it is looked at.
+    """
+    faint = np.array(case.mean) * 255 + (images.pixels - 128.0) / 16
+    images = replace(images, pixels=faint.round().astype(np.uint8))
+    found = attribution.of_instances(ours, network, images, np.arange(IMAGES), case=case, outputs=CLASSES)
+    if not np.isfinite(found.values).all() or not (found.values != 0).any():
+        raise WrongError("conductance is not finite, or 0 everywhere")
+    errors = found.completeness_error[np.isfinite(found.completeness_error)]
+    return float(np.median(errors)) if len(errors) else float("nan")
+
+
+def _edges(
+    ours: nn.Module,
+    network: Network,
+    pair: tuple[str, str],
+    truth: Truth,
+    places: dict[str, int],
+    images: DomainImages,
+    entering: Tensor,
+    case: Case,
+) -> None:
+    """Holds a few edges against the kernel's response to one channel alone, and the channel against its neuron."""
+    join = network.joins[pair]
+    module, made = ours.get_submodule(join), truth.maker[truth.calls[join]]
+    value = abstraction.edges(ours, network, pair, images, np.arange(IMAGES), case=case).value
+    before, after = network.layer(pair[0]).units, network.layer(pair[1]).units
+    entered = made.inputs[0]
+    whole = truth.values([entered], image=entering.clone().requires_grad_())[entered]
+    alone = truth.values([entered])[entered]
+    drawn = np.random.default_rng(1)
+    for i, j in zip(drawn.integers(0, before, 4), drawn.integers(0, after, 4), strict=True):
+        right = float(response(module, whole, int(i), int(j), before).mean())
+        if abs(right - value[i, j]) > CLOSE * np.abs(value).max():
+            raise WrongError(f"edge {i} to {j} of {' to '.join(pair)} is {value[i, j]:.4g} and should be {right:.4g}")
+        moved = truth.values([entered], places[pair[0]], lambda made, i=int(i): _louder(made, i, truth, pair[0]))[
+            entered
+        ]
+        changed = channels((moved - alone).abs(), module, before).nonzero().flatten().tolist()
+        if changed not in ([], [int(i)]):
+            raise WrongError(f"neuron {i} of {pair[0]} enters {join} as channels {changed[:5]}")
+
+
+def _louder(made: Tensor, neuron: int, truth: Truth, layer: str) -> Tensor:
+    axis = made.ndim - 1 if isinstance(truth.network.get_submodule(layer), nn.Linear) else 1
+    factor = torch.ones(made.shape[axis]).index_fill_(0, torch.tensor(neuron), 2.0)
+    return made * factor.view([-1 if at == axis else 1 for at in range(made.ndim)])
+
+
+def channels(values: Tensor, module: nn.Module, count: int) -> Tensor:
+    """(n, …) values that enter a convolution or linear layer, the largest of each of `count` channels."""
+    parted = values if isinstance(module, nn.Conv2d) else values.reshape(len(values), count, -1)
+    return parted.flatten(2).amax((0, 2)) if parted.ndim > 2 else parted.amax(0)
+
+
+def response(module: nn.Module, entered: Tensor, i: int, j: int, count: int) -> Tensor:
+    """(n,) what kernel (j, i) alone makes of channel i, at its largest; for a linear layer the channel's sum."""
+    if isinstance(module, nn.Linear):
+        parted, weight = entered.reshape(len(entered), count, -1), module.weight.view(module.out_features, count, -1)
+        return (parted[:, i] * weight[j, i]).sum(1)
+    assert isinstance(module, nn.Conv2d)
+    each, outs = module.in_channels // module.groups, module.out_channels // module.groups
+    if i // each != j // outs:
+        return torch.zeros(len(entered))
+    alone = nn.Conv2d(1, 1, module.kernel_size, module.stride, module.padding, module.dilation, bias=False)
+    alone.padding_mode = module.padding_mode
+    alone.weight = nn.Parameter(module.weight[j : j + 1, i % each : i % each + 1].detach().clone())
+    with torch.no_grad():
+        responses: Tensor = alone(entered[:, i : i + 1]).flatten(1).amax(1)
+    return responses
+
+
+# --- many networks ---------------------------------------------------------------------------------------------------
+
+
+def origin(name: str) -> tuple[str, str]:
+    """(library, family) of a network; the family is the module that makes it."""
+    if name.startswith("timm:"):
+        import timm
+
+        return "timm", timm.model_entrypoint(name.removeprefix("timm:")).__module__.rpartition(".")[2]
+    if ":" in name or name not in zoo.list_models(module=zoo):
+        return "own", name.partition(":")[0]
+    return "torchvision", zoo.get_model_builder(name).__module__.rpartition(".")[2]
+
+
+def wanted(*, timm: bool, only: Sequence[str]) -> list[str]:
+    """Names of the networks, small ones first."""
+    if only:
+        return list(only)
+    if not timm:
+        return sorted(zoo.list_models(module=zoo), key=lambda name: weight(zoo.get_model_builder(name)))
+    if importlib.util.find_spec("timm") is None:
+        print("timm is not installed, so none of its networks is tried; pip install timm", file=sys.stderr)
+        return []
+    return [f"timm:{name}" for name in TIMM]
+
+
+def weight(builder: Callable[..., Any]) -> int:
+    """Parameters of a torchvision network, as its published weights say."""
+    kind = builder.__annotations__["weights"]
+    options = zoo.get_model_weights(builder)
+    return min(int(one.meta["num_params"]) for one in options) if kind else 0
+
+
+def in_a_process(name: str, memory: float, seconds: float) -> Row:
+    """The row, measured in a process of its own: whatever that dies of becomes a row, too."""
+    here, there = (ends := multiprocessing.get_context("fork")).Pipe(duplex=False)
+    child = ends.Process(target=_send, args=(there, name, memory))
+    child.start()
+    there.close()
+    try:
+        row: Row = here.recv() if here.poll(seconds) else Row(name, *origin(name), verdict=f"not in {seconds:.0f} s")
+    except EOFError:
+        row = Row(name, *origin(name), verdict=f"TRACEBACK: the process died within {memory:g} GB")
+    child.kill()
+    child.join()
+    return row
+
+
+def _send(pipe: Any, name: str, memory: float) -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (int(memory * 2**30),) * 2)
+    pipe.send(measured(name))
+
+
+def read_rows(file: Path) -> list[Row]:
+    if not file.is_file():
+        return []
+    kinds = {field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Row)}
+    with file.open(newline="") as lines:
+        return [Row(**{k: kinds[k](v) for k, v in one.items()}) for one in csv.DictReader(lines, delimiter="\t")]
+
+
+def write_row(file: Path, row: Row) -> None:
+    new = not file.is_file()
+    with file.open("a", newline="") as lines:
+        writer = csv.DictWriter(lines, [field.name for field in fields(Row)], delimiter="\t")
+        if new:
+            writer.writeheader()
+        writer.writerow(asdict(row))
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """Markdown: which versions, a row for each family, and a row for each network that is not whole."""
+    versions = {"torch": torch.__version__.partition("+")[0], "torchvision": torchvision.__version__.partition("+")[0]}
+    if importlib.util.find_spec("timm") is not None:
+        versions["timm"] = importlib.import_module("timm").__version__
+    for library in ("torchvision", "timm"):
+        some = [row for row in rows if row.library == library]
+        if not some:
+            continue
+        whole = sum(row.verdict == "whole" for row in some)
+        yield f"**{library} {versions.get(library, '')}** (torch {versions['torch']}): {whole} of {len(some)} whole."
+        yield ""
+        yield "| family | networks | whole | analysed layers | read behind an activation or norm | pairs with edges |"
+        yield "| --- | --- | --- | --- | --- | --- |"
+        for family in sorted({row.family for row in some}):
+            ours = [row for row in some if row.family == family]
+            numbers = (span(getattr(row, name) for row in ours) for name in ("layers", "followed", "joins"))
+            whole = sum(row.verdict == "whole" for row in ours)
+            yield f"| {family} | {len(ours)} | {whole} | {' | '.join(numbers)} |"
+        yield ""
+        if others := [row for row in some if row.verdict != "whole"]:
+            yield "| not whole | why |"
+            yield "| --- | --- |"
+            yield from (f"| `{row.network}` | {row.verdict.replace('|', chr(92) + '|')} |" for row in others)
+            yield ""
+
+
+def span(numbers: Iterable[int]) -> str:
+    """The smallest and the largest."""
+    low, *_, high = [*(ordered := sorted(numbers))[:1], *ordered]
+    return f"{low}" if low == high else f"{low}–{high}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", default=[], help="these networks; timm's as timm:NAME")
+    parser.add_argument("--timm", action="store_true", help="a choice of timm's instead of torchvision's")
+    parser.add_argument("--rows", type=Path, default=Path("cache/architectures.tsv"))
+    parser.add_argument("--again", action="store_true", help="also networks that have a row")
+    parser.add_argument("--memory", type=float, default=5, help="GB that a network's process may take")
+    parser.add_argument("--seconds", type=float, default=900, help="that a network may take")
+    parser.add_argument("--largest", type=float, default=float("inf"), help="millions of parameters of torchvision's")
+    parser.add_argument("--table", action="store_true", help="print what the rows say as Markdown")
+    given = parser.parse_args()
+    if given.table:
+        print("\n".join(table(read_rows(given.rows))))
+        return
+    torch.set_num_threads(1)
+    known = set() if given.again else {row.network for row in read_rows(given.rows)}
+    for name in wanted(timm=given.timm, only=given.only):
+        if name in known or (
+            not given.timm and not given.only and weight(zoo.get_model_builder(name)) > given.largest * 1e6
+        ):
+            continue
+        row = in_a_process(name, given.memory, given.seconds)
+        write_row(given.rows, row)
+        print(f"{row.seconds:7.1f} s  {row.network:32} {row.verdict}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
