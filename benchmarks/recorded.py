@@ -87,7 +87,7 @@ class Record(TorchFunctionMode):
             def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
                 self.calls[name] = self.number(output)
                 entered = entering.pop()
-                if "norm" in type(module).__name__.lower() and min(entered, self.calls[name]) >= 0:
+                if _is_norm(module) and min(entered, self.calls[name]) >= 0:
                     self.norms[entered] = self.calls[name]
 
             return hook
@@ -104,6 +104,12 @@ class Record(TorchFunctionMode):
         finally:
             for handle in handles:
                 handle.remove()
+
+
+def _is_norm(module: nn.Module) -> bool:
+    """By its name, unless it is a block of several modules (`ConvNormAct`)."""
+    weighted = any(getattr(part, "weight", None) is not None and part.weight.ndim > 1 for part in module.modules())
+    return "norm" in type(module).__name__.lower() and not weighted
 
 
 def tensors(values: Iterable[Any]) -> Iterator[Tensor]:
@@ -153,12 +159,14 @@ class Truth:
     def _unmixed(self, value: int, *, norms: bool = True) -> list[int]:
         """A value and what normalisations and constants make of it, as long as nothing else uses what they had."""
         chain = [value]
-        while users := self.users.get(chain[-1], []):
-            passed = users[0].name in LINEAR | MOVED or (norms and users[0].name in NORMS)
-            if len(users) == 1 and passed and users[0].inputs == (chain[-1],):
+        while True:
+            users = self.users.get(chain[-1], [])
+            passed = len(users) == 1 and (users[0].name in LINEAR | MOVED or (norms and users[0].name in NORMS))
+            further = [self.norms[at] for at in chain if norms and self.norms.get(at, -1) > chain[-1]]
+            if passed and users[0].inputs == (chain[-1],):
                 chain.append(users[0].outputs[0])
-            elif norms and self.norms.get(chain[-1], 0) > chain[-1]:
-                chain.append(self.norms[chain[-1]])
+            elif further:
+                chain.append(further[0])
             else:
                 break
         return chain
