@@ -14,8 +14,8 @@ from PIL import Image
 from tlx.casefiles import fingerprints
 from tlx.cases import Case, Domain, Preprocessing
 from tlx.errors import DataError
-from tlx.images import domains, kinds, listings, rendered_digits
-from tlx.results import DomainImages
+from tlx.images import domains, files, kinds, listings, rendered_digits
+from tlx.results import SPLITS, DomainImages
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 12345\n"
 
@@ -584,3 +584,48 @@ def test_a_plug_in_that_is_installed_is_used(tmp_path: Path, monkeypatch: pytest
     finally:
         kinds._readable.cache_clear()
         sys.modules.pop("pillow_jxl", None)
+
+
+@pytest.mark.parametrize("layout", ["folder", "csv"])
+def test_a_limit_per_class_keeps_the_proportions_of_given_splits(tmp_path: Path, layout: str) -> None:
+    """Of 12, 5 and 3 images of a class six are 4, 1 and 1; the same six each time, others with another seed."""
+    for split, count in (("train", 12), ("val", 5), ("test", 3)):
+        plant(tmp_path, f"{split}/cat", f"{split}/dog", count=count)
+    path = tmp_path
+    if layout == "csv":
+        rows = [f"{one.relative_to(tmp_path)},{one.parent.name},{one.parts[-3]}" for one in tmp_path.rglob("*.png")]
+        (path := tmp_path / "list.csv").write_text("\n".join(["path,label,split", *sorted(rows)]))
+    domain = Domain(layout, "pets", str(path), per_class=6)
+    found, again, other = (domains.catalogue(replace(domain, seed=seed)) for seed in (0, 0, 1))
+    for name in ("cat", "dog"):
+        chosen = found.split[found.labels == found.classes.index(name)]
+        assert [int((chosen == split).sum()) for split in SPLITS] == [4, 1, 1]
+    assert list(found.names) == list(again.names) == sorted(found.names, key=list(found.names).index)
+    assert set(found.names) != set(other.names)
+    # As it was and is without given splits: the first few of one seeded order.
+    free = domains.catalogue(replace(domain, split="random"))
+    assert len(free) == 12
+
+
+def test_the_digest_tells_apart_how_given_splits_are_limited(tmp_path: Path) -> None:
+    """Results of when they were not may lie in a store; others keep their key."""
+    plant(tmp_path, "train/cat", "train/dog", "val/cat", "val/dog")
+    whole = Domain("folder", "pets", str(tmp_path))
+    digests = [
+        fingerprints.of_case(Case("c", "c", domain, domain, "alexnet"))[0][1]
+        for domain in (whole, replace(whole, per_class=1), replace(whole, per_class=1, split="random"))
+    ]
+    assert digests[0] == digests[2] == files.folder_digest(tmp_path)
+    assert digests[1] != digests[0]
+
+
+def test_the_digest_tells_apart_which_kinds_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who installs a plug-in after images were left out is not shown the results without them."""
+    plant(tmp_path, "cat", "dog")
+    domain = Domain("folder", "pets", str(tmp_path))
+    case = Case("c", "c", domain, domain, "alexnet")
+    assert fingerprints.of_case(case)[0][1] == files.folder_digest(tmp_path)
+    (tmp_path / "cat" / "x.jxl").write_bytes(b"something")
+    before = fingerprints.of_case(case)
+    monkeypatch.setattr(kinds, "_readable", lambda: (("JXL",), frozenset({".jxl"})))
+    assert fingerprints.of_case(case) != before

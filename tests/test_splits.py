@@ -65,3 +65,25 @@ def test_of_two_large_groups_the_smaller_is_held_out() -> None:
     """10 and 9 images at 0.85: holding out 9 is far from 3, but none would be further from a validation split."""
     labels, groups = np.zeros(19, dtype=int), np.repeat(["large", "small"], [10, 9])
     assert set(groups[splits.grouped(labels, groups, 0.85, 0)]) == {"small"}
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.integers(0, 50), min_size=3, max_size=3), st.integers(1, 160))
+def test_a_part_of_given_splits_keeps_their_proportions(counts: list[int], total: int) -> None:
+    """Each part within one of its exact share where no part has to be helped to its one."""
+    taken = splits.shares(counts, total)
+    there = sum(count > 0 for count in counts)
+    assert sum(taken) == min(total, sum(counts))
+    assert all(0 <= n <= count for n, count in zip(taken, counts, strict=True))
+    if total >= there:
+        assert all(n >= 1 for n, count in zip(taken, counts, strict=True) if count)
+    exact = [total * count / max(1, sum(counts)) for count in counts]
+    if total <= sum(counts) and all(share >= 1 or not share for share in exact):
+        assert all(abs(n - share) < 1 for n, share in zip(taken, exact, strict=True))
+
+
+def test_the_proportions_of_given_splits_by_hand() -> None:
+    assert splits.shares([70, 20, 10], 10) == [7, 2, 1]
+    assert splits.shares([70, 20, 10], 4) == [2, 1, 1]
+    assert splits.shares([70, 20, 10], 2) == [1, 1, 0]
+    assert splits.shares([5, 0, 1], 100) == [5, 0, 1]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from tlx.cases import DOMAINS, Case, Domain
 from tlx.errors import CaseError, DataError
-from tlx.images import files, listings
+from tlx.images import files, kinds, listings
 
 
 def of_case(case: Case) -> tuple[tuple[str, str], ...]:
@@ -31,18 +32,33 @@ def _domain(domain: Domain) -> str:
     """Of its folder; a torchvision dataset's own folder, where it has one, as others may lie beside it."""
     path = Path(domain.path)
     if domain.kind == "csv":
-        return _table(path)
+        return _table(domain, path)
     own = path / domain.dataset
-    return files.folder_digest(own if own.is_dir() else path)
+    digest = files.folder_digest(own if own.is_dir() else path, kinds.mark if domain.kind == "folder" else lambda _: "")
+    if domain.kind != "folder" or not _limits_given_splits(domain):
+        return digest
+    with suppress(DataError):
+        return digest + _WITHIN * listings.gives_splits(path)
+    return digest
 
 
-def _table(path: Path) -> str:
+# Results of before `per_class` kept the proportions of given splits lie under digests without this.
+_WITHIN = " within splits"
+
+
+def _limits_given_splits(domain: Domain) -> bool:
+    return bool(domain.per_class) and domain.split == "given"
+
+
+def _table(domain: Domain, path: Path) -> str:
     """Of a CSV and the images it lists; where it cannot be read, reading the domain says why."""
     own = (path.name, path)
     try:
-        return files.paths_digest([own, *((entry.name, entry.path) for entry in listings.table(path).entries)])
+        listed = listings.table(path)
     except DataError:
         return files.paths_digest([own])
+    digest = files.paths_digest([own, *((entry.name, entry.path) for entry in listed.entries)])
+    return digest + _WITHIN * (listed.splits and _limits_given_splits(domain))
 
 
 def _module_file(architecture: str, home: str) -> Path | None:

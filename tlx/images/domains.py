@@ -106,7 +106,7 @@ def _chosen(domain: Domain) -> tuple[_Listing, np.ndarray]:
         listing = _of_classes(replace(domain, classes=in_natural_order(listing.classes)), listing)
     if domain.classes:
         listing = _of_classes(domain, listing)
-    return listing, _limited(listing.labels, domain)
+    return listing, _limited(listing, domain)
 
 
 def _named(domain: Domain, listing: _Listing) -> _Listing:
@@ -132,13 +132,28 @@ def _of_classes(domain: Domain, listing: _Listing) -> _Listing:
     return replace(listing, labels=labels, classes=domain.classes)
 
 
-def _limited(labels: np.ndarray, domain: Domain) -> np.ndarray:
-    """Ascending indices of at most `per_class` instances of each class, chosen by the domain's seed."""
+def _limited(listing: _Listing, domain: Domain) -> np.ndarray:
+    """Ascending indices of at most `per_class` instances of each class, chosen by the domain's seed.
+
+    Where a split is given its parts keep their proportions in every class.
+    """
+    labels = listing.labels
     if not domain.per_class:
         return np.flatnonzero(labels >= 0)
     rng = np.random.default_rng(domain.seed)
-    each = [np.flatnonzero(labels == label) for label in np.unique(labels[labels >= 0])]
-    return np.sort(np.concatenate([rng.permutation(members)[: domain.per_class] for members in each]))
+    given = listing.split if domain.split == "given" else None
+    each = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels[labels >= 0])]
+    if given is not None:
+        each = [
+            _in_proportion([members[given[members] == name] for name in SPLITS], domain.per_class) for members in each
+        ]
+    return np.sort(np.concatenate([members[: domain.per_class] for members in each]))
+
+
+def _in_proportion(parts: list[np.ndarray], count: int) -> np.ndarray:
+    """The first few of each part, `count` in all."""
+    taken = splits.shares([len(part) for part in parts], count)
+    return np.concatenate([part[:n] for part, n in zip(parts, taken, strict=True)])
 
 
 def _described(domain: Domain, listing: _Listing, kept: np.ndarray, pixels: np.ndarray) -> DomainImages:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,9 +22,14 @@ def below(folder: Path) -> list[Path]:
     return [Path(entry.path) for entry in _walk(folder, frozenset())]
 
 
-def folder_digest(folder: Path) -> str:
-    """Of the names, sizes and times of all files below a folder; reading thousands of images would take too long."""
-    return _facts_digest((entry.path[len(str(folder)) + 1 :], entry.stat()) for entry in _walk(folder, frozenset()))
+def folder_digest(folder: Path, mark: Callable[[str], str] = lambda _: "") -> str:
+    """Of the names, sizes and times of all files below a folder; reading thousands of images would take too long.
+
+    mark: what a file's name is told apart by besides, such as that it can be read here and perhaps not elsewhere.
+    """
+    return _facts_digest(
+        (entry.path[len(str(folder)) + 1 :] + mark(entry.name), entry.stat()) for entry in _walk(folder, frozenset())
+    )
 
 
 def paths_digest(paths: Iterable[tuple[str, Path]]) -> str:

@@ -39,6 +39,11 @@ def is_image(name: str) -> bool:
     return suffix in COMMON or (bool(suffix) and suffix in _readable()[1])
 
 
+def mark(name: str) -> str:
+    """Tells a file apart that is read with this Pillow and its plug-ins, and perhaps is not with others."""
+    return "\0read" if _suffix(name) not in COMMON and is_image(name) else ""
+
+
 def formats() -> tuple[str, ...]:
     """Pillow's names of the formats that are read."""
     return _readable()[0]

@@ -61,21 +61,17 @@ def folder(root: Path, *, grouped: bool = False) -> Listed:
     if not root.is_dir():
         raise DataError(f"image folder {root} does not exist; it should hold class/image")
     given, root = root, _holder(root, grouped=grouped)
-    tops = _folders(root)
-    split_of = {top: split for top in tops if (split := split_named(top.name))}
-    if "training" in split_of.values() and len(split_of) == len(tops) and all(_folders(top) for top in tops):
+    tops, split_of = _folders(root), _split_folders(root)
+    if split_of:
         classes = {inner.name for top in tops for inner in _folders(top)}
     else:
         if not grouped:
             _check_classes(root, tops)
-        split_of, classes = {}, {top.name for top in tops}
-    paths = files.below(root)
-    placed = [(path, path.relative_to(root).parts) for path in paths]
+        classes = {top.name for top in tops}
+    placed = [(path, path.relative_to(root).parts) for path in files.below(root)]
     deep = 3 if split_of else 2  # parts of an image's path at least: its split, its class, its name
     entries = [
-        _entry(path, parts, {top.name: split for top, split in split_of.items()})
-        for path, parts in placed
-        if len(parts) >= deep and kinds.is_image(path.name)
+        _entry(path, parts, split_of) for path, parts in placed if len(parts) >= deep and kinds.is_image(path.name)
     ]
     told = _left_out(placed, deep)
     if root != given:
@@ -87,6 +83,22 @@ def folder(root: Path, *, grouped: bool = False) -> Listed:
     passed = tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir() and entry.name in files.ASIDE))
     entries.sort(key=lambda entry: order.index(entry.label))
     return Listed(tuple(entries), order, passed, told)
+
+
+def gives_splits(root: Path) -> bool:
+    """Whether an image folder's own folders say who is for training. Raises DataError as `folder` does."""
+    return root.is_dir() and bool(_split_folders(_holder(root, grouped=False)))
+
+
+def _split_folders(root: Path) -> dict[str, str]:
+    """The split that each folder at the top says; none at all where one says none or holds no folder.
+
+    At least one must be for training.
+    """
+    tops = _folders(root)
+    split_of = {top.name: split for top in tops if (split := split_named(top.name))}
+    whole = "training" in split_of.values() and len(split_of) == len(tops) and all(_folders(top) for top in tops)
+    return split_of if whole else {}
 
 
 def _holder(root: Path, *, grouped: bool) -> Path:

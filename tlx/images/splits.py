@@ -5,6 +5,8 @@ The held-out part is divided in the same way once more where a share of it is se
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -20,6 +22,23 @@ def stratified(labels: np.ndarray, kept_share: float, seed: int) -> np.ndarray:
         if len(members) > 1:
             held[members[_kept(kept_share, len(members)) :]] = True
     return held
+
+
+def shares(counts: Sequence[int], total: int) -> list[int]:
+    """How many of each part, so that they are `total` in all, or all there are, in the parts' proportions.
+
+    Each part that has one gives one at least, as far as `total` goes round.
+    """
+    there = np.asarray(counts)
+    total = min(total, int(there.sum()))
+    exact = total * there / max(1, there.sum())
+    taken = np.maximum(np.floor(exact), there > 0).astype(np.int64)
+    least = int(total >= (there > 0).sum())
+    while taken.sum() > total:
+        taken[np.where(taken > least, taken - exact, -np.inf).argmax()] -= 1
+    while taken.sum() < total:
+        taken[np.where(taken < there, exact - taken, -np.inf).argmax()] += 1
+    return [int(n) for n in taken]
 
 
 def grouped(labels: np.ndarray, groups: np.ndarray, kept_share: float, seed: int) -> np.ndarray:
