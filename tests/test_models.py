@@ -190,7 +190,7 @@ def fake_timm(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
     module = ModuleType("timm")
     vars(module).update(
         create_model=create_model, is_model=("one_size", "any_size").__contains__,
-        list_models=lambda: ["one_size", "any_size"],
+        list_models=lambda: ["one_size", "any_size", "resnet18"],
     )  # fmt: skip
     module.__spec__ = importlib.util.spec_from_loader("timm", loader=None)
     monkeypatch.setitem(sys.modules, "timm", module)
@@ -205,8 +205,21 @@ def test_networks_of_timm_are_built_where_it_is_installed(prefix: str, monkeypat
     probed(named(f"{prefix}any_size", **gray))
     usual = {"pretrained": False, "num_classes": 4, "in_chans": 1}
     assert asked == [{"name": "one_size", "img_size": 16, **usual}, {"name": "any_size", **usual}]
-    with pytest.raises(ModelError, match=r"architecture 'one_sise' is unknown; .*one_size"):
+    with pytest.raises(ModelError, match=rf"architecture '{prefix}one_sise' is unknown; .*{prefix}one_size"):
         probed(named(f"{prefix}one_sise"))
+
+
+def test_a_network_of_both_libraries_is_proposed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_timm(monkeypatch)
+    with pytest.raises(ModelError, match=r"'resnett18' is unknown; did you mean ") as caught:
+        probed(named("resnett18"))
+    proposed = str(caught.value).partition("did you mean ")[2].partition("?")[0].split(" or ")
+    assert proposed[0] == "resnet18"
+    assert len(proposed) == len(set(proposed)) > 1
+    with pytest.raises(
+        ModelError, match=r"'timm:resnett18' is unknown; one of timm:one_size, timm:any_size, timm:resnet18"
+    ):
+        probed(named("timm:resnett18"))
 
 
 def test_each_model_may_have_a_network_of_its_own(tmp_path: Path) -> None:

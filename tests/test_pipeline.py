@@ -157,6 +157,16 @@ def test_predictions_are_the_models(case: Case) -> None:
     assert (table["prediction"] == np.array(images.classes)[scores.argmax(1).numpy()]).all()
     assert np.allclose(table["confidence"], scores.softmax(1).amax(1).numpy(), atol=1e-6)
     assert (table["split"] == images.split).all()
+    assert list(table.columns) == ["instance", "name", "split", "label", "prediction", "confidence"]
+
+
+def test_predictions_name_files_that_their_stored_table_does_not_hold(case: Case) -> None:
+    """The names are the catalogue's, so that a store or bundle of before has them, too."""
+    table = pipeline.predictions(case, "source", "target")
+    assert list(table["name"]) == list(pipeline.images(case, "target").names)
+    assert table["name"][0] == "lying/0.png"
+    assert "name" not in pipeline.predictions._kept(case, "source", "target")
+    assert list(pipeline.instances(case).columns[:3]) == ["domain", "instance", "name"]
 
 
 def test_one_pass_stores_what_three_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

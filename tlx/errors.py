@@ -52,7 +52,7 @@ class NotExportedError(EmptyError):
 
 def unknown(kind: str, given: object, valid: Iterable[object], shown: int = 8) -> str:
     """Says `kind 'given' is unknown; did you mean …; one of a, b, c, …` for any choice from a list."""
-    names = [str(name) for name in valid]
+    names = list(dict.fromkeys(str(name) for name in valid))
     near = get_close_matches(str(given), names, n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near and len(names) > shown else ""
     rest = ", …" if len(names) > shown else ""

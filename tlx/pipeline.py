@@ -187,9 +187,25 @@ def history(case: Case) -> pd.DataFrame:
     return pd.concat(parts).drop_duplicates(["model", "domain", "split", "epoch"]).reset_index(drop=True)
 
 
-@memoized("Predicting the {domain} domain with the {model} model", part="models", of="trained model | images domain")
+def _with_names(table: pd.DataFrame, case: Case, model: str, domain: str) -> pd.DataFrame:
+    """Predictions with each instance's name, which the catalogue keeps."""
+    named = table.copy(deep=False)
+    named.insert(1, "name", catalogue(case, domain).names)
+    return named
+
+
+@memoized(
+    "Predicting the {domain} domain with the {model} model",
+    part="models",
+    of="trained model | images domain",
+    completed=_with_names,
+)
 def predictions(case: Case, model: str, domain: str) -> pd.DataFrame:
-    """What a model says about every instance: columns instance, split, label, prediction (class names), confidence."""
+    """What a model says about every instance.
+
+    Columns instance, name (the image's file, from the domain's folder), split, label, prediction (class names),
+    confidence.
+    """
     from tlx.analysis import activations
 
     return _answers(case, model, domain, activations.predict(load_model(case, model), images(case, domain), case))

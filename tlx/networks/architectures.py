@@ -124,8 +124,9 @@ def _timm(name: str, classes: int, channels: int, image_size: int) -> nn.Module:
     importlib.import_module("tlx.networks.torchvision_import")  # timm imports torchvision, which may need mending first
     timm = importlib.import_module("timm")
     if not timm.is_model(wanted):
-        others = [] if wanted != name else ["compact_alexnet", *torchvision_names()]
-        raise ModelError(unknown("architecture", wanted, [*others, *timm.list_models()]))
+        prefix = name.removesuffix(wanted)  # what is proposed can be written as it stands
+        others = [] if prefix else ["compact_alexnet", *torchvision_names()]
+        raise ModelError(unknown("architecture", name, [*others, *(f"{prefix}{one}" for one in timm.list_models())]))
     options = {"pretrained": False, "num_classes": classes, "in_chans": channels}
     try:  # transformers are built for one size; convolutional networks do not know the option
         made: nn.Module = timm.create_model(wanted, img_size=image_size, **options)

@@ -62,13 +62,23 @@ def location() -> Path:
 
 
 class Memoized(Derived[P, R]):
-    """A function that remembers on the disk."""
+    """A function that remembers on the disk.
 
-    def __init__(self, function: Callable[P, R], part: str, doing: str, of: Ingredients) -> None:
+    completed: what is made of a stored result at each call, given it and the call's arguments.
+    """
+
+    def __init__(
+        self, function: Callable[P, R], part: str, doing: str, of: Ingredients, completed: Callable[..., R] | None
+    ) -> None:
         super().__init__(function, doing, of)
-        self._part = part
+        self._part, self._completed = part, completed
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        result = self._kept(*args, **kwargs)
+        return result if self._completed is None else self._completed(result, *args, **kwargs)
+
+    def _kept(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result as it is stored, computed if it must be."""
         key, case, rest = self._key(args, kwargs)
         if (exported := self._exported(case, rest)) is not None:
             return exported[0]
@@ -145,7 +155,7 @@ class Memoized(Derived[P, R]):
         if writer.holds(self._name, rest):
             return
         try:
-            writer.add(self._name, rest, self(*args, **kwargs), self._hint)
+            writer.add(self._name, rest, self._kept(*args, **kwargs), self._hint)
         except (EmptyError, SelectionError) as error:
             writer.add_error(self._name, rest, error)
 
@@ -187,10 +197,14 @@ def _keyed_signature(function: Callable[..., Any]) -> inspect.Signature:
 
 
 def memoized(
-    doing: str = "Computing", *, part: str = "analysis", of: Ingredients = ""
+    doing: str = "Computing",
+    *,
+    part: str = "analysis",
+    of: Ingredients = "",
+    completed: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[P, R]], Memoized[P, R]]:
     """Decorates a pipeline function whose results depend on this part of its case (see `Case.fingerprint`).
 
-    doing, of: see `Derived`.
+    doing, of: see `Derived`; completed: see `Memoized`.
     """
-    return lambda function: Memoized(function, part, doing, of)
+    return lambda function: Memoized(function, part, doing, of, completed)
