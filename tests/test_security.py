@@ -12,7 +12,7 @@ import pytest
 import small_case
 import statistics_case
 from streamlit.testing.v1 import AppTest
-from streamlit_help import script, text_of
+from streamlit_help import app, script, text_of
 
 from tlx.cases import Domain
 from tlx.errors import DataError
@@ -177,11 +177,11 @@ def test_streamlits_protections_are_on():
             assert not [word for word in off if word in said], path
 
 
-def test_strangers_are_told_no_path(page, monkeypatch, tmp_path, caplog):
-    """Why a case file cannot be used goes to the log; the page says only that there is one."""
+def test_strangers_are_told_no_path(monkeypatch, tmp_path, caplog):
+    """Why a case file cannot be used goes to the log; the start page says only that there is one."""
     monkeypatch.setenv("TLX_CASES", str(tmp_path / "missing.toml"))
     monkeypatch.setenv("TLX_PUBLIC", "1")
-    page.run()
+    page = app().run()
     assert "cannot be used at present" in text_of(page)
     assert "missing" not in text_of(page)
     assert "missing" in caplog.text
@@ -189,7 +189,7 @@ def test_strangers_are_told_no_path(page, monkeypatch, tmp_path, caplog):
 
 def test_only_the_form_for_new_cases_has_fields_to_write_in():
     """That page is closed to strangers (tests/test_page_new_case.py); elsewhere visitors choose among what is there."""
-    assert {path.name for path in CODE if typed(path)} == {"6_New_case.py", "form.py"}
+    assert {path.name for path in CODE if typed(path)} == {"check_panel.py", "form.py"}
 
 
 def typed(path: Path) -> set[str]:

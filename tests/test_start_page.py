@@ -83,7 +83,9 @@ def test_a_broken_case_file_is_named_and_the_others_work(monkeypatch, tmp_path):
     monkeypatch.setenv("TLX_CASES", str(bad))
     page = app().run()
     assert not page.exception
-    assert any("bad" in warning.value for warning in page.sidebar.warning)
+    assert any("bad" in warning.value for warning in page.main.warning)
+    other = app("pages/2_Instances.py").run()
+    assert "bad" not in "".join(warning.value for warning in other.warning)  # a notice for one page, not for all
 
 
 def test_every_mistake_of_a_case_file_is_named(monkeypatch, tmp_path):
@@ -92,10 +94,27 @@ def test_every_mistake_of_a_case_file_is_named(monkeypatch, tmp_path):
     table = 'kind = "folder"\ntitle = "t"\npath = "p"\n'
     bad.write_text(f"architecture = 3\nn_step = 4\n[source]\n{table}[target]\n{table}", encoding="utf-8")
     monkeypatch.setenv("TLX_CASES", str(bad))
-    told = [warning.value.replace("\\", "") for warning in app().run().sidebar.warning]
-    assert len(told) == 2
-    assert told[0] == "bad.toml: In the case: architecture must be a text, not 3."
-    assert "key 'n_step' is unknown" in told[1]
+    (told,) = [warning.value.replace("\\", "") for warning in app().run().warning]
+    lines = told.splitlines()
+    assert lines[0] == "**The case file bad.toml cannot be used:**"
+    assert lines[2] == "- In the case: architecture must be a text, not 3."
+    assert "key 'n_step' is unknown" in lines[3]
+    assert f"Mend it at {bad}, then look again" in lines[-1]
+
+
+def test_a_mended_case_file_is_offered_again(monkeypatch, tmp_path):
+    """The button looks at once, and the notice is gone."""
+    path = tmp_path / "<b>later.toml"
+    path.write_text("", encoding="utf-8")
+    monkeypatch.setenv("TLX_CASES", str(path))
+    page = app().run()
+    assert r"\<b\>later\.toml" in page.warning[0].value
+    kind = 'kind = "handwritten-digits"\ntitle = "t"\n'
+    path.write_text(f'title = "Later"\narchitecture = "compact_alexnet"\n[source]\n{kind}[target]\n{kind}')
+    next(button for button in page.button if button.label == "Look again").click()
+    page.run()
+    assert not page.warning
+    assert "Later" in page.sidebar.selectbox[0].options
 
 
 def test_built_in_cases_without_data_say_what_to_fetch(monkeypatch, tmp_path):

@@ -110,7 +110,7 @@ def _html(figure: LayoutDOM | Callable[[], LayoutDOM], name: str) -> bytes:
 
 def _case(choice: Choice, first_run: bool) -> tuple[Case, Choice]:
     """The chosen case, or the first one if there is none of that name, with its selectbox."""
-    by_name, problems = known_cases(choice.case)
+    by_name, _ = known_cases(choice.case)
     name = choice.case if choice.case in by_name else next(iter(by_name))
     if choice.case not in (None, name):
         have = ", ".join(escape(known, 40) for known in by_name)
@@ -118,8 +118,6 @@ def _case(choice: Choice, first_run: bool) -> tuple[Case, Choice]:
         choice = Choice()
     with st.sidebar:
         _select("Case", list(by_name), name, "case", lambda known: by_name[known].title, first_run)
-        for problem in problems:
-            st.warning(problem)
     return by_name[name], Choice(name, choice.class_name, choice.layers, choice.neuron, choice.instance)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -17,8 +18,16 @@ from tlx.errors import CaseError, UserError
 _log = logging.getLogger("tlx.cases")
 
 
-def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[str]]:
-    """Built-in cases and those of case files, by name, and why files cannot be used (Markdown).
+@dataclass(frozen=True)
+class Broken:
+    """A case file that cannot be used: its path, "" where strangers look, and why, a sentence each (Markdown)."""
+
+    where: str
+    why: tuple[str, ...]
+
+
+def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[Broken]]:
+    """Built-in cases and those of case files, by name, and the files that cannot be used.
 
     chosen: the case whose files are looked at anew; those of the others may have changed within the last minute.
     """
@@ -31,22 +40,23 @@ def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[str]]:
             if case.name == chosen or (chosen is None and not cases):
                 case = _often(where)
         except UserError as error:
-            problems += _sentences(where, error)
+            problems.append(Broken(where, _sentences(where, error)))
             continue
         if case.name in cases:
-            problems.append(f"Another case is called {escape(repr(case.name))} too, so {escape(where)} is left out.")
+            taken = f"Another case is called {escape(repr(case.name))} too; give this one another name."
+            problems.append(Broken(where, (taken,)))
             continue
         cases[case.name] = case
     if problems and places.is_public():  # strangers are told no path
-        _log.warning("%s", "\n".join(problems))
-        problems = ["A case of this server cannot be used at present; its log says why."]
+        _log.warning("%s", "\n".join(f"{one.where}: {' '.join(one.why)}" for one in problems))
+        problems = [Broken("", ("A case of this server cannot be used at present; its log says why.",))]
     return cases, problems
 
 
 def case_files() -> list[str]:
-    """The paths of the case files in $TLX_CASES and of those saved in this server, each once."""
+    """The paths of the case files in $TLX_CASES and of those saved in this server, each once, but for removed ones."""
     listed = [*os.environ.get("TLX_CASES", "").split(os.pathsep), *added()]
-    return list(dict.fromkeys(filter(None, listed)))
+    return [where for where in dict.fromkeys(filter(None, listed)) if where not in removed()]
 
 
 def waiting_cases() -> list[tuple[str, str]]:
@@ -55,13 +65,13 @@ def waiting_cases() -> list[tuple[str, str]]:
     return [(title, why) for title, why in reasons if why and not places.is_public()]
 
 
-def _sentences(where: str, error: UserError) -> list[str]:
+def _sentences(where: str, error: UserError) -> tuple[str, ...]:
     """Everything wrong with a case file, not the first mistake only (Markdown)."""
     try:
         errors: list[UserError] = [CaseError(problem) for problem in reading.examined(Path(where))[1]]
     except UserError:  # no file, or no TOML: there is nothing more to find
         errors = []
-    return [f"{escape(Path(where).name)}: {sentence(one)}" for one in errors or [error]]
+    return tuple(map(sentence, errors or [error]))
 
 
 @st.cache_resource(show_spinner=False)
@@ -70,10 +80,30 @@ def added() -> list[str]:
     return []
 
 
+@st.cache_resource(show_spinner=False)
+def removed() -> set[str]:
+    """Paths of the case files that were removed in this server, which $TLX_CASES may still name."""
+    return set()
+
+
 def add(path: Path) -> None:
     """Offers a case file, new or rewritten, in this server from now on."""
-    if str(path) not in added():
+    removed().discard(str(path))
+    if str(path) not in case_files():
         added().append(str(path))
+    look_again()
+
+
+def forget(where: str) -> None:
+    """Offers a case file no longer."""
+    removed().add(where)
+    if where in added():
+        added().remove(where)
+    look_again()
+
+
+def look_again() -> None:
+    """Has all case files and what they name looked at anew."""
     _seldom.clear()
     _often.clear()
 

@@ -209,8 +209,12 @@ def _unsound(case: Case, *, whole: bool) -> Iterator[str]:
     whole: whether all of the file was understood; otherwise values are not held against each other.
     """
     for side in DOMAINS:
-        yield from _unsound_domain(case.domain(side), f"[{side}]")
+        yield from _unsound_domain(case.domain(side), f"[{side}]", whole=whole)
         yield from _unsound_training(case.plan(side).training, f"[{side}_model.training]")
+    if whole and not case.architecture.strip():
+        yield Told(
+            "architecture is empty; name a network of torchvision, or package.module:function", key="architecture"
+        )
     if case.target_model.initial:
         useless = "[target_model] initial has no effect: the target model starts from the source model"
         yield Told(useless, key="target_model.initial")
@@ -245,8 +249,8 @@ def _unsound(case: Case, *, whole: bool) -> Iterator[str]:
         )
 
 
-def _unsound_domain(domain: Domain, where: str) -> Iterator[str]:
-    yield from _choice(where, "kind", domain.kind, DOMAIN_KINDS)
+def _unsound_domain(domain: Domain, where: str, *, whole: bool) -> Iterator[str]:
+    yield from _choice(where, "kind", domain.kind or "nothing" * whole, DOMAIN_KINDS)
     yield from _choice(where, "split", domain.split, SPLITS)
     yield from _choice(where, "unreadable", domain.unreadable, UNREADABLE)
     yield from _choice(where, "order", domain.order, ORDERS)

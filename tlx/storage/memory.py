@@ -56,6 +56,12 @@ def reading_only() -> Iterator[None]:
         _reading_only.reset(token)
 
 
+def takes_long(what: str) -> None:
+    """Raises NotStoredError within `reading_only`; for work that is stored nowhere and that no page can wait for."""
+    if _reading_only.get():
+        raise NotStoredError(what)
+
+
 def location() -> Path:
     """The folder of the results of this version."""
     return places.results() / f"v{CACHE_VERSION}"
@@ -84,8 +90,7 @@ class Memoized(Derived[P, R]):
             return exported[0]
         stored = self._read(key, rest)
         if stored is None:
-            if _reading_only.get():
-                raise NotStoredError(self._function.__qualname__)
+            takes_long(self._function.__qualname__)
             stored = self._settled(key, rest, lambda: self._result(*args, **kwargs))
         inventory.note(location() / key, case.name)
         if isinstance(stored[0], Nothing):

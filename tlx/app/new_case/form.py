@@ -1,45 +1,159 @@
-"""The form in which a case file is put together: one widget for each key, kept until the session ends."""
+"""The form in which a case file is put together: a field for each key, kept until the session ends.
+
+Fields are data: what is in them is known before they are drawn, so that the check's sentences can stand at them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import MISSING, fields
+import tomllib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from tlx.app.layout import beside
-from tlx.cases import AUGMENTS, BASELINES, DOMAINS, PRECISIONS, SPLITS, STRATEGIES, UNREADABLE, Case, Domain, Training
+from tlx.app.text import escape
+from tlx.cases import (
+    AUGMENTS,
+    BASELINES,
+    DOMAINS,
+    INTERPOLATIONS,
+    LEVELS,
+    MODELS,
+    PLACED,
+    PRECISIONS,
+    SPLITS,
+    STRATEGIES,
+    TRANSPARENCIES,
+    UNREADABLE,
+    Case,
+    Domain,
+    ModelPlan,
+    Training,
+    default,
+)
+from tlx.networks import names
 
 KINDS = {
-    "folder": "image folder (class/image)",
-    "csv": "CSV of paths and labels",
+    "files": "Image folder, or a CSV (by its name)",
     "torchvision": "torchvision dataset",
-    "handwritten-digits": "handwritten digits (built in)",
-    "printed-digits": "printed digits (built in)",
+    "handwritten-digits": "Handwritten digits (built in)",
+    "printed-digits": "Printed digits (built in)",
 }
-ARCHITECTURES = ("compact_alexnet", "alexnet", "resnet18", "resnet50", "vgg16", "mobilenet_v3_small", "vit_b_16")
-_TRAINED, _GIVEN = "train here", "read a checkpoint"
-_PLACES = ("folder", "csv", "torchvision")
+_PARTS = {
+    "source": Domain,
+    "target": Domain,
+    "source_model": ModelPlan,
+    "target_model": ModelPlan,
+    "training": Training,
+}
+_ORDER_WORDS = {"": "by name, unless the checkpoint says", "natural": "2 before 10", "alphabetical": "10 before 2"}
+_SPLIT_WORDS = {"given": "as the data say, else random", "random": "random", "groups": "by groups of one object"}
+_RESIZE_WORDS = {"squash": "whole picture to a square", "crop": "shorter side, then the middle"}
+_ORIENTATION_WORDS = {"turned": "turned upright", "ignored": "left as they lie"}
+_READ = "torchvision's ImageFolder"
+_LEAST = 200  # pixels of a column
 
 
-def form() -> dict[str, Any]:
-    """Draws the form; answers with the table a case file holds, without the keys left at their defaults."""
-    st.subheader("Experiment", anchor=False)
-    table = _experiment()
-    st.subheader("Domains", anchor=False)
-    for side, column in zip(DOMAINS, beside(2, name="form domains", least=230), strict=True):
-        with column:
-            table[side] = _domain(side)
-    st.subheader("Models", anchor=False)
-    for side, column in zip(DOMAINS, beside(2, name="form models", least=230), strict=True):
-        with column:
-            if plan := _model(side):
-                table[f"{side}_model"] = plan
-    with st.expander("Analysis"):
-        table |= _analysis()
-    order = [f.name for f in fields(Case)]  # tables come last in TOML whatever the order; the rest reads well in it
-    return {key: table[key] for key in order if key in table}
+@dataclass(frozen=True)
+class Field:
+    """One widget of the form.
+
+    key: of the case file, with its tables; kind: what is said in it: "text", "path", "network", "names", "numbers" or
+    "pairs" between commas, "whole", "number", "choice" of `options` (value -> words), or "switch"; least: of numbers.
+    """
+
+    key: str
+    label: str
+    hint: str
+    kind: str = "text"
+    options: Mapping[Any, str] | None = None
+    least: float = 0
+    placeholder: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """Fields that belong together, in columns beside each other, each with a caption where it has one."""
+
+    title: str
+    columns: tuple[tuple[Field, ...], ...]
+    captions: tuple[str, ...] = ()
+
+
+def first() -> list[Section]:
+    """What everybody is asked: two folders, two checkpoints, and the network."""
+    network = _NETWORK, Field("title", "Title", "What the pages call this case.", placeholder="the file's name")
+    return [
+        Section("folders", tuple((_place(side),) for side in DOMAINS)),
+        Section("checkpoints", tuple((_checkpoint(side),) for side in MODELS)),
+        Section("network", tuple((one,) for one in network)),
+    ]
+
+
+def folded() -> list[Section]:
+    """What most people leave as it is."""
+    return [
+        Section("Images and classes", tuple(_images(side) for side in DOMAINS)),
+        Section("Splits and broken images", tuple(_splits(side) for side in DOMAINS)),
+        Section("Preprocessing", _preprocessing()),
+        Section("Checkpoints in detail", tuple(_checkpoint_details(side) for side in MODELS)),
+        Section("Training", tuple(map(_training, MODELS)), tuple(map(_training_caption, MODELS))),
+        Section("Analysis and description", _analysis()),
+    ]
+
+
+def shown() -> dict[str, Field]:
+    """All fields that the form has as it stands now, by key."""
+    return {one.key: one for section in (*first(), *folded()) for column in section.columns for one in column}
+
+
+def said() -> dict[str, Any]:
+    """Key -> what the form says, as the case file would have it; keys left at their defaults stay out."""
+    values = {key: _value(one) for key, one in shown().items()}
+    values |= {f"{side}.kind": _kind(side) for side in DOMAINS}
+    values |= {key: value or key.partition(".")[0] for key, value in values.items() if key.endswith(".title")}
+    values |= {f"{side}.path": "" for side in DOMAINS if _is_built_in(side)}
+    return {key: value for key, value in values.items() if value not in ("", {}, _plain(usual(key)))}
+
+
+def table() -> dict[str, Any]:
+    """The table of the case file, its keys in the order of the documentation."""
+    made: dict[str, Any] = {}
+    for key, value in said().items():
+        *tables, name = key.split(".")
+        place = made
+        for one in tables:
+            place = place.setdefault(one, {})
+        place[name] = value
+    return _ordered(made, Case)
+
+
+def draw(problems: Mapping[str, Sequence[str]], home: Path) -> None:
+    """Draws all fields, each with what is wrong with it below.
+
+    problems: key -> sentences (Markdown); home: the folder that relative paths start at.
+    """
+    for section in first():
+        _columns(section, problems, home)
+    opened: set[str] = st.session_state.setdefault("new case opened", set())
+    for section in folded():
+        wrong = sum(one.key in problems for column in section.columns for one in column)
+        if wrong:
+            opened.add(section.title)  # for good: it must not close while somebody mends what is in it
+        label = section.title + (f" :red[({wrong} to mend)]" if wrong else "")
+        with st.expander(label, expanded=section.title in opened):
+            _columns(section, problems, home)
+
+
+def usual(key: str) -> Any:
+    """The default of a key of the case file; MISSING where there is none."""
+    *tables, name = key.split(".")
+    part = _PARTS[tables[-1]] if tables else Case
+    return next(default(one) for one in fields(part) if one.name == name)
 
 
 def listed(text: str) -> list[str]:
@@ -55,174 +169,298 @@ def numbers(text: str) -> list[float] | str:
         return text
 
 
-def _experiment() -> dict[str, Any]:
-    left, right = beside(2, name="form experiment", least=230)
-    with left:
-        title = _text("title", "Title", "What the pages call this case.", "My transfer")
-        about = _text("about", "About", "One or two sentences for whoever opens the case.")
-        architecture = _text(
-            "architecture",
-            "Network",
-            f"{', '.join(ARCHITECTURES)} or another of torchvision, timm:name, or package.module:function.",
-            ARCHITECTURES[1],
-        )
-    with right:
-        size = _number("image_size", "Image size", "Images are resized to squares of so many pixels.", 224, least=8)
-        channels = _choice("channels", "Channels", "3 for colour, 1 for grey images.", (3, 1), str)
-        mean = _text("mean", "Mean", "Of each channel, taken off the images (0 to 1).", "0.485, 0.456, 0.406")
-        std = _text("std", "Standard deviation", "Of each channel; images are divided by it.", "0.229, 0.224, 0.225")
-    entries = {"title": title, "about": about, "architecture": architecture, "image_size": size, "channels": channels}
-    entries |= {"mean": numbers(mean), "std": numbers(std)}
-    return {"title": title, "architecture": architecture} | _unlike(entries, Case)
+def pairs(text: str) -> dict[str, Any] | str:
+    """`train = true, split = letters` as a table; the text as it is where a part is no such pair, for the check."""
+    parts = [part.partition("=") for part in listed(text)]
+    if not all(name.strip() and equals for name, equals, _ in parts):
+        return text
+    return {name.strip(): _scalar(value.strip()) for name, _, value in parts}
 
 
-def _domain(side: str) -> dict[str, Any]:
-    kind = _choice(
-        f"{side}.kind", f"{side.capitalize()} domain", "Where its labelled images come from.", KINDS, KINDS.get
-    )
-    entries: dict[str, Any] = {
-        "kind": kind,
-        "title": _text(f"{side}.title", "Name", "Of the domain, as pages say it.", side),
-    }
-    if kind in _PLACES:
-        entries["path"] = _text(
-            f"{side}.path",
-            "Path",
-            {
-                "folder": "Folder with a folder of images for each class; may start at the case file's folder.",
-                "csv": "File with a path and a label in each row; paths in it start at its folder.",
-                "torchvision": "Folder (root) in which torchvision finds the dataset; nothing is downloaded.",
-            }[kind],
-        )
+def _scalar(text: str) -> Any:
+    with suppress(tomllib.TOMLDecodeError):
+        return tomllib.loads(f"x = {text}")["x"]
+    return text
+
+
+_NETWORK = Field(
+    "architecture",
+    "Network",
+    "Of both models. Type to search torchvision's networks (and timm's, where it is installed), or type "
+    "package.module:function for one of your own: a function of the number of classes, which may lie beside the file.",
+    "network",
+    placeholder="Choose, or type its name",
+)
+
+
+def _place(side: str) -> Field:
+    key, kind = f"{side}.path", _said(f"{side}.kind", "files")
     if kind == "torchvision":
-        entries["dataset"] = _text(
-            f"{side}.dataset", "Dataset", "Its name in torchvision, such as MNIST or SVHN.", "MNIST"
-        )
-    least = int(kind == "printed-digits")
-    entries["per_class"] = _number(
-        f"{side}.per_class", "Images per class", "At most; 0 takes all.", 300 * least, least=least
-    )
-    entries["test_share"] = (
-        _number(f"{side}.test_share", "For test, %", "Of the held-out images; 0: none but what the data bring.", 0)
-        / 100
-    )
-    entries["classes"] = listed(_text(f"{side}.classes", "Classes", "These only, between commas; empty takes all."))
-    if kind in _PLACES:
-        entries["split"] = _choice(
-            f"{side}.split",
-            "Split",
-            "Given: the split folders or the CSV's column where there are "
-            "some, else random. Groups: all images of one object on one side.",
-            SPLITS,
-            str,
-        )
-        entries["unreadable"] = _choice(
-            f"{side}.unreadable", "Broken images", "Fail, or skip and count them.", UNREADABLE, str
-        )
-    return {"kind": kind, "title": entries["title"]} | _unlike(entries, Domain)
+        hint = "Folder (root) in which torchvision finds the dataset; nothing is downloaded."
+        return Field(key, f"{side.capitalize()} root", hint, "path", placeholder="folder above the dataset")
+    hint = "A folder with a folder of images for each class, or a CSV with the columns path and label. A relative path "
+    hint += "starts at the case file's folder. For other data, see “Images and classes” below."
+    waits = "folder of class folders, or a .csv" if kind == "files" else "built in, nothing to name"
+    return Field(key, f"{side.capitalize()} folder", hint, "path", placeholder=waits)
 
 
-def _model(side: str) -> dict[str, Any]:
-    how = _choice(
-        f"{side}.how", f"{side.capitalize()} model", "Train it here, or bring its weights.", (_TRAINED, _GIVEN), str
+def _checkpoint(side: str) -> Field:
+    hint = "State dict (.pt, .pth) or .safetensors; only tensors are read. Without one the model is trained here."
+    return Field(
+        f"{side}_model.checkpoint",
+        f"{side.capitalize()} checkpoint",
+        hint,
+        "path",
+        placeholder="none: it is trained here",
     )
-    if how == _GIVEN:
-        entries = {
-            "checkpoint": _text(
-                f"{side}.checkpoint", "Checkpoint", "State dict (.pt, .pth) or .safetensors; only tensors are read."
+
+
+def _images(side: str) -> tuple[Field, ...]:
+    kind = _said(f"{side}.kind", "files")
+    named = [
+        Field(f"{side}.kind", f"Kind of {side}", "Where its labelled images come from.", "choice", KINDS),
+        Field(f"{side}.title", f"Name of {side}", "Of the domain, as the pages say it.", placeholder=side),
+    ]
+    if kind == "torchvision":
+        named += [
+            Field(f"{side}.dataset", "Dataset", "Its name in torchvision, such as MNIST or SVHN."),
+            Field(f"{side}.options", "Options", "Of its class, such as: split = letters, train = true.", "pairs"),
+        ]
+    return (
+        *named,
+        Field(
+            f"{side}.classes",
+            "Classes",
+            "These only, in this order, between commas; or a .txt file with one a line. Empty takes all.",
+            "names",
+            placeholder="all",
+        ),
+        Field(
+            f"{side}.order",
+            "Order of the classes",
+            "Which output is which class, where the classes are not listed and the checkpoint does not say.",
+            "choice",
+            _ORDER_WORDS,
+        ),
+        Field(
+            f"{side}.rename",
+            "Rename",
+            "So that names match between the domains: theirs = ours, between commas.",
+            "pairs",
+            placeholder="theirs = ours",
+        ),
+        Field(f"{side}.per_class", "Images per class", "At most; 0 takes all there are.", "whole"),
+    )
+
+
+def _splits(side: str) -> tuple[Field, ...]:
+    shares = (
+        Field(f"{side}.training_share", "Share for training", "Of a random split, or one by groups.", "number"),
+        Field(
+            f"{side}.test_share", "Share for test", "Of the held-out images; 0: none but what the data bring.", "number"
+        ),
+        Field(f"{side}.seed", "Seed", "Of the split and the choice of images.", "whole"),
+    )
+    if _said(f"{side}.kind", "files") not in ("files", "torchvision"):
+        return shares
+    split = (
+        "Given: split folders or the CSV's column, where there are some. Groups: all images of one object on one side."
+    )
+    return (
+        Field(f"{side}.split", f"Split of {side}", split, "choice", {one: _SPLIT_WORDS[one] for one in SPLITS}),
+        *shares,
+        Field(f"{side}.unreadable", "Broken images", "Fail, or skip and count them.", "choice", _same(UNREADABLE)),
+    )
+
+
+def _preprocessing() -> tuple[tuple[Field, ...], ...]:
+    return (
+        (
+            Field("image_size", "Image size", "Side in pixels of the squares that the networks see.", "whole", least=8),
+            Field("resize", "Resizing", "Before the middle is taken.", "choice", _RESIZE_WORDS),
+            Field(
+                "resize_to", "Resized to", "Pixels of the square or of the shorter side; 0: the image size.", "whole"
             ),
-            "history": _text(f"{side}.history", "History", "CSV of accuracies that belongs to it; may stay empty."),
-        }
-        return {key: value for key, value in entries.items() if value}
-    initial = (
-        _text(f"{side}.initial", "Starts from", "Checkpoint that initialises the parts it fits; empty: random.")
-        if side == "source"
-        else ""
-    )
-    training = _training(side)
-    return ({"initial": initial} if initial else {}) | ({"training": training} if training else {})
-
-
-def _training(side: str) -> dict[str, Any]:
-    entries: dict[str, Any] = {
-        "strategy": _choice(
-            f"{side}.strategy",
-            "Strategy",
-            "All layers, the last one only, or all from random weights.",
-            STRATEGIES,
-            str,
+            Field("interpolation", "Interpolation", "PIL's filter.", "choice", _same(INTERPOLATIONS)),
+            Field("channels", "Channels", "Whatever the files are.", "choice", {3: "3: colour", 1: "1: grey"}),
         ),
-        "epochs": _number(f"{side}.epochs", "Epochs", "Passes over the training images.", 20, least=1),
-        "batch_size": _number(f"{side}.batch_size", "Batch size", "Images of one step.", 64, least=1),
-        "learning_rate": st.number_input(
-            "Learning rate",
-            min_value=1e-7,
-            value=1e-3,
-            format="%g",
-            key=_key(f"{side}.rate"),
-            persist_state="session",
-            help="Of the first step; it falls to 0 as a cosine.",
+        (
+            Field("mean", "Mean", "Of each channel, taken off the images (0 to 1).", "numbers"),
+            Field("std", "Standard deviation", "Of each channel; images are divided by it.", "numbers"),
+            Field("transparency", "Transparent parts", f"{_READ} drops alpha.", "choice", _same(TRANSPARENCIES)),
+            Field("orientation", "Turned photos", f"{_READ} ignores the camera's entry.", "choice", _ORIENTATION_WORDS),
+            Field("levels", "16-bit levels", f"{_READ} clips them at 255.", "choice", _same(LEVELS)),
         ),
-        "augment": _choice(
-            f"{side}.augment", "Augmentation", "None, digits (shifts, rotations), photos (crops, flips).", AUGMENTS, str
-        ),
-    }
-    if entries["strategy"] == "all":
-        entries["freeze_until"] = _text(
-            f"{side}.freeze", "Frozen up to", "Name of the last layer that stays as it was; empty: none."
-        )
-        entries["head_epochs"] = _number(
-            f"{side}.head", "Head first", "So many of the epochs train the last layer only.", 0
-        )
-    return _unlike(entries, Training)
-
-
-def _analysis() -> dict[str, Any]:
-    left, right = beside(2, name="form analysis", least=230)
-    with left:
-        layers = _text(
-            "layers",
-            "Layers",
-            "Names to analyse, between commas; empty: every convolution and linear layer but the last.",
-        )
-        baseline = _choice(
-            "baseline", "Baseline", "Where conductance's path starts: the mean colour, or black.", BASELINES, str
-        )
-    with right:
-        more = "Of conductance; more is more exact and takes longer."
-        steps = _number("n_steps", "Path steps", more, Case.n_steps, least=1)
-        precision = _choice("precision", "Precision", "bfloat16 is faster on processors that have it.", PRECISIONS, str)
-    control = st.toggle(
-        "Train from scratch, too",
-        key=_key("control"),
-        persist_state="session",
-        help="The target model's training from random weights, to hold the transfer against, without being asked for.",
-    )
-    entries = {"layers": listed(layers), "baseline": baseline, "n_steps": steps, "precision": precision}
-    return _unlike(entries | {"control": control}, Case)
-
-
-def _unlike(entries: dict[str, Any], kind: type) -> dict[str, Any]:
-    """What differs from the defaults of this part of a case."""
-    defaults = {f.name: f.default for f in fields(kind) if f.default is not MISSING}
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()}
-    return {key: value for key, value in entries.items() if key not in plain or value != plain[key]}
-
-
-def _key(name: str) -> str:
-    return f"new case {name}"
-
-
-def _text(name: str, label: str, hint: str, default: str = "") -> str:
-    return str(st.text_input(label, default, key=_key(name), persist_state="session", help=hint))
-
-
-def _number(name: str, label: str, hint: str, default: int, *, least: int = 0) -> int:
-    key = _key(f"{name} {least}")
-    return int(
-        st.number_input(label, min_value=least, value=default, step=1, key=key, persist_state="session", help=hint)
     )
 
 
-def _choice(name: str, label: str, hint: str, options: Sequence[Any] | dict[str, str], shown: Any) -> Any:
-    return st.selectbox(label, list(options), format_func=shown, key=_key(name), persist_state="session", help=hint)
+def _checkpoint_details(side: str) -> tuple[Field, ...]:
+    table, own = f"{side}_model", f"Of the {side} model alone, where it is another one than the case's."
+    network = Field(f"{table}.architecture", f"Network of the {side} model", own, "network", placeholder="the same")
+    key = Field(f"{table}.checkpoint_key", "Key in the file", "Where in it the weights lie, such as model_ema.")
+    if _said(f"{table}.checkpoint"):
+        return (
+            key,
+            Field(f"{table}.history", "History", "CSV of accuracies that belongs to it; may stay empty.", "path"),
+            network,
+        )
+    if side == "source":
+        hint = "Checkpoint that initialises the parts it fits; empty: random."
+        start = Field(f"{table}.initial", "Training starts from", hint, "path", placeholder="random weights")
+        return (start, key, network) if _said(start.key) else (start, network)
+    return (network,)
+
+
+def _training_caption(side: str) -> str:
+    if not _said(f"{side}_model.checkpoint"):
+        return f"Of the {side} model."
+    if side == "target" and _said("control"):
+        return "Of the control from scratch: the target model itself is read from its checkpoint."
+    return f"The {side} model is read from its checkpoint; nothing is trained."
+
+
+def _training(side: str) -> tuple[Field, ...]:
+    at = f"{side}_model.training"
+    if _said(f"{side}_model.checkpoint") and not (side == "target" and _said("control")):
+        return ()
+    strategy = "All layers, the last one only, or all from random weights."
+    plan = (
+        Field(f"{at}.strategy", "Strategy", strategy, "choice", _same(STRATEGIES)),
+        Field(f"{at}.epochs", "Epochs", "Passes over the training images.", "whole", least=1),
+        Field(f"{at}.batch_size", "Batch size", "Images of one step.", "whole", least=1),
+        Field(f"{at}.learning_rate", "Learning rate", "Highest of the schedule; it falls to 0.", "number", least=1e-7),
+        Field(f"{at}.weight_decay", "Weight decay", "Of AdamW.", "number"),
+        Field(
+            f"{at}.augment", "Augmentation", "Digits: shifts, turns. Photos: crops, flips.", "choice", _same(AUGMENTS)
+        ),
+        Field(f"{at}.seed", "Seed", "Of weights, batches and augmentation.", "whole"),
+    )
+    if _said(f"{at}.strategy", "all") != "all":
+        return plan
+    return (
+        *plan,
+        Field(f"{at}.freeze_until", "Frozen up to", "Name of the last layer that stays as it was; empty: none."),
+        Field(f"{at}.head_epochs", "Head first", "So many of the epochs train the last layer only.", "whole"),
+    )
+
+
+def _analysis() -> tuple[tuple[Field, ...], ...]:
+    every = "Names to analyse, between commas; empty: every convolution and linear layer but the last."
+    steps = "Of conductance; more is more exact and takes longer."
+    scratch = "The target model's training from random weights, to hold the transfer against, without being asked for."
+    return (
+        (
+            Field("about", "About", "One or two sentences for whoever opens the case."),
+            Field("layers", "Layers", every, "names", placeholder="all but the last"),
+            Field("control", "Train from scratch, too", scratch, "switch"),
+        ),
+        (
+            Field("baseline", "Baseline", "Where conductance's path starts.", "choice", _same(BASELINES)),
+            Field("n_steps", "Path steps", steps, "whole", least=1),
+            Field(
+                "precision", "Precision", "bfloat16 is faster where the processor has it.", "choice", _same(PRECISIONS)
+            ),
+            Field("seed", "Seed", "Of embeddings and feature images.", "whole"),
+        ),
+    )
+
+
+def _same(options: Sequence[str]) -> dict[str, str]:
+    return {one: one for one in options}
+
+
+def _key(key: str) -> str:
+    return f"new case {key}"
+
+
+def _said(key: str, unless: Any = "") -> Any:
+    """What a widget holds, whether it is drawn in this run already or not."""
+    return st.session_state.get(_key(key)) or unless
+
+
+def _kind(side: str) -> str:
+    kind = str(_said(f"{side}.kind", "files"))
+    if kind != "files":
+        return kind
+    return "csv" if str(_said(f"{side}.path")).strip().casefold().endswith(".csv") else "folder"
+
+
+def _is_built_in(side: str) -> bool:
+    return _kind(side) not in PLACED
+
+
+def _value(one: Field) -> Any:
+    """What the case file would say for a field."""
+    held = st.session_state.get(_key(one.key), _start(one))
+    if one.kind not in ("text", "path", "network", "names", "numbers", "pairs"):
+        return held
+    text = str(held or "").strip()
+    if one.kind == "path":
+        with suppress(RuntimeError):  # no home of that name
+            return str(Path(text).expanduser()) if text.startswith("~") else text
+    if one.kind == "names" and text.casefold().endswith(".txt"):
+        return text
+    return {"names": listed, "numbers": numbers, "pairs": pairs}.get(one.kind, str)(text)
+
+
+def _start(one: Field) -> Any:
+    """What a widget shows before anybody changed it."""
+    if one.key.endswith(".kind"):
+        return "files"
+    value = usual(one.key)
+    if one.kind == "numbers":
+        return ", ".join(map(str, value))
+    if one.kind in ("whole", "number"):
+        return max(value, type(value)(one.least))
+    return value if one.kind in ("choice", "switch") else ""
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _ordered(made: dict[str, Any], part: type) -> dict[str, Any]:
+    known = {one.name: _PARTS.get(one.name) for one in fields(part)}
+    return {name: _ordered(made[name], inner) if inner else made[name] for name, inner in known.items() if name in made}
+
+
+def _columns(section: Section, problems: Mapping[str, Sequence[str]], home: Path) -> None:
+    places = beside(len(section.columns), name=f"form {section.title}", least=_LEAST)
+    captions = section.captions or ("",) * len(places)
+    for column, caption, place in zip(section.columns, captions, places, strict=True):
+        with place:
+            if caption:
+                st.caption(caption)
+            for one in column:
+                _widget(one)
+                if one.kind == "path":
+                    _whence(one, home)
+                for sentence in problems.get(one.key, ()):
+                    st.markdown(f":red[:material/error: {sentence}]")
+
+
+def _whence(one: Field, home: Path) -> None:
+    """Where a relative path starts, since it is not the folder the app was started in."""
+    path = _value(one)
+    if path and not Path(path).is_absolute():
+        st.caption(f"Relative to the case file’s folder: {escape(home / path)}")
+
+
+def _widget(one: Field) -> None:
+    common: dict[str, Any] = {"key": _key(one.key), "persist_state": "session", "help": one.hint}
+    start = _start(one)
+    if one.kind == "choice":
+        options = one.options or {}
+        at = list(options).index(start)
+        st.selectbox(one.label, list(options), at, format_func=options.__getitem__, **common)
+    elif one.kind == "network":
+        st.selectbox(one.label, names.known(), None, accept_new_options=True, placeholder=one.placeholder, **common)
+    elif one.kind == "switch":
+        st.toggle(one.label, start, **common)
+    elif one.kind == "whole":
+        st.number_input(one.label, int(one.least), None, start, step=1, **common)
+    elif one.kind == "number":
+        st.number_input(one.label, float(one.least), None, start, format="%g", **common)
+    else:
+        idle = one.key.endswith(".path") and _is_built_in(one.key.partition(".")[0])
+        st.text_input(one.label, start, placeholder=one.placeholder, disabled=idle, **common)

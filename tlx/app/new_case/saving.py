@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,12 +11,17 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
+from PIL import Image
 
 from tlx import places
 from tlx.app.known_cases import add, case_files, known_cases
-from tlx.errors import CaseError
+from tlx.errors import CaseError, Told
 from tlx.storage.derived import derived
+from tlx.storage.memory import takes_long
+
+LARGEST = 128  # pixels of a picture's side; pages show them smaller
 
 
 def refused() -> str:
@@ -38,8 +44,9 @@ def _loopback(address: str) -> bool:
 
 
 def suggestion() -> str:
-    """A path for the first case file."""
-    return str(Path.cwd() / "my-case.toml")
+    """A path for a case file, that is free."""
+    names = ("my-case.toml", *(f"my-case-{number}.toml" for number in range(2, 100)))
+    return str(next(path for name in names if not (path := Path.cwd() / name).exists()))
 
 
 def place(text: str) -> Path:
@@ -59,20 +66,40 @@ def place(text: str) -> Path:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What a check found: facts, warnings and what keeps the case from working, each a plain sentence."""
+class Topic:
+    """What a check found out about one topic: plain sentences, and pictures of what a network sees."""
 
+    title: str
     facts: tuple[str, ...]
     warnings: tuple[str, ...]
-    fatal: tuple[str, ...]
+    pictures: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image as a network sees it, as the bytes of a PNG."""
+
+    domain: str
+    class_name: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found, topic by topic, and what keeps the case from working; a `Told` carries its key."""
+
+    topics: tuple[Topic, ...]
+    fatal: tuple[Told, ...]
 
 
 @derived("Checking the case")
-def check(text: str, path: str, attempt: int) -> Checked:
+def check(text: str, path: str, asked: str) -> Checked:
     """What `python -m tlx check` would say of this text, were it the file at `path`; the text is not kept there.
 
-    attempt: counts the checks, since images and checkpoints may have changed where the text has not.
+    asked: another with every check, in this session or another, since images and checkpoints may have changed where the
+    text has not, and the answer is held under the arguments.
     """
+    takes_long("check")
     from tlx import checking
 
     try:
@@ -80,8 +107,27 @@ def check(text: str, path: str, attempt: int) -> Checked:
             inspection = checking.inspect(file)
     except OSError as error:
         raise CaseError(f"the folder {Path(path).parent} cannot be written to: {error.strerror or error}") from None
-    several = (inspection.facts, inspection.warnings, inspection.fatal)
-    return Checked(*(tuple(sentence.replace(str(file), path) for sentence in sentences) for sentences in several))
+
+    def said(sentence: Told) -> Told:
+        return Told(sentence.replace(str(file), path), topic=sentence.topic, key=sentence.key)
+
+    def of(sentences: list[Told], topic: str) -> tuple[str, ...]:
+        return tuple(said(one) for one in sentences if one.topic == topic)
+
+    pictures = tuple(Picture(one.domain, one.class_name, _png(one.pixels)) for one in inspection.seen)
+    topics = (
+        Topic(title, of(inspection.facts, topic), of(inspection.warnings, topic), pictures * (topic == "preprocessing"))
+        for topic, title in checking.TOPICS.items()
+    )
+    found = tuple(one for one in topics if one.facts or one.warnings or one.pictures)
+    return Checked(found, tuple(map(said, inspection.fatal)))
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    picture, file = Image.fromarray(pixels), io.BytesIO()
+    picture.thumbnail((LARGEST, LARGEST))
+    picture.save(file, "PNG")
+    return file.getvalue()
 
 
 def save(text: str, path: Path, *, replace: bool) -> None:

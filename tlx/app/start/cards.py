@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
-from tlx.app.known_cases import known_cases, waiting_cases
+from tlx.app.known_cases import Broken, known_cases, look_again, waiting_cases
 from tlx.app.layout import beside
 from tlx.app.navigation import link
 from tlx.app.selection import Choice, Selection, choose
@@ -14,22 +16,41 @@ from tlx.findings import Finding
 from tlx.results import NeuronRef
 
 CARDS = 6  # of cases at most; the sidebar's list has the others
+PROBLEMS = 5  # of a broken case file that are told here
 
 
 def cases(chosen: Case) -> None:
     """A card for each known case with a button that chooses it; what is chosen is told apart."""
-    known, _ = known_cases()
+    known, broken = known_cases()
     if len(known) < 2:
         st.markdown(f"**{escape(chosen.title)}.** {escape(chosen.about, 600)}")
     else:
         _cards(dict(list(known.items())[:CARDS]), chosen)
     if len(known) > CARDS:
         st.caption(f"The sidebar has all {len(known)} cases.")
+    for one in broken:
+        _broken(one)
     if waiting := waiting_cases():
         heading = "1 more built-in case waits" if len(waiting) == 1 else f"{len(waiting)} more built-in cases wait"
         with st.expander(f"{heading} for data"):
             for title, why in waiting:
                 st.markdown(f"**{escape(title)}**  \n{escape(why[:1].upper() + why[1:], 600)}.")
+
+
+def _broken(one: Broken) -> None:
+    """What is wrong with a case file, and what to do; strangers are told neither its path nor what to run."""
+    if not one.where:
+        st.warning(one.why[0])
+        return
+    listed = "\n".join(f"- {why}" for why in one.why[:PROBLEMS])
+    more = f"\n- And {len(one.why) - PROBLEMS} more." if len(one.why) > PROBLEMS else ""
+    path = escape(one.where)
+    st.warning(
+        f"**The case file {escape(Path(one.where).name)} cannot be used:**\n\n{listed}{more}\n\n"
+        f"Mend it at {path}, then look again; `python -m tlx check` says all that is wrong with it.",
+        icon=":material/draft:",
+    )
+    st.button("Look again", key=f"look again {one.where}", icon=":material/refresh:", on_click=look_again)
 
 
 def _cards(known: dict[str, Case], chosen: Case) -> None:
