@@ -12,12 +12,13 @@ import torch
 import toy
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from tlx import load_case, pipeline
 from tlx.analysis import attribution, discriminability, of_class
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.networks import models, tracing
-from tlx.results import Conductance
+from tlx.results import Conductance, ShortFloats
 
 ROUNDED = {"conv3": 5, "fc6": 7}  # a neuron of each layer whose conductance is nothing but rounding
 
@@ -30,6 +31,34 @@ def test_values_below_a_millionth_of_the_largest_are_zero() -> None:
     assert np.array_equal(cleaned, np.array([[0, 0, 3e-6], [-2.0, 0.0, -2e-6]], dtype=np.float32))
     assert np.array_equal(of_class.without_rounding(np.zeros((3, 2))), np.zeros((3, 2)))
     assert of_class.without_rounding(np.zeros((0, 2))).shape == (0, 2)
+
+
+@given(
+    arrays.arrays(np.float32, (6, 5), elements=st.floats(-(2.0**20), 2.0**20, width=32)),
+    st.lists(st.sampled_from([0.0, 1e-30, -3e-12, float("nan"), float("inf"), 3e38]), max_size=4),
+    st.sampled_from([0, -100, 100]),
+)
+def test_short_floats_are_read_as_they_were(values: np.ndarray, odd: list[float], exponent: int) -> None:
+    """To the bit, whole, in part and one by one, also those that are too small for two bytes."""
+    shown = of_class.as_shown(np.ldexp(values, exponent))
+    shown.flat[: len(odd)] = odd
+    short = ShortFloats.of(shown)
+    assert short.shape == shown.shape
+    assert np.array_equal(np.asarray(short), shown, equal_nan=True)
+    pairs = np.array([0, 5, 2, 0]), np.array([1, 4, 0, 0])
+    for key in (pairs, np.ix_([0, 3], [4, 1]), slice(1, 3), 0, (0, 2), (slice(None), 1)):
+        assert np.array_equal(short[key], shown[key], equal_nan=True)
+    largest = short.max(initial=0.0)
+    assert np.array_equal(largest, shown.max(initial=0.0), equal_nan=True)
+
+
+def test_short_floats_take_half_the_room_and_full_ones_stay() -> None:
+    """Numbers of 11 bits are short, but for a few; of numbers with more bits there would be too many others."""
+    values = np.random.default_rng(0).normal(size=(300, 300)).astype(np.float32)
+    short = ShortFloats.of(of_class.as_shown(values))
+    assert isinstance(short, ShortFloats)
+    assert (short.half.nbytes, len(short.at)) == (values.nbytes / 2, 0)
+    assert ShortFloats.of(values) is values
 
 
 def measured(values: np.ndarray, **changes: object) -> Conductance:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from tlx.analysis import similarity as stage
 from tlx.casefiles import loading
 from tlx.errors import SelectionError
 from tlx.results import SIMILARITIES, SimilarityScales
+from tlx.storage.held import Held
 
 BOTH = {"source": toy.structure("source"), "target": toy.structure("target")}
 
@@ -95,3 +98,35 @@ def test_the_pipeline_answers_with_the_matrices_of_each_measure(case):
     np.testing.assert_allclose(found, expected, atol=1e-5)
     with pytest.raises(SelectionError, match="measure of similarity"):
         pipeline.similarity(case, "cup", "euclid")
+
+
+def test_matrices_are_kept_as_what_they_are_made_of_where_that_is_smaller() -> None:
+    """Of 5 instances and 90 neurons that is a ninth; of 50 instances and 3 neurons it is the matrix itself."""
+    rng = np.random.default_rng(0)
+    wide, tall = (tuple(rng.random(shape).astype(np.float32) for _ in range(2)) for shape in ((5, 90), (50, 3)))
+    for measure in (stage.cosine, stage.correlation):
+        matrices = stage.Matrices(measure, {"wide": wide, "tall": tall})
+        stored = pickle.dumps(matrices)
+        assert len(stored) < 90 * 90 * 4 / 2
+        for found in (matrices, pickle.loads(stored)):
+            assert list(found) == ["wide", "tall"]
+            for layer, both in (("wide", wide), ("tall", tall)):
+                assert np.array_equal(found[layer], measure(*both))
+    with pytest.raises(ValueError, match="read-only"):  # as what is read from the disk
+        matrices["wide"][0, 0] = 1
+
+
+def test_a_matrix_is_made_once_and_no_other_one_is_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def measure(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        made.append(float(source[0, 0]))
+        return source.T @ target
+
+    def matrices(number: int) -> stage.Matrices:
+        return stage.Matrices(measure, {"fc": (np.full((1, 9), number, np.float32), np.ones((1, 9), np.float32))})
+
+    monkeypatch.setattr(stage, "_MADE", Held())
+    one, other = matrices(1), matrices(2)
+    assert [float(each["fc"][0, 0]) for each in (one, other, one, other)] == [1, 2, 1, 2]
+    assert made == [1, 2]

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 import small_case
+import torch
 from PIL import Image
 
 from tlx import load_case, pipeline
 from tlx.errors import CaseError
 from tlx.images import domains
+from tlx.storage import store
 from tlx.training import loop
 
 
@@ -80,6 +85,36 @@ def test_a_checkpoint_that_changes_while_it_is_read_is_not_stored(home: Path, mo
     assert not pipeline.trained.is_stored(case, "target")
 
 
+def test_a_checkpoint_is_not_copied(home: Path, tmp_path: Path) -> None:
+    """Its tensors are read from it, wherever it was moved to; results of older versions, which hold them, are read."""
+    case = load_case(home)
+    expected = {name: one.numpy() for name, one in torch.load(home.parent / "target.pt").items()}
+    assert pipeline.trained(case, "target").tensors.keys() == expected.keys()
+    entry = next((tmp_path / "store").rglob("trained/*/output.pkl"))
+    assert entry.stat().st_size < 5_000
+    moved = tmp_path / "moved"
+    shutil.copytree(home.parent, moved, ignore=lambda *_: ["store", "moved"])
+    (home.parent / "target.pt").unlink()
+    there = load_case(moved / home.name)
+    assert pipeline.trained.is_stored(there, "target")
+    found = pipeline.trained(there, "target").tensors
+    assert all(np.array_equal(found[name], one) for name, one in expected.items())
+
+    whole = replace(pipeline.trained(there, "target"), tensors={"conv1.weight": np.ones((2, 2))}, epoch=7)
+    with entry.open("wb") as file:
+        joblib.dump(whole, file)
+        file.write(store._MARK)
+    assert (pipeline.trained(there, "target").epoch, *pipeline.trained(there, "target").tensors) == (7, "conv1.weight")
+
+
+def test_a_checkpoint_that_changed_after_it_was_checked_is_not_read_as_the_old_one(home: Path) -> None:
+    case = load_case(home)
+    known = pipeline.trained(case, "target")
+    (home.parent / "target.pt").write_bytes((home.parent / "source.pt").read_bytes())
+    with pytest.raises(CaseError, match="the target model's checkpoint of case 'bars' changed"):
+        known.tensors["conv1.weight"]
+
+
 def test_a_file_that_changed_before_it_is_read_is_not_stored_as_the_old_one(home: Path) -> None:
     """A page that was opened before the change asks with the case as it was."""
     case = load_case(home)
@@ -115,6 +150,9 @@ def test_cases_that_differ_in_the_target_model_train_the_source_once(home: Path,
     found = {path: pipeline.trained(load_case(path), "target") for path in (first, second)}
     assert called == ["source", "target", "target"]
     assert not np.array_equal(*(model.tensors["conv1.weight"] for model in found.values()))
+    weights = sum(one.nbytes for one in pipeline.trained(load_case(first), "source").tensors.values())
+    sizes = [path.stat().st_size for path in (home.parent / "store").rglob("*trained/*/output.pkl")]
+    assert len([size for size in sizes if size > weights]) == 3  # each model's weights once
     second.write_text(second.read_text().replace("epochs = 1\n[target", "epochs = 2\n[target"))
     paint(home)
     for path in (first, second):

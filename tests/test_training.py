@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from tlx.networks import checkpoints, models
 from tlx.networks.torchvision_import import models as zoo
 from tlx.progress import listening
 from tlx.results import DomainImages, TrainedModel
-from tlx.training import histories, loop, strategies
+from tlx.training import histories, loop, state, strategies
 
 KINDS = ("weight", "bias")
 PLAN = ModelPlan(training=Training(epochs=3, batch_size=16, learning_rate=3e-3, augment="digits"))
@@ -122,8 +123,14 @@ HEAD = {"fc8.weight", "fc8.bias"}
     ],
 )
 def test_a_strategy_moves_exactly_what_it_says(
-    trained: TrainedModel, few: dict[str, DomainImages], settings: dict[str, object], unmoved: set[str], tmp_path: Path
+    trained: TrainedModel,
+    few: dict[str, DomainImages],
+    settings: dict[str, object],
+    unmoved: set[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    every_epoch(monkeypatch)
     first: dict[str, np.ndarray] = {}
 
     def look(rows: loop.Rows) -> None:
@@ -170,8 +177,11 @@ def test_a_domain_without_training_images_is_named(few: dict[str, DomainImages])
         loop.train(CASE, "target", nobody, start=None)
 
 
-def test_models_are_written_where_the_case_expects_them(few: dict[str, DomainImages], tmp_path: Path) -> None:
+def test_models_are_written_where_the_case_expects_them(
+    few: dict[str, DomainImages], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each under its name in its format, with its history; nothing is left of the unfinished trainings."""
+    every_epoch(monkeypatch)
     plan = replace(PLAN, training=replace(PLAN.training, epochs=1, batch_size=12))
     case = replace(
         CASE,
@@ -261,8 +271,11 @@ def test_a_head_is_taken_over_class_by_class(trained: TrainedModel) -> None:
     assert np.array_equal(network.conv1.weight.detach().numpy(), trained.tensors["conv1.weight"])
 
 
-def test_a_killed_training_goes_on_to_the_same_result(few: dict[str, DomainImages], tmp_path: Path) -> None:
+def test_a_killed_training_goes_on_to_the_same_result(
+    few: dict[str, DomainImages], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """To the last bit: batches, augmentation, dropout, rates and the optimiser's memory are those of one go."""
+    every_epoch(monkeypatch)
     case, kept_at = planned(CASE, batch_size=6, head_epochs=1), tmp_path / "kept" / "target.pt"
 
     def kill(rows: loop.Rows) -> None:
@@ -282,6 +295,34 @@ def test_a_killed_training_goes_on_to_the_same_result(few: dict[str, DomainImage
     pd.testing.assert_frame_equal(found.history, at_once.history)
     assert found.epoch == at_once.epoch == 3
     assert moved(at_once.tensors, found.tensors) == set()
+
+
+def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has what a training remembers written after each, however short they are."""
+    monkeypatch.setattr("tlx.training.state.SECONDS", 0.0)
+    monkeypatch.setattr("tlx.training.state.SHARE", float("inf"))
+
+
+def test_short_epochs_are_not_each_written(
+    few: dict[str, DomainImages], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of epochs of 10 s each fourth one is, of which a writing takes 1 s each second; the last one never is."""
+    clock, kept_at, written = [0.0], tmp_path / "target.pt", []
+    monkeypatch.setattr(state, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    save = torch.save
+
+    def slowly(content: dict[str, object], *rest: object) -> None:
+        written.append(content["epoch"])
+        clock[0] += 4.0
+        save(content, *rest)
+
+    def look(_: loop.Rows) -> None:
+        clock[0] += 10.0
+
+    monkeypatch.setattr(torch, "save", slowly)
+    loop.train(planned(CASE, epochs=11, batch_size=12), "target", few, start=None, kept_at=kept_at, told=look)
+    assert written == [3, 7]  # at 30 s; then 40 s later, as a writing of 4 s is a tenth of those
+    assert torch.load(kept_at)["epoch"] == 7
 
 
 def test_a_kept_training_that_cannot_be_read_begins_anew(few: dict[str, DomainImages], tmp_path: Path) -> None:

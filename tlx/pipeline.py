@@ -6,8 +6,10 @@ called: a page that shows stored results starts without torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -52,6 +54,7 @@ from tlx.results import (
 )
 from tlx.storage.derived import Call, derived
 from tlx.storage.memory import location, memoized
+from tlx.storage.on_demand import OnDemand
 
 STRONGEST = 6  # instances kept for each neuron
 SHARD = 64  # instances whose conductance is computed and stored together; what a killed run loses at most
@@ -91,7 +94,34 @@ def _needed_to_train(case: Case, model: str) -> Iterator[Call]:
             yield trained, (case, "source")
 
 
-@memoized("Preparing the {model} model", part="models", of=_needed_to_train)
+def _without_tensors(result: TrainedModel, case: Case, model: str) -> TrainedModel:
+    """Without what lies elsewhere: in the checkpoint, or, for all cases with this source model, `_source_trained`."""
+    return replace(result, tensors={}) if case.plan(model).checkpoint or model == "source" else result
+
+
+def _with_tensors(stored: TrainedModel, case: Case, model: str) -> TrainedModel:
+    if stored.tensors:
+        return stored
+    if not case.plan(model).checkpoint:
+        return replace(stored, tensors=_source_trained(case).tensors)
+    return replace(stored, tensors=OnDemand(partial(_tensors_of_checkpoint, case, model)))
+
+
+def _tensors_of_checkpoint(case: Case, model: str) -> Mapping[str, np.ndarray]:
+    from tlx.training import loop
+
+    tensors = loop.read(case, model, catalogue(case, model).classes).tensors
+    check_unchanged(case, f"{model}_model.checkpoint")
+    return tensors
+
+
+@memoized(
+    "Preparing the {model} model",
+    part="models",
+    of=_needed_to_train,
+    reduced=_without_tensors,
+    completed=_with_tensors,
+)
 def trained(case: Case, model: str) -> TrainedModel:
     """The source or target model: read from its checkpoint, or trained with its history (method 2)."""
     from tlx.training import loop
@@ -547,7 +577,8 @@ def activation_similarity(case: Case) -> Similarity:
     from tlx.analysis import similarity as stage
 
     both = [activations(case, model, "target") for model in MODELS]
-    return Similarity({name: stage.correlation(*(one.layer(name) for one in both)) for name in network(case).names})
+    pairs = {name: tuple(np.ascontiguousarray(one.layer(name)) for one in both) for name in network(case).names}
+    return Similarity(stage.Matrices(stage.correlation, pairs))
 
 
 def _of_similarity(case: Case, class_name: str, measure: str) -> Iterator[Call]:

@@ -212,11 +212,12 @@ class Network:
 class TrainedModel:
     """A model's tensors and how it came to be.
 
-    tensors: state dict as arrays; classes: what its outputs mean, in order; epoch: the epoch they were taken from;
+    tensors: state dict as arrays, those of a checkpoint read when they are first looked at; classes: what its outputs
+    mean, in order; epoch: the epoch they were taken from;
     history: columns model, domain, split, epoch (0 = before training), accuracy, n (method 2); empty where unknown.
     """
 
-    tensors: dict[str, np.ndarray]
+    tensors: Mapping[str, np.ndarray]
     classes: tuple[str, ...]
     epoch: int
     history: pd.DataFrame
@@ -509,12 +510,72 @@ def layer_columns(values: np.ndarray, layers: tuple[str, ...], units: tuple[int,
 
 
 @dataclass(frozen=True, eq=False)
+class ShortFloats:
+    """A float32 array whose numbers have 11 significant bits, in two bytes each instead of four, and read as it was.
+
+    half: float16, the numbers divided by 2 ** exponent, NaN where that is too narrow for one; at, exact: flat index,
+    ascending, and float32 of those; largest: of all, -inf of none. `array[key]` is read as of an array.
+    """
+
+    half: np.ndarray
+    exponent: int
+    at: np.ndarray
+    exact: np.ndarray
+    largest: float
+
+    @staticmethod
+    def of(values: np.ndarray) -> np.ndarray:
+        """These numbers, short where they can be; as they are where not, and where one is no number."""
+        if not np.isfinite(values).all():
+            return values
+        exponent = int(np.frexp(np.abs(values).max(initial=0))[1]) - _HALF_EXPONENT
+        half, odd = np.empty(values.shape, np.float16), [np.empty(0, np.int64)]
+        for row, numbers in enumerate(values):  # row by row, so that what is made on the way stays small
+            half[row] = np.ldexp(numbers, -exponent)
+            lost = np.flatnonzero(_lengthened(half[row], exponent) != numbers)
+            half[row].flat[lost] = np.nan
+            odd.append(lost + row * numbers.size)
+        at = np.concatenate(odd)
+        if 6 * len(at) > values.size:
+            return values
+        short = ShortFloats(half, exponent, at, values.flat[at], float(values.max(initial=-np.inf)))
+        return short  # type: ignore[return-value]  # to whoever reads it, it is an array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.half.shape
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        numbers = np.array(_lengthened(self.half[key], self.exponent))
+        odd = np.isnan(numbers)
+        if odd.any():
+            places = np.ogrid[tuple(slice(size) for size in self.shape)]  # no larger than a row and a column
+            where = [np.asarray(np.broadcast_to(place, self.shape)[key])[odd] for place in places]
+            numbers[odd] = self.exact[np.searchsorted(self.at, np.ravel_multi_index(tuple(where), self.shape))]
+        return numbers
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[...], dtype=dtype)
+
+    def max(self, initial: float) -> float:
+        return max(self.largest, initial)
+
+
+_HALF_EXPONENT = 16  # what 11 bits below 2 ** 16 are is float16's largest number
+
+
+def _lengthened(half: np.ndarray, exponent: int) -> np.ndarray:
+    numbers: np.ndarray = np.ldexp(np.asarray(half, dtype=np.float32), exponent)
+    return numbers
+
+
+@dataclass(frozen=True, eq=False)
 class Edges:
     """The kernels between the neurons of two consecutive layers, for one class and model (5.3.1 B).
 
     counts: (U_l, U_m) in how many instances the edge was among its instance's top 10 %; value: (U_l, U_m) float32,
-    the edge's value (maximal response of the kernel alone) averaged over the instances, to three digits; important:
-    (K, 2) pairs (i, j), largest count first, ties by value.
+    the edge's value (maximal response of the kernel alone) averaged over the instances, to three digits, an array or
+    `ShortFloats`; important: (K, 2) pairs (i, j), largest count first, ties by value.
     """
 
     counts: np.ndarray
@@ -586,7 +647,7 @@ class Comparison:
     """
 
     class_name: str
-    similarity: dict[str, np.ndarray]
+    similarity: Mapping[str, np.ndarray]
     match: dict[str, np.ndarray]
     kept: dict[Pair, np.ndarray]
     kept_by_function: dict[Pair, np.ndarray]
@@ -625,7 +686,7 @@ class Similarity:
     similarity: per layer (U_source, U_target) float32 in [-1, 1], NaN where a neuron never changes.
     """
 
-    similarity: dict[str, np.ndarray]
+    similarity: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from torch.nn import functional
 from tlx.analysis.of_class import as_shown
 from tlx.cases import Case
 from tlx.networks import hooks, models
-from tlx.results import Abstraction, DomainImages, Edges, Network, Pair
+from tlx.results import Abstraction, DomainImages, Edges, Network, Pair, ShortFloats
 
 TOP = 0.1  # the share of neurons, of an instance's edges and of edges that counts as important
 PASS = 64  # instances that go through the network together
@@ -55,7 +55,7 @@ def abstraction(
         rank_score={name: rank_score(conductance) for name, conductance in values.items()},
         important={name: important_neurons(conductance) for name, conductance in values.items()},
         active={name: (conductance != 0).any(axis=0) for name, conductance in values.items()},
-        edges={pair: replace(one, value=as_shown(one.value)) for pair, one in edges.items()},
+        edges={pair: replace(one, value=ShortFloats.of(as_shown(one.value))) for pair, one in edges.items()},
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tlx.analysis.similarity import cosine
+from tlx.analysis.similarity import Matrices, cosine
 from tlx.results import Abstraction, Comparison, Correspondence, Pair
 
 TIE = 1e-6  # similarities closer than this are equal: float32 cosines are no finer
@@ -22,7 +22,7 @@ def comparison(
 
     both: the models' abstractions; correspondence: of their neurons.
     """
-    likeness = {name: cosine(source[name], target[name]) for name in source}
+    likeness = Matrices(cosine, {name: (source[name], target[name]) for name in source})
     match = {name: best_match(similarities) for name, similarities in likeness.items()}
     counterparts = {
         "kept": {name: layer.source for name, layer in correspondence.layers.items()},

@@ -5,12 +5,14 @@ Conductance is mostly positive, so that its cosine is near 1 for any two neurons
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 
 from tlx.results import SIMILARITIES, Abstraction, Correspondence, SimilarityScales
+from tlx.storage.held import Held
 
 _SAMPLED = 128  # target neurons of a layer whose pairs with all source neurons are told from counterparts
 _COLUMNS = ["measure", "layer", "n", "separation", "counterparts", "others"]
@@ -42,6 +44,51 @@ def unit_rows(rows: np.ndarray) -> np.ndarray:
     known = length > 1e-9 * max(length.max(initial=0.0), np.finfo(float).tiny)
     unit: np.ndarray = np.where(known, rows / np.where(known, length, 1), np.nan).astype(np.float32)
     return unit
+
+
+class Matrices(Mapping[str, np.ndarray]):
+    """Per layer (U_source, U_target) similarity by one measure, multiplied out when it is asked for.
+
+    What is kept is what it is made of, (n, U) of either model: of a few instances and thousands of neurons that is a
+    hundredth. A layer's matrix is kept where that is the smaller; those made last stay in memory, read-only.
+    """
+
+    def __init__(
+        self,
+        measure: Callable[[np.ndarray, np.ndarray], np.ndarray],
+        values: Mapping[str, tuple[np.ndarray, ...]],
+    ) -> None:
+        self._measure, self._key = measure, uuid4()  # the key of what is in memory; an `id` would be given again
+        self._kept: dict[str, np.ndarray | tuple[np.ndarray, ...]] = {
+            name: both if sum(one.nbytes for one in both) < _size(*both) else measure(*both)
+            for name, both in values.items()
+        }
+
+    def __getitem__(self, layer: str) -> np.ndarray:
+        kept = self._kept[layer]
+        if isinstance(kept, np.ndarray):
+            return kept
+        found = _MADE.get((self._key, layer))
+        if found is None:
+            found = (self._measure(*kept),)
+            found[0].flags.writeable = False
+            _MADE.put((self._key, layer), found[0])
+        matrix: np.ndarray = found[0]
+        return matrix
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+_MADE = Held()
+
+
+def _size(source: np.ndarray, target: np.ndarray) -> int:
+    """Bytes of the float32 matrix of their columns."""
+    return 4 * int(source.shape[1]) * int(target.shape[1])
 
 
 def scales(

@@ -18,7 +18,7 @@ from tlx.cases import Case, Domain, ModelPlan
 from tlx.errors import CaseError, unknown
 from tlx.results import DomainImages, Network, TrainedModel
 
-Tensors = dict[str, np.ndarray]
+Tensors = Mapping[str, np.ndarray]
 FIRST_NEW = 4  # analysed layer, from 1, from which "reinitialised" starts anew
 MARK = 6  # the marker's side is a sixth of the image's
 

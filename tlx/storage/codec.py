@@ -12,12 +12,15 @@ import functools
 import io
 import math
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pandas as pd
 
+from tlx.results import ShortFloats
+
+_MAPPINGS = (dict, Mapping)
 ALLOWED = ("tlx.results", "tlx.cases")
 _KINDS = "biufU"  # of arrays that are kept as .npy: truth values, numbers, fixed-width text
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -38,7 +41,7 @@ def encode(value: Any, hint: Any, put: Put) -> Any:
     if hint is bytes:
         return put(_of(value, bytes), "bin")
     if hint is np.ndarray:
-        return _encode_array(_of(value, np.ndarray), put)
+        return _encode_array(np.asarray(value) if isinstance(value, ShortFloats) else _of(value, np.ndarray), put)
     if hint is pd.DataFrame:
         return _encode_frame(_of(value, pd.DataFrame), put)
     if _is_known(hint):
@@ -46,8 +49,8 @@ def encode(value: Any, hint: Any, put: Put) -> Any:
     container, parts = get_origin(hint), get_args(hint)
     if container in (Union, types.UnionType):
         return _encode_either(value, parts, put)
-    if container is dict:
-        return [[encode(key, parts[0], put), encode(one, parts[1], put)] for key, one in _of(value, dict).items()]
+    if container in _MAPPINGS:
+        return [[encode(key, parts[0], put), encode(one, parts[1], put)] for key, one in _of(value, Mapping).items()]
     if container in (tuple, list):
         return [encode(one, kind, put) for one, kind in zip(value, _kinds(hint, len(value)), strict=True)]
     raise CodecError(f"{hint} is no type that is written to files")
@@ -68,7 +71,7 @@ def decode(encoded: Any, hint: Any, get: Get) -> Any:
     container, parts = get_origin(hint), get_args(hint)
     if container in (Union, types.UnionType):
         return _decode_either(encoded, parts, get)
-    if container is dict:
+    if container in _MAPPINGS:
         pairs = [_of(pair, list) for pair in _of(encoded, list)]
         if any(len(pair) != 2 for pair in pairs):
             raise CodecError("a mapping must hold pairs")

@@ -70,14 +70,21 @@ def location() -> Path:
 class Memoized(Derived[P, R]):
     """A function that remembers on the disk.
 
-    completed: what is made of a stored result at each call, given it and the call's arguments.
+    reduced: what is stored of a result; completed: what is made of that at each call; either is given it and the call's
+    arguments.
     """
 
     def __init__(
-        self, function: Callable[P, R], part: str, doing: str, of: Ingredients, completed: Callable[..., R] | None
+        self,
+        function: Callable[P, R],
+        part: str,
+        doing: str,
+        of: Ingredients,
+        reduced: Callable[..., R] | None,
+        completed: Callable[..., R] | None,
     ) -> None:
         super().__init__(function, doing, of)
-        self._part, self._completed = part, completed
+        self._part, self._reduced, self._completed = part, reduced, completed
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         result = self._kept(*args, **kwargs)
@@ -100,15 +107,18 @@ class Memoized(Derived[P, R]):
     def _result(self, *args: P.args, **kwargs: P.kwargs) -> R | Nothing:
         """The function's; that there is nothing to answer with is an answer, too, and found out once."""
         try:
-            return self._function(*args, **kwargs)
+            return self._less(self._function(*args, **kwargs), *args, **kwargs)
         except EmptyError as error:
             return Nothing(str(error))
+
+    def _less(self, result: R, *args: P.args, **kwargs: P.kwargs) -> R:
+        return result if self._reduced is None else self._reduced(result, *args, **kwargs)
 
     def put(self, result: R, *args: P.args, **kwargs: P.kwargs) -> None:
         """Stores what was computed elsewhere as the result of this call, unless it has one already."""
         key, case, rest = self._key(args, kwargs)
         if not self._is_exported(case, rest):
-            self._settled(key, rest, lambda: result)
+            self._settled(key, rest, lambda: self._less(result, *args, **kwargs))
             inventory.note(location() / key, case.name)
 
     def _read(self, key: str, rest: dict[str, Any]) -> tuple[R | Nothing] | None:
@@ -206,10 +216,11 @@ def memoized(
     *,
     part: str = "analysis",
     of: Ingredients = "",
+    reduced: Callable[..., Any] | None = None,
     completed: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[P, R]], Memoized[P, R]]:
     """Decorates a pipeline function whose results depend on this part of its case (see `Case.fingerprint`).
 
-    doing, of: see `Derived`; completed: see `Memoized`.
+    doing, of: see `Derived`; reduced, completed: see `Memoized`.
     """
-    return lambda function: Memoized(function, part, doing, of, completed)
+    return lambda function: Memoized(function, part, doing, of, reduced, completed)

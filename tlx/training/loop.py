@@ -45,7 +45,8 @@ def train(
         both: the images of both domains; accuracies are kept on all four splits.
         start: the model to begin from (the source model, for a transfer).
         called: the history's name of the model where it is not `model` (the control "scratch").
-        kept_at: file that holds the training after each epoch; one that is there is gone on with, to the same result.
+        kept_at: file that holds the training as it stood less than a minute ago; one that is there is gone on with, to
+            the same result.
         told: hears the accuracies of each epoch as rows of the history.
     """
     own, training = both[model], case.plan(model).training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from tlx.training.augmentation import augmented
 
 Rows = list[dict[str, Any]]
 """Rows of an accuracy history."""
+SECONDS = 30.0  # of work that whoever is killed may lose
+SHARE = 0.1  # of the time, at most, goes into writing what a training needs to go on
 
 
 @dataclass(eq=False)
@@ -37,6 +40,7 @@ class Run:
     best: dict[str, np.ndarray] = field(default_factory=dict)
     best_epoch: int = 0
     best_accuracy: float = -1.0
+    next_writing: float = field(default_factory=lambda: time.monotonic() + SECONDS)  # of what it remembers
 
     def __post_init__(self) -> None:
         how = self.training
@@ -93,8 +97,13 @@ class Run:
             self.best_accuracy = own if epoch else -1.0
 
     def keep(self, path: Path | None) -> None:
-        """Writes everything the next epochs depend on; whoever is killed while writing leaves the older file."""
-        if path is None:
+        """Writes everything the next epochs depend on; whoever is killed while writing leaves the older file.
+
+        That is three times the network's size and more: it is not written after each short epoch, and not after the
+        last one, whose result is stored.
+        """
+        began = time.monotonic()
+        if path is None or began < self.next_writing or self.epoch == self.training.epochs:
             return
         held = {name: getattr(self, name) for name in ("epoch", "history", "best_epoch", "best_accuracy")}
         states = {name: getattr(self, name).state_dict() for name in ("network", "optimiser", "schedule")}
@@ -104,6 +113,8 @@ class Run:
         partial = path.with_suffix(f".{os.getpid()}")
         torch.save(held | states | {"best": best, "random": random, "torch": str(torch.__version__)}, partial)
         partial.replace(path)
+        ended = time.monotonic()
+        self.next_writing = ended + max(SECONDS, (ended - began) / SHARE)
 
     def resume(self, path: Path | None) -> None:
         """Goes on from a kept file, if there is one that can be read."""
