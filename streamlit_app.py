@@ -20,6 +20,7 @@ case, class_name = selection.case, selection.class_name
 
 cards.cases(case)
 case_facts(case)
+cards.limit_reached()
 
 left, right = beside([1, 2.4], name="start", least=270)
 with left:

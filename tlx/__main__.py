@@ -30,7 +30,7 @@ from tlx import pipeline, progress, running
 from tlx.casefiles import builtin, loading
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import SelectionError, UserError, unknown
-from tlx.storage import bundles, inventory, memory
+from tlx.storage import bundles, inventory, limit, memory
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parsed(sys.argv[1:] if arguments is None else arguments)
     command: Callable[[argparse.Namespace], int | None] = given.command
     try:
+        limit.given()  # a nonsense value is said now, not when the first result is stored
         with _bars():
             return command(given) or 0
     except UserError as error:
@@ -260,6 +261,8 @@ def _cache(given: argparse.Namespace) -> None:
         print(f"{inventory.clear_versions(here, others_only=given.clear_old) / 1e6:.1f} MB removed")
     else:
         print(*inventory.report(here), sep="\n")
+        if most := limit.given():
+            print(limit.sentence(here) or f"No limit was reached: {limit.written(most)} ({limit.LIMIT}).")
 
 
 class _Bars:

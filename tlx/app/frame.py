@@ -28,6 +28,7 @@ from tlx.cases import Case
 from tlx.errors import UserError
 from tlx.figures.plain_text import plain
 from tlx.results import present_in_either
+from tlx.storage import limit
 from tlx.storage.incidents import recent
 
 ICON = "🔀"  # an emoji: a Material icon would be fetched from a font server
@@ -42,6 +43,8 @@ def page(title: str, how_to_read: str) -> Selection:
     """
     icon_title = title if title == "tlx" else f"{title} · tlx"
     st.set_page_config(page_title=icon_title, page_icon=ICON, layout="wide", menu_items={"About": ABOUT})
+    with guard():  # nothing is computed under a setting that cannot be obeyed
+        limit.given()
     head = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
     head.title(escape(title), anchor=False)
     with head.popover("How to read this", icon=":material/help:"):

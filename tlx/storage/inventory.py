@@ -8,6 +8,7 @@ same images share the results that need only those. Every function takes the fol
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 from collections import Counter
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 from tlx.errors import UserError, unknown
 from tlx.storage.store import ENTRY, UNFINISHED
@@ -52,6 +54,19 @@ def shelves(current: Path) -> list[Shelf]:
     return [_shelf(folder, _names(current / folder.name), current) for folder in fingerprints] + [
         _shelf(folder, (), folder) for folder in others
     ]
+
+
+def files(current: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Every file of ours, of all versions, with its facts."""
+    for version in {current, *_versions(current.parent)}:
+        for part in _parts(version):
+            for folder, _, names in os.walk(part):  # thrice as fast as pathlib
+                for name in names:
+                    path = Path(folder, name)
+                    with suppress(OSError):
+                        facts = path.lstat()
+                        if S_ISREG(facts.st_mode):
+                            yield path, facts
 
 
 def report(current: Path) -> Iterator[str]:

@@ -28,7 +28,7 @@ from tlx import places
 from tlx.cases import Case
 from tlx.errors import EmptyError, SelectionError
 from tlx.results import Nothing
-from tlx.storage import bundles, inventory
+from tlx.storage import bundles, inventory, limit
 from tlx.storage.derived import Derived, Ingredients
 from tlx.storage.locks import one_at_a_time
 from tlx.storage.store import UnreadableError
@@ -131,7 +131,11 @@ class Memoized(Derived[P, R]):
     def _settled(self, key: str, rest: dict[str, Any], compute: Callable[[], R | Nothing]) -> tuple[R | Nothing]:
         """The same after computing and storing it, unless another thread or process has meanwhile."""
         with self._lock(key, rest):
-            return self._read(key, rest) or (self._store(key).call(key, compute, **rest)[0],)
+            if (stored := self._read(key, rest)) is not None:
+                return stored
+            result: R | Nothing = self._store(key).call(key, compute, **rest)[0]
+        limit.keep(location())
+        return (result,)
 
     def is_stored(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether the result is at hand, so that the call returns at once."""

@@ -25,6 +25,7 @@ from tlx.storage import incidents
 from tlx.storage.held import HELD
 
 ENTRY = "output.pkl"
+LIMIT = "TLX_CACHE_LIMIT"  # the variable that says how much may be stored, see `limit`
 UNFINISHED = "unfinished-"  # begins the name of an entry that is being written
 _MARK = b"tlx entry 1\n"
 
@@ -34,7 +35,12 @@ class UnreadableError(Exception):
 
 
 class Store(FileSystemStoreBackend):  # type: ignore[misc]
-    """joblib's store with marked entries and no demand on the folder: it may be missing, full or read-only."""
+    """joblib's store with marked entries and no demand on the folder: it may be missing, full or read-only.
+
+    written: bytes that this process has stored so far.
+    """
+
+    written = 0
 
     def configure(self, location: str, verbose: int = 0, backend_options: dict[str, Any] | None = None) -> None:
         """Takes the settings; makes no folder, which the first writing does.
@@ -57,7 +63,13 @@ class Store(FileSystemStoreBackend):  # type: ignore[misc]
         if held is not None:
             return held[0]
         try:
-            return joblib.load(path, mmap_mode=self.mmap_mode)
+            result = joblib.load(path, mmap_mode=self.mmap_mode)
+            if os.environ.get(LIMIT):  # a file's time is that of its last use, by which it is chosen to go
+                with suppress(OSError):
+                    os.utime(path)
+            return result
+        except FileNotFoundError:  # another process has just made room
+            raise UnreadableError(path) from None
         except Exception as error:  # whatever unpickling met: another version of a library, say
             self._refuse(path, f"{type(error).__name__} while reading")
             raise UnreadableError(path) from error
@@ -125,6 +137,7 @@ class Store(FileSystemStoreBackend):  # type: ignore[misc]
             with unfinished.open("wb") as file:
                 joblib.dump(item, file)
                 file.write(_MARK)
+                Store.written += file.tell()
             unfinished.replace(path)
         finally:
             with suppress(OSError):

@@ -14,6 +14,7 @@ from tlx.app.text import escape
 from tlx.cases import Case
 from tlx.findings import Finding
 from tlx.results import NeuronRef
+from tlx.storage import limit, memory
 
 CARDS = 6  # of cases at most; the sidebar's list has the others
 PROBLEMS = 5  # of a broken case file that are told here
@@ -69,6 +70,12 @@ def _cards(known: dict[str, Case], chosen: Case) -> None:
                 on_click=choose,
                 kwargs={"case": case.name},
             )
+
+
+def limit_reached() -> None:
+    """A line that says so where stored results had to make room."""
+    if reached := limit.sentence(memory.location()):
+        st.caption(escape(reached, 600))
 
 
 def finding(content: Finding | None, selection: Selection, nothing: str) -> None:
