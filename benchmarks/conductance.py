@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from tlx.analysis import attribution
 from tlx.analysis.abstraction import important_neurons
-from tlx.networks import architectures, models, tracing
+from tlx.networks import architectures, devices, models, tracing
 from tlx.networks.torchvision_import import models as zoo
 
 CLASSES = 31
@@ -79,7 +79,7 @@ def overlap(values: dict[str, Tensor], exact: dict[str, Tensor]) -> float:
 def compare(name: str, count: int, steps: int, repeats: int) -> None:
     """One network's rows of the table."""
     model, example = build(name)
-    device = models.default_device()
+    device = devices.default()
     model = model.to(device)
     network = tracing.network(model, example.to(device), (), name)
     images = torch.randn(count, *example.shape[1:], device=device)
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
-    print(f"{models.default_device()}, {torch.get_num_threads()} threads, {given.images} images, {given.steps} steps")
+    print(f"{devices.default()}, {torch.get_num_threads()} threads, {given.images} images, {given.steps} steps")
     print(f"{'network':10} {'layers':>6} {'method':24} {'seconds':>9} {'ratio':>8}")
     for name in given.networks:
         compare(name, given.images, given.steps, given.repeats)

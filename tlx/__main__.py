@@ -127,8 +127,10 @@ def _state(case: Case) -> Iterator[tuple[str, bool]]:
 
 def _run(given: argparse.Namespace) -> None:
     case, began = _computable(given.case), time.perf_counter()
+    names = _classes(case, given)
+    _ready(case)
     with _backend(given):
-        spent = running.run(case, _classes(case, given), features=not given.no_features, told=_say, finished=_say_stage)
+        spent = running.run(case, names, features=not given.no_features, told=_say, finished=_say_stage)
     for what, seconds in spent.items():
         print(f"{what.replace('_', ' '):24} {seconds:8.1f} s")
     print(f"{'everything':24} {time.perf_counter() - began:8.1f} s")
@@ -141,6 +143,20 @@ def _classes(case: Case, given: argparse.Namespace) -> tuple[str, ...]:
         if name not in known:
             raise SelectionError(unknown("class", name, known))
     return tuple(given.classes or known)
+
+
+def _ready(case: Case) -> None:
+    """Raises UserError for a device, layers or a network that would stop the work once hours have gone into it."""
+    from tlx.networks import devices
+    from tlx.training import loop
+
+    devices.default()
+    pipeline.network(case)
+    for model in MODELS:
+        if case.plan(model).checkpoint:
+            pipeline.trained(case, model)
+        elif not pipeline.trained.is_stored(case, model):
+            loop.begun(case, model, pipeline.catalogue(case, model).classes, None, case.plan(model).training)
 
 
 def _say(sentence: str) -> None:
@@ -156,6 +172,8 @@ def _say_stage(label: str, seconds: float) -> None:
 @contextmanager
 def _backend(given: argparse.Namespace) -> Iterator[None]:
     """Within the block the sharded stages run where the user said: here, in processes, or on a cluster."""
+    if given.jobs == 0:
+        raise UserError("--jobs must be the number of processes, 1 or more (-1: one for each core), not 0")
     if given.backend != "dask":
         with joblib.parallel_config("loky", n_jobs=given.jobs):
             yield
@@ -181,6 +199,7 @@ def _train(given: argparse.Namespace) -> None:
 
     case = _computable(given.case)
     folder = given.out or _home(case)
+    _ready(case)
     both = {domain: pipeline.images(case, domain) for domain in DOMAINS}
     for path in loop.train_all(case, both, folder, kept=pipeline.unfinished(case), told=_say_epoch):
         print(f"written: {path}")
@@ -190,9 +209,11 @@ def _export(given: argparse.Namespace) -> None:
     case = _computable(given.case)
     if given.file.suffix != bundles.SUFFIX:
         raise UserError(f"a bundle's name ends in {bundles.SUFFIX}, and {given.file.name!r} does not")
+    names, compute = _classes(case, given), not given.stored_only
+    if compute:
+        _ready(case)
     try:
         with bundles.Writer(given.file, case, memory.CACHE_VERSION) as writer:
-            names, compute = _classes(case, given), not given.stored_only
             running.export(case, writer, names, whole=given.whole, clicks=given.clicks, compute=compute, told=_say)
             count = len(writer)
     except OSError as error:
@@ -226,6 +247,9 @@ def _home(case: Case) -> Path | None:
 def _plant(given: argparse.Namespace) -> None:
     from tlx.casefiles import planted
 
+    for kind in given.kinds or ():
+        if kind not in planted.PLANTS:
+            raise SelectionError(unknown("plant", kind, planted.PLANTS))
     case = _computable(given.case)
     both = {domain: pipeline.images(case, domain) for domain in DOMAINS}
     source, network = pipeline.trained(case, "source"), pipeline.network(case)

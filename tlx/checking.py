@@ -19,7 +19,7 @@ from tlx.casefiles import builtin, loading, reading
 from tlx.cases import DOMAINS, MODELS, Case, default
 from tlx.errors import Told, UserError, key_of, unknown
 from tlx.images import domains
-from tlx.networks import checkpoints, models
+from tlx.networks import checkpoints, devices, models
 from tlx.training import loop
 
 NAMED = 10  # problems of one kind that are told one by one
@@ -114,6 +114,8 @@ def inspect(name: str | Path) -> Inspection:
     case = _case(name, inspection)
     if case is None:
         return inspection
+    with inspection.collecting():
+        devices.default()
     classes = {side: _domain(case, side, inspection) for side in DOMAINS}
     _compare(classes["source"], classes["target"], inspection)
     built = bool(case.architecture) and _networks(

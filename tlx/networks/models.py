@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,11 +14,10 @@ from torch import Tensor, nn
 
 from tlx.cases import Case
 from tlx.errors import ModelError, UserError, first_line
-from tlx.networks import architectures, hooks, tracing
+from tlx.networks import architectures, devices, hooks, tracing
 from tlx.results import Network, TrainedModel
 
-if os.environ.get("TLX_THREADS"):  # otherwise torch's own choice: $OMP_NUM_THREADS, or one for each core
-    torch.set_num_threads(int(os.environ["TLX_THREADS"]))
+devices.use_threads()
 
 ONE_OUTPUT = (
     "where z is that output and sigmoid(z) is meant for the second class, give an architecture "
@@ -179,17 +177,7 @@ def loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel])
 def _loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> nn.Module:
     trained_model = trained(case, model)
     network = fill(build(case, len(trained_model.classes), model), trained_model.tensors)
-    return network.eval().requires_grad_(False).to(default_device())
-
-
-def default_device() -> torch.device:
-    """`$TLX_DEVICE`, or a GPU where there is one."""
-    asked = os.environ.get("TLX_DEVICE")
-    if asked:
-        return torch.device(asked)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    return network.eval().requires_grad_(False).to(devices.default())
 
 
 def device_of(model: nn.Module) -> torch.device:

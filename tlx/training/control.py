@@ -14,7 +14,7 @@ import pandas as pd
 
 from tlx.cases import Case
 from tlx.errors import EmptyError
-from tlx.networks import models
+from tlx.networks import devices, models
 from tlx.results import DomainImages, TrainedModel
 from tlx.training import loop
 
@@ -71,7 +71,7 @@ def _validated(model: TrainedModel) -> float:
 
 def right(case: Case, model: TrainedModel, images: DomainImages) -> np.ndarray:
     """(n,) bool: on which instances of the target's headline split the model says their class."""
-    network = models.fill(models.build(case, len(model.classes), "target"), model.tensors).to(models.default_device())
+    network = models.fill(models.build(case, len(model.classes), "target"), model.tensors).to(devices.default())
     return loop.right_answers(network, model.classes, images, np.flatnonzero(images.judged), case)
 
 

@@ -9,7 +9,7 @@ import torch
 
 from tlx.cases import Case, Training
 from tlx.images import splits
-from tlx.networks import models
+from tlx.networks import devices
 from tlx.progress import track
 from tlx.results import DomainImages, TrainedModel
 from tlx.training import loop, strategies
@@ -33,7 +33,7 @@ def accuracy(case: Case, images: DomainImages, start: TrainedModel | None, *, la
     how = strategies.from_scratch(how) if start is None else how
     torch.manual_seed(how.seed)
     network, _ = loop.begun(case, "target", images.classes, start, how)
-    run = Run(network.to(models.default_device()), how, len(chosen), "target")
+    run = Run(network.to(devices.default()), how, len(chosen), "target")
     for epoch in track(range(1, how.epochs + 1), f"training on {len(chosen):,} images"):
         run.learn(learned, case, epoch)
     judged = np.flatnonzero(images.judged)
