@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from tlx.analysis import attribution
 from tlx.analysis.abstraction import important_neurons
-from tlx.networks import architectures, devices, models, tracing
+from tlx.networks import architectures, devices, tracing
 from tlx.networks.torchvision_import import models as zoo
 
 CLASSES = 31
