@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import small_case
 import torch
 from PIL import Image
 
+from tlx import checking
 from tlx.casefiles import reading
 from tlx.cases import INTERPOLATIONS, LEVELS, ORIENTATIONS, RESIZES, TRANSPARENCIES, Domain, Preprocessing
 from tlx.errors import DataError
@@ -191,7 +194,7 @@ def test_a_case_file_says_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("given", ["stretch", ""])
 def test_a_wrong_word_is_told_with_the_right_ones(tmp_path: Path, key: str, valid: tuple[str, ...], given: str) -> None:
     (problem,) = case_of(tmp_path, f'{key} = "{given}"')[1]
-    assert problem.startswith(f"{key} {(given or 'nothing')!r} is unknown")
+    assert problem.startswith(f"{key} {given!r} is unknown" if given else f"{key} must not be empty")
     assert all(word in problem for word in valid)
 
 
@@ -225,3 +228,87 @@ def test_the_network_is_given_torchvisions_tensor(tmp_path: Path) -> None:
     theirs = transforms.Compose([*steps, transforms.Normalize(case.mean, case.std)])(picture)
     ours = models.normalised(decoding.pixels(picture, case.preprocessing)[None], case)
     assert torch.equal(ours[0], theirs)
+
+
+# Levels, and what is shown
+
+
+def folder_of(home: Path, pictures: list[Image.Image], suffix: str = "png") -> Domain:
+    for at, picture in enumerate(pictures):
+        (home / "scans" / "abc"[at % 3]).mkdir(parents=True, exist_ok=True)
+        picture.save(home / "scans" / "abc"[at % 3] / f"{at:02d}.{suffix}")
+    return Domain("folder", "scans", str(home / "scans"))
+
+
+@pytest.mark.parametrize(
+    ("highest", "kind", "suffix", "said"),
+    [
+        (
+            4_095,
+            np.uint16,
+            "png",
+            r"9 of 9 images of scans .* levels from \d+ to 4,0\d\d only, where 65,535 is white, so",
+        ),
+        (4_095, np.uint16, "tif", r"levels from \d+ to 4,0\d\d only, where 65,535 is white, so .* nearly black"),
+        (1, np.uint8, "png", "levels from 0 to 1 only, where 255 is white, so the networks see them nearly black"),
+    ],
+)
+def test_levels_that_fill_a_small_part_of_their_range_are_told(
+    tmp_path: Path, highest: int, kind: type, suffix: str, said: str
+) -> None:
+    """12 bits in files of 16, and levels 0 to 1 saved as 8 bits."""
+    rng = np.random.default_rng(0)
+    deep = [Image.fromarray(rng.integers(0, highest + 1, (24, 24)).astype(kind)) for _ in range(9)]
+    assert re.search(said, domains.narrow(folder_of(tmp_path, deep, suffix)))
+
+
+def test_grey_fog_is_told_in_other_words_and_good_images_are_not(tmp_path: Path) -> None:
+    """Colour with alpha; a plain picture, a palette and two colours say nothing, one dark image of many little."""
+    good = [Image.fromarray(noise((9, 9), 4, seed=at)) for at in range(20)]
+    good += [Image.new("RGB", (9, 9), (7, 7, 7)), good[0].convert("RGB").quantize(4), Image.new("1", (9, 9))]
+    dark = Image.fromarray((noise((9, 9)) // 10).astype(np.uint8))
+    assert domains.narrow(folder_of(tmp_path / "good", [*good, dark])) == ""
+    fog = [Image.fromarray((noise((9, 9), seed=at) // 10 + 180).astype(np.uint8)) for at in range(4)]
+    told = domains.narrow(folder_of(tmp_path / "fog", [*good, *fog]))
+    assert "4 of 27 images of scans that were looked at have levels from 180 to 205 only" in told
+    assert "with hardly any contrast" in told
+    assert domains.narrow(Domain("handwritten-digits", "digits")) == ""
+
+
+def test_check_warns_of_such_levels(tmp_path: Path) -> None:
+    home = small_case.write(tmp_path)
+    for path in (tmp_path / "thin").rglob("*.png"):
+        Image.fromarray((np.asarray(Image.open(path)) // 255).astype(np.uint8) + noise((16, 16)) // 128).save(path)
+    warned = checking.inspect(home).warnings
+    assert [(one.topic, one.key) for one in warned if "nearly black" in one] == [("data", "target.path")]
+
+
+@pytest.mark.parametrize("channels", [3, 1])
+def test_what_is_displayed_is_what_was_normalised(tmp_path: Path, channels: int) -> None:
+    """Normalisation taken back, to the level; grey pictures have three equal channels."""
+    from tlx.networks import models
+
+    numbers = {"mean": (0.485, 0.456, 0.406)[:channels], "std": (0.229, 0.224, 0.225)[:channels]}
+    case = replace(case_of(tmp_path)[0], channels=channels, **numbers)
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(channels, 3)
+    shown = models.displayed(models.normalised(levels, case), case)
+    assert shown.shape == (1, 16, 16, 3)
+    assert (shown == levels).all()
+
+
+def test_a_sample_is_one_image_of_a_few_classes(tmp_path: Path) -> None:
+    """Spread over the classes, as `load` has them; broken files are left out."""
+    domain = folder_of(tmp_path, [Image.fromarray(noise((20, 30), seed=at)) for at in range(9)])
+    how = Preprocessing(12, resize="crop", resize_to=14)
+    whole, few = domains.load(domain, how), domains.sample(domain, how)
+    assert few.names.tolist() == ["a/00.png", "b/01.png", "c/02.png"]
+    assert [few.classes[label] for label in few.labels] == ["a", "b", "c"]
+    assert (few.pixels == whole.pixels[[0, 3, 6]]).all()
+    assert domains.sample(domain, how, 2).names.tolist() == ["a/00.png", "c/02.png"]
+    (tmp_path / "scans" / "b" / "01.png").write_bytes(b"no image")
+    assert domains.sample(domain, how).names.tolist() == ["a/00.png", "c/02.png"]
+    for path in (tmp_path / "scans").rglob("*.png"):
+        path.write_bytes(b"no image")
+    assert domains.sample(domain, how).pixels.shape == (0, 12, 12, 3)
+    printed = Domain("printed-digits", "digits", per_class=3)
+    assert (domains.sample(printed, how, 10).pixels == domains.load(printed, how).pixels[:10]).all()

@@ -193,7 +193,11 @@ def test_models_are_written_where_the_case_expects_them(
     told: list[tuple[str, int]] = []
     kept = tmp_path / "kept"
     written = loop.train_all(
-        case, few, None, kept=kept, told=lambda rows: told.append((rows[0]["model"], rows[0]["epoch"]))
+        case,
+        {"source": few, "target": few},
+        None,
+        kept=kept,
+        told=lambda rows: told.append((rows[0]["model"], rows[0]["epoch"])),
     )
     assert told == [(model, epoch) for model in ("source", "target", "scratch") for epoch in (0, 1)]
     assert {str(path.relative_to(tmp_path)) for path in written} == {"a/one.pt", "both.csv", "b/two.safetensors"}

@@ -200,8 +200,8 @@ def _train(given: argparse.Namespace) -> None:
     case = _computable(given.case)
     folder = given.out or _home(case)
     _ready(case)
-    both = {domain: pipeline.images(case, domain) for domain in DOMAINS}
-    for path in loop.train_all(case, both, folder, kept=pipeline.unfinished(case), told=_say_epoch):
+    images = {model: {domain: pipeline.images_for(case, model, domain) for domain in DOMAINS} for model in MODELS}
+    for path in loop.train_all(case, images, folder, kept=pipeline.unfinished(case), told=_say_epoch):
         print(f"written: {path}")
 
 
@@ -251,7 +251,7 @@ def _plant(given: argparse.Namespace) -> None:
         if kind not in planted.PLANTS:
             raise SelectionError(unknown("plant", kind, planted.PLANTS))
     case = _computable(given.case)
-    both = {domain: pipeline.images(case, domain) for domain in DOMAINS}
+    both = {domain: pipeline.images_for(case, "source", domain) for domain in DOMAINS}
     source, network = pipeline.trained(case, "source"), pipeline.network(case)
     for kind in given.kinds or planted.PLANTS:
         soil = planted.Soil(case, source, both, network, given.seed, given.folder / kind)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -64,6 +64,10 @@ class Domain:
     unreadable: str = "fail"
     test_share: float = 0.0
     order: str = ""
+
+
+Options = tuple[tuple[str, bool | int | float | str | tuple[bool | int | float | str, ...]], ...]
+"""What the constructor of a network is given: (name, value) pairs; a value may be a list."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,9 @@ class ModelPlan:
     checkpoint: `.safetensors` or a state dict; checkpoint_key: where in its file the state dict lies, "" for the usual
     places; history: CSV of accuracies that belongs to it; initial: checkpoint whose tensors initialise matching parts
     before training (the target model always starts from the source model); architecture: where this model's network is
-    another one than the case's; their layers must correspond by name.
+    another one than the case's; their layers must correspond by name; architecture_options: what the constructor of
+    this model's network is given, instead of the case's; image_size … interpolation: where this model was trained on
+    other inputs than the case says, see `Case.seen_by`.
     """
 
     checkpoint: str = ""
@@ -134,6 +140,13 @@ class ModelPlan:
     training: Training = field(default_factory=Training)
     architecture: str = ""
     checkpoint_key: str = ""
+    architecture_options: Options = ()
+    image_size: int = 0
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    resize: str = ""
+    resize_to: int = 0
+    interpolation: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,7 +160,8 @@ class Case:
     criterion=…)`) and never said in its file (method 9); files: digest of every file the case depends on, by role;
     home: the folder of the case file, where a module that `architecture` names may lie; bundle: the file that all
     results come from, where it was opened from one; control: whether the control is trained without being asked for;
-    image_size, channels, resize … levels: see `Preprocessing`.
+    image_size, channels, resize … levels: see `Preprocessing`; architecture_options: what the constructor of the
+    network is given.
     """
 
     name: str
@@ -178,6 +192,7 @@ class Case:
     transparency: str = "white"
     orientation: str = "turned"
     levels: str = "scaled"
+    architecture_options: Options = ()
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -196,6 +211,35 @@ class Case:
         """The name of the network of the model called "source" or "target"."""
         return self.plan(model).architecture or self.architecture
 
+    def options_of(self, model: str) -> Options:
+        """What the constructor of its network is given: a network of the model's own takes no options of the case's."""
+        plan = self.plan(model)
+        return plan.architecture_options or (() if plan.architecture else self.architecture_options)
+
+    @property
+    def two_networks(self) -> bool:
+        """Whether the models' networks differ: for images of another size the same one has maps of another size."""
+        source, target = (
+            (self.architecture_of(model), self.options_of(model), self.seen_by(model).image_size) for model in MODELS
+        )
+        return source != target
+
+    def seen_by(self, model: str) -> Case:
+        """The case as the model takes its images: what its plan says of them in place of what the case says.
+
+        Stages that feed a model are handed this case. Of the pipeline's functions it is one for `images` alone; the
+        others take the case itself. A model with an image_size of its own has a resize_to of its own, too, so that the
+        case's is never held against another size. The case itself where the plan says nothing.
+        """
+        plan = self.plan(model)
+        own: dict[str, Any] = {name: value for name in _INPUTS if (value := getattr(plan, name))}
+        if not own:
+            return self
+        if plan.image_size:
+            own["resize_to"] = plan.resize_to
+        rest = replace(plan, **{part.name: default(part) for part in fields(plan) if part.name in _INPUTS})
+        return replace(self, **own | {f"{model}_model": rest})
+
     def fingerprint(self, part: str = "analysis") -> str:
         """Sixteen hex digits that change with anything that could change a result of this part.
 
@@ -205,8 +249,9 @@ class Case:
         return _fingerprint(self, checked("part", part, tuple(_PARTS)))
 
 
+_INPUTS = ("image_size", "mean", "std", "resize", "resize_to", "interpolation")  # that a model may have of its own
 _DATA_FIELDS = ("source", "target", *(part.name for part in fields(Preprocessing)))
-_SOURCE_FIELDS = (*_DATA_FIELDS, "architecture", "mean", "std", "source_model")
+_SOURCE_FIELDS = (*_DATA_FIELDS, "architecture", "architecture_options", "mean", "std", "source_model")
 _MODEL_FIELDS = (*_SOURCE_FIELDS, "target_model")
 _PARTS = {
     "data": _DATA_FIELDS,

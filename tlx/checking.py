@@ -19,7 +19,7 @@ from tlx.casefiles import builtin, loading, reading
 from tlx.cases import DOMAINS, MODELS, Case, default
 from tlx.errors import Told, UserError, key_of, unknown
 from tlx.images import domains
-from tlx.networks import checkpoints, devices, models
+from tlx.networks import checkpoints, devices, models, recipes
 from tlx.training import loop
 
 NAMED = 10  # problems of one kind that are told one by one
@@ -121,6 +121,9 @@ def inspect(name: str | Path) -> Inspection:
     built = bool(case.architecture) and _networks(
         case, {side: len(classes[side] or ("one", "two")) for side in DOMAINS}, inspection
     )
+    if built:
+        for sentence in recipes.sentences(case):
+            inspection.fact("preprocessing", sentence)
     for model in MODELS:
         names = classes[model]
         if built and names is not None:
@@ -169,6 +172,9 @@ def _domain(case: Case, side: str, inspection: Inspection) -> tuple[str, ...] | 
             inspection.several(broken, key=f"{side}.unreadable")
         else:
             inspection.several_warnings("data", broken, key=f"{side}.unreadable")
+        if narrow := domains.narrow(domain):
+            inspection.warn("data", narrow, f"{side}.path")
+        inspection.seen += _pictures(case, side)
         counts = f"{len(listed) - len(broken)} images, {len(classes)} classes"
         inspection.fact("data", f"{side} domain: {counts}, {listed.held_out}")
         for skipped in listed.skipped:
@@ -185,6 +191,17 @@ def _domain(case: Case, side: str, inspection: Inspection) -> tuple[str, ...] | 
             large = f"the {side} domain's pixels take {size / 1e9:.0f} GB of memory; per_class takes fewer images"
             inspection.warn("cost", large, f"{side}.per_class")
     return classes
+
+
+def _pictures(case: Case, side: str) -> list[Seen]:
+    """A few images of a domain as the network of its model is given them."""
+    seen = case.seen_by(side)
+    images = domains.sample(case.domain(side), seen.preprocessing)
+    shown = models.displayed(models.normalised(images.given, seen), seen)
+    labels = [images.classes[label] for label in images.labels]
+    return [
+        Seen(side, label, picture, str(name)) for label, picture, name in zip(labels, shown, images.names, strict=True)
+    ]
 
 
 def _compare(source: tuple[str, ...] | None, target: tuple[str, ...] | None, inspection: Inspection) -> None:
@@ -211,8 +228,10 @@ def _networks(case: Case, counts: dict[str, int], inspection: Inspection) -> boo
     """Whether both networks can be built; each layer to analyse that is not among their modules is told."""
     names: dict[str, list[str]] = {}
     for model, n in counts.items():
-        own = f"{model}_model." if case.plan(model).architecture else ""
-        with inspection.collecting(f"{own}architecture"):
+        plan = case.plan(model)
+        own = f"{model}_model." if plan.architecture else ""
+        options = f"{model}_model" if plan.architecture or plan.architecture_options else ""
+        with inspection.collecting(f"{own}architecture", options):
             names[model] = [name for name, _ in models.build(case, n, model).named_modules()]
     if len(names) < len(counts):
         return False
@@ -230,7 +249,7 @@ def _networks(case: Case, counts: dict[str, int], inspection: Inspection) -> boo
             [f"the target model's {case.architecture_of('target')} lacks a layer: {problem}" for problem in apart],
             key="target_model.architecture",
         )
-        if not apart and case.architecture_of("target") != case.architecture_of("source"):
+        if not apart and case.two_networks:
             network = models.meeting(network, models.network(replace(case, layers=known), counts["target"], "target"))
         if not strange:
             layers = ", ".join(network.names)
@@ -243,6 +262,8 @@ def _model(case: Case, model: str, classes: tuple[str, ...], inspection: Inspect
     """Whether the model's checkpoint and history can be read and fit, or else its training can begin."""
     plan = case.plan(model)
     table, role = f"{model}_model", "checkpoint" if plan.checkpoint else "initial"
+    if unsaid := recipes.unsaid(case, model):
+        inspection.warn("models", unsaid, f"{table}." * bool(plan.architecture) + "architecture_options")
     with inspection.collecting(f"{table}.{role}" if getattr(plan, role) else "architecture", table):
         if not plan.checkpoint:
             _, notes = loop.begun(case, model, classes, None, plan.training)

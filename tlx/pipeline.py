@@ -74,6 +74,21 @@ def images(case: Case, domain: str) -> DomainImages:
     return read
 
 
+@derived(
+    "Reading the images of the {domain} domain",
+    of=lambda case, model, domain: [(images, (case.seen_by(model), domain))],
+)
+def images_for(case: Case, model: str, domain: str) -> DomainImages:
+    """The same as a model takes them, for whoever feeds it; other than the case's where its plan says so."""
+    own = images(case.seen_by(model), domain)
+    if own.names.tolist() != catalogue(case, domain).names.tolist():
+        raise errors.DataError(
+            f"some images of {case.domain(domain).title} can be resized for the {model} model only, or for the pages "
+            "only; remove those that `check` cannot read"
+        )
+    return own
+
+
 @memoized("Reading who is in the {domain} domain", part="data")
 def catalogue(case: Case, domain: str) -> DomainImages:
     """Who is in a domain (labels, classes, split, names) without its pixels, at hand long before `images`."""
@@ -89,7 +104,7 @@ def catalogue(case: Case, domain: str) -> DomainImages:
 def _needed_to_train(case: Case, model: str) -> Iterator[Call]:
     """Nothing where there is a checkpoint; a target model starts from the source model."""
     if not case.plan(model).checkpoint:
-        yield from ((images, (case, domain)) for domain in DOMAINS)
+        yield from ((images_for, (case, model, domain)) for domain in DOMAINS)
         if model == "target":
             yield trained, (case, "source")
 
@@ -136,7 +151,7 @@ def trained(case: Case, model: str) -> TrainedModel:
     return _source_trained(case) if model == "source" else _trained_here(case, model, trained(case, "source"), model)
 
 
-@memoized("Training the source model", part="source", of="images *domain")
+@memoized("Training the source model", part="source", of="images_for source *domain")
 def _source_trained(case: Case) -> TrainedModel:
     """Once for all cases that differ in the target model alone, in its strategy for instance."""
     return _trained_here(case, "source", None, "source")
@@ -148,18 +163,20 @@ def notes(case: Case, model: str) -> tuple[str, ...]:
     return trained(case, model).notes
 
 
-@memoized("Training the control", part="models", of="images *domain")
+@memoized("Training the control", part="models", of="images_for target *domain")
 def scratch(case: Case) -> TrainedModel:
     """The control: the target model's training from random weights on the same target images."""
     return _trained_here(case, "target", None, "scratch")
 
 
-@memoized("Training the control to its own end", part="models", of="scratch | images target")
+@memoized("Training the control to its own end", part="models", of="scratch | images_for target target")
 def scratch_to_end(case: Case) -> TrainedModel:
     """The control with twice the epochs, and twice again, until its validation accuracy no longer rises (method 2)."""
     from tlx.training import control as stage
 
-    return stage.to_its_end(case, {"target": images(case, "target")}, scratch(case), folder=unfinished(case))
+    return stage.to_its_end(
+        case, {"target": images_for(case, "target", "target")}, scratch(case), folder=unfinished(case)
+    )
 
 
 def unfinished(case: Case) -> Path:
@@ -170,7 +187,7 @@ def unfinished(case: Case) -> Path:
 def _trained_here(case: Case, model: str, start: TrainedModel | None, called: str) -> TrainedModel:
     from tlx.training import loop
 
-    both = {name: images(case, name) for name in DOMAINS}
+    both = {name: images_for(case, model, name) for name in DOMAINS}
     kept_at = unfinished(case) / f"{called}.pt"
     result = loop.train(case, model, both, start=start, called=called, kept_at=kept_at)
     loop.forget(kept_at)
@@ -185,14 +202,14 @@ def network(case: Case) -> Network:
     """
     from tlx.networks import models
 
-    if not _two_networks(case):
+    if not case.two_networks:
         return models.network(case, len(catalogue(case, "source").classes))
     return models.meeting(*(_own_network(case, model) for model in MODELS))
 
 
 def network_of(case: Case, model: str) -> Network:
     """The same of one model; it differs from the other's where each has a network of its own."""
-    return _own_network(case, model) if _two_networks(case) else network(case)
+    return _own_network(case, model) if case.two_networks else network(case)
 
 
 @memoized("Reading the {model} model's network")
@@ -200,10 +217,6 @@ def _own_network(case: Case, model: str) -> Network:
     from tlx.networks import models
 
     return models.network(case, len(catalogue(case, model).classes), model)
-
-
-def _two_networks(case: Case) -> bool:
-    return case.architecture_of("source") != case.architecture_of("target")
 
 
 @memoized("Reading the accuracy histories", part="models", of="trained *model")
@@ -227,7 +240,7 @@ def _with_names(table: pd.DataFrame, case: Case, model: str, domain: str) -> pd.
 @memoized(
     "Predicting the {domain} domain with the {model} model",
     part="models",
-    of="trained model | images domain",
+    of="trained model | images_for model domain",
     completed=_with_names,
 )
 def predictions(case: Case, model: str, domain: str) -> pd.DataFrame:
@@ -238,7 +251,8 @@ def predictions(case: Case, model: str, domain: str) -> pd.DataFrame:
     """
     from tlx.analysis import activations
 
-    return _answers(case, model, domain, activations.predict(load_model(case, model), images(case, domain), case))
+    given = images_for(case, model, domain), case.seen_by(model)
+    return _answers(case, model, domain, activations.predict(load_model(case, model), *given))
 
 
 def _answers(case: Case, model: str, domain: str, probabilities: np.ndarray) -> pd.DataFrame:
@@ -274,7 +288,7 @@ def transferability(case: Case) -> Transferability:
 def _of_control(case: Case, length: str) -> Iterator[Call]:
     yield (scratch if length == "budget" else scratch_to_end), (case,)
     yield predictions, (case, "target", "target")
-    yield images, (case, "target")
+    yield images_for, (case, "target", "target")
 
 
 @memoized("Training from scratch", part="models", of=_of_control)
@@ -286,13 +300,13 @@ def control(case: Case, length: str = "budget") -> Control:
     if length not in CONTROLS:
         raise errors.SelectionError(errors.unknown("length of the control", length, CONTROLS))
     model = scratch(case) if length == "budget" else scratch_to_end(case)
-    right = stage.right(case, model, images(case, "target"))
+    right = stage.right(case, model, images_for(case, "target", "target"))
     note = stage.RISING if stage.RISING in model.notes else ""
     return statistics.control(predictions(case, "target", "target"), right, model, length, note)
 
 
 def _of_few(case: Case, labels: int, seed: int, how: str) -> Iterator[Call]:
-    yield images, (case, "target")
+    yield images_for, (case, "target", "target")
     if how == "fine-tuned":
         yield trained, (case, "source")
 
@@ -303,7 +317,7 @@ def few_labels(case: Case, labels: int, seed: int, how: str) -> float:
     from tlx.training import label_efficiency as stage
 
     start = trained(case, "source") if how == "fine-tuned" else None
-    return stage.accuracy(case, images(case, "target"), start, labels=labels, seed=seed)
+    return stage.accuracy(case, images_for(case, "target", "target"), start, labels=labels, seed=seed)
 
 
 def _each_few_labels(case: Case) -> list[Call]:
@@ -387,31 +401,32 @@ def load_model(case: Case, model: str):  # type: ignore[no-untyped-def]  # a tor
     return models.loaded(case, model, trained)
 
 
-@memoized("Measuring conductance", of="trained model | images domain | network")
+@memoized("Measuring conductance", of="trained model | images_for model domain | network")
 def _conductance_shard(case: Case, model: str, domain: str, first: int, end: int) -> Conductance:
     from tlx.analysis import attribution
 
-    listed = images(case, domain)
+    listed = images_for(case, model, domain)
     model_classes = trained(case, model).classes
     return attribution.of_instances(
         load_model(case, model),
         network_of(case, model),
         listed,
         np.arange(first, end),
-        case=case,
+        case=case.seen_by(model),
         outputs=model_classes,
     )
 
 
 @memoized(
-    "Measuring the {model} model's conductance on the {domain} domain", of="trained model | images domain | network"
+    "Measuring the {model} model's conductance on the {domain} domain",
+    of="trained model | images_for model domain | network",
 )
 def conductance(case: Case, model: str, domain: str) -> Conductance:
     """Layer conductance of all analysed layers on all instances of a domain, in one pass (method 3)."""
     from tlx.analysis import attribution
     from tlx.progress import track
 
-    total = len(images(case, domain))
+    total = len(images_for(case, model, domain))
     bounds = [(first, min(first + SHARD, total)) for first in range(0, total, SHARD)]
     label = f"conductance of the {model} model on the {domain} domain"
     # One shard after the other in this process, unless the caller chose a backend with joblib.parallel_config.
@@ -422,13 +437,16 @@ def conductance(case: Case, model: str, domain: str) -> Conductance:
 
 
 @memoized(
-    "Measuring the {model} model's activations on the {domain} domain", of="trained model | images domain | network"
+    "Measuring the {model} model's activations on the {domain} domain",
+    of="trained model | images_for model domain | network",
 )
 def activations(case: Case, model: str, domain: str) -> Activations:
     """Largest activation and its place, of every neuron on every instance of a domain."""
     from tlx.analysis import activations as stage
 
-    return stage.of_domain(load_model(case, model), network_of(case, model), images(case, domain), case)
+    return stage.of_domain(
+        load_model(case, model), network_of(case, model), images_for(case, model, domain), case.seen_by(model)
+    )
 
 
 def responses(case: Case, model: str, domain: str) -> None:
@@ -440,7 +458,8 @@ def responses(case: Case, model: str, domain: str) -> None:
 
     if all(part.is_stored(case, model, domain) for part in (predictions, activations, vectors)):
         return
-    passed = stage.respond(load_model(case, model), network_of(case, model), images(case, domain), case)
+    given = images_for(case, model, domain), case.seen_by(model)
+    passed = stage.respond(load_model(case, model), network_of(case, model), *given)
     predictions.put(_answers(case, model, domain, passed.probabilities), case, model, domain)
     activations.put(passed.activations, case, model, domain)
     vectors.put(passed.vectors, case, model, domain)
@@ -504,12 +523,18 @@ def _edges(case: Case, model: str, class_name: str, first: str, second: str) -> 
 
     chosen = _chosen(case, class_name)
     return stage.edges(
-        load_model(case, model), network_of(case, model), (first, second), images(case, "target"), chosen, case=case
+        load_model(case, model),
+        network_of(case, model),
+        (first, second),
+        images_for(case, model, "target"),
+        chosen,
+        case=case.seen_by(model),
     )
 
 
 @memoized(
-    "Finding the important neurons and edges of class {class_name}", of="conductance model target | images target"
+    "Finding the important neurons and edges of class {class_name}",
+    of="conductance model target | images_for model target",
 )
 def abstraction(case: Case, model: str, class_name: str) -> Abstraction:
     """Important neurons and edges of a model for a class, on the target instances of the class (5.3.1).
@@ -647,7 +672,7 @@ def reuse_by_class(case: Case) -> dict[str, Reuse]:
     return {name: reuse(case, name) for name in track(names, "reuse, class by class")}
 
 
-@memoized("Measuring the kernel's response", of="trained model | images target | network")
+@memoized("Measuring the kernel's response", of="trained model | images_for model target | network")
 def kernel_response(case: Case, model: str, pair: Pair, edge: tuple[int, int], instance: int) -> KernelResponse:
     """An edge's kernel and what it alone answers to a target instance (5.3.3). Raises SelectionError without edges."""
     from tlx.analysis import kernels
@@ -657,7 +682,7 @@ def kernel_response(case: Case, model: str, pair: Pair, edge: tuple[int, int], i
         why = structure.apart.get(pair, "they are not neighbouring analysed layers")
         raise errors.SelectionError(f"{pair[0]} and {pair[1]} have no edges: {why}")
     units = structure.layer(pair[0]).units, structure.layer(pair[1]).units
-    target_images = images(case, "target")
+    target_images = images_for(case, model, "target")
     for kind, given, count in (
         ("neuron", edge[0], units[0]),
         ("neuron", edge[1], units[1]),
@@ -666,7 +691,13 @@ def kernel_response(case: Case, model: str, pair: Pair, edge: tuple[int, int], i
         if not 0 <= given < count:
             raise errors.SelectionError(f"{kind} {given} does not exist; choose from 0 to {count - 1}")
     return kernels.response(
-        load_model(case, model), structure.joins[pair], edge, units, target_images, instance, case=case
+        load_model(case, model),
+        structure.joins[pair],
+        edge,
+        units,
+        target_images,
+        instance,
+        case=case.seen_by(model),
     )
 
 
@@ -723,13 +754,13 @@ def embedding(
 @memoized(
     "Measuring the {model} model's activations on the {domain} domain",
     part="models",
-    of="trained model | images domain",
+    of="trained model | images_for model domain",
 )
 def vectors(case: Case, model: str, domain: str, layer: str | None = None) -> np.ndarray:
     """(N, D) activations of all instances of a domain, before the first fully connected layer by default (5.2)."""
     from tlx.analysis import activations as stage
 
-    return stage.vectors(load_model(case, model), images(case, domain), case, layer)
+    return stage.vectors(load_model(case, model), images_for(case, model, domain), case.seen_by(model), layer)
 
 
 @memoized("Finding the nearest instances", part="models", of="vectors model *domain layer")
@@ -787,7 +818,7 @@ def domain_gap_by_class(case: Case) -> dict[str, tuple[LayerGap, ...]]:
 
 @memoized(
     "Silencing neurons",
-    of="trained model | images *domain | activations model target | abstraction model class_name",
+    of="trained model | images_for model *domain | activations model target | abstraction model class_name",
 )
 def silenced(case: Case, class_name: str, model: str, neurons: tuple[tuple[str, int], ...]) -> Silenced:
     """What silencing these neurons, (layer, index) each, does to the model's accuracy on a class and on all."""
@@ -796,11 +827,11 @@ def silenced(case: Case, class_name: str, model: str, neurons: tuple[tuple[str, 
     return silencing.silenced(
         load_model(case, model),
         abstraction(case, model, class_name),
-        {domain: images(case, domain) for domain in DOMAINS},
+        {domain: images_for(case, model, domain) for domain in DOMAINS},
         neurons,
         means=activations(case, model, "target"),
         outputs=trained(case, model).classes,
-        case=case,
+        case=case.seen_by(model),
     )
 
 
@@ -829,7 +860,9 @@ def feature_images(case: Case, model: str, layer: str, neurons: Sequence[int]) -
 def _drawn(case: Case, model: str, layer: str, neurons: list[int]) -> dict[int, np.ndarray]:
     from tlx.analysis import feature_visualisation as stage
 
-    return stage.feature_images(load_model(case, model), network_of(case, model), layer, neurons, case=case)
+    return stage.feature_images(
+        load_model(case, model), network_of(case, model), layer, neurons, case=case.seen_by(model)
+    )
 
 
 def _each_layer(case: Case, model: str, neurons: Sequence[tuple[str, int]]) -> list[Call]:
@@ -844,13 +877,15 @@ def neuron_images(case: Case, model: str, neurons: Sequence[tuple[str, int]]) ->
     return {(layer, index): drawn[layer][index] for layer, index in neurons}
 
 
-@memoized("Finding what the neuron sees", of="activations model *domain | images *domain")
+@memoized("Finding what the neuron sees", of="activations model *domain | images_for model *domain")
 def crops(case: Case, model: str, layer: str, neuron: int, count: int = 6) -> dict[str, list[Crop]]:
     """What activates a neuron most in each domain, cropped to the receptive field, strongest first (method 7)."""
     from tlx.analysis import crops as stage
 
     known = network_of(case, model).layer(layer)
     return {
-        domain: stage.strongest(activations(case, model, domain), images(case, domain), known, neuron, count=count)
+        domain: stage.strongest(
+            activations(case, model, domain), images_for(case, model, domain), known, neuron, count=count
+        )
         for domain in DOMAINS
     }

@@ -84,7 +84,7 @@ def _add(wanted: Need, missing: dict[Key, Need]) -> None:
 def _own(wanted: Need, network: Network, domains: dict[str, DomainImages]) -> float:
     """The seconds of a result alone, once everything it is made of is there; 0 for what takes no time to speak of."""
     case: Case = wanted.arguments[0]
-    area = case.image_size**2 / REFERENCE
+    area = max(case.seen_by(model).image_size for model in MODELS) ** 2 / REFERENCE
     match wanted.name, list(wanted.arguments[1:]):
         case "trained", [model]:
             return _epochs(case, model) * len(domains[model]) * BACKWARD * area

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -20,6 +21,7 @@ from tlx.results import DomainImages, Network, TrainedModel
 
 Tensors = Mapping[str, np.ndarray]
 FIRST_NEW = 4  # analysed layer, from 1, from which "reinitialised" starts anew
+_AS_DRAWN: dict[str, Any] = {"resize": "squash", "resize_to": 0}  # of images that are drawn in the network's size
 MARK = 6  # the marker's side is a sixth of the image's
 
 
@@ -27,8 +29,8 @@ MARK = 6  # the marker's side is a sixth of the image's
 class Soil:
     """What a case is planted in.
 
-    case: what it is made of; source: its source model; images: of both its domains; network: its analysed layers; seed:
-    of what is random; home: where files go.
+    case: what it is made of; source: its source model; images: of both its domains as that model takes them; network:
+    its analysed layers; seed: of what is random; home: where files go.
     """
 
     case: Case
@@ -47,6 +49,7 @@ def plant(kind: str, soil: Soil) -> Path:
     if kind not in PLANTS:
         raise CaseError(unknown("plant", kind, PLANTS))
     soil.home.mkdir(parents=True, exist_ok=True)
+    soil = replace(soil, case=soil.case.seen_by("source"))  # the planted target model is made of the source model
     title = f"{soil.case.title}, planted: {kind.replace('-', ' ')}"
     case = replace(PLANTS[kind](soil), name=kind, title=title, about=_TRUTHS[kind], files=(), home="")
     path = soil.home / f"{kind}.toml"
@@ -173,7 +176,7 @@ def _halves(soil: Soil) -> Case:
     halves = {"source": np.flatnonzero(~second), "target": np.flatnonzero(second)}
     case = _given(soil, soil.source.tensors)
     domains = {side: _drawn(soil, side, images, images.pixels, chosen) for side, chosen in halves.items()}
-    return replace(case, source=domains["source"], target=domains["target"])
+    return replace(case, source=domains["source"], target=domains["target"], **_AS_DRAWN)
 
 
 def _marked(soil: Soil) -> Case:
@@ -184,7 +187,11 @@ def _marked(soil: Soil) -> Case:
     pixels[:, :side, :side] = [255, 0, 255][: pixels.shape[-1]]
     domain = _drawn(soil, "source", images, pixels, np.arange(len(images)))
     plans = {model: replace(soil.case.plan(model), checkpoint="", history="") for model in ("source", "target")}
-    return replace(soil.case, source=domain, source_model=plans["source"], target_model=plans["target"])
+    case = replace(soil.case, source=domain, source_model=plans["source"], target_model=plans["target"])
+    if any(getattr(case, name) != value for name, value in _AS_DRAWN.items()):
+        others = soil.images["target"]  # drawn, too, since what is drawn must not be cropped once more
+        case = replace(case, target=_drawn(soil, "target", others, others.pixels, np.arange(len(others))), **_AS_DRAWN)
+    return case
 
 
 def _drawn(soil: Soil, side: str, images: DomainImages, pixels: np.ndarray, chosen: np.ndarray) -> Domain:

@@ -48,6 +48,7 @@ _WORDS = {
     "tuple[float, ...]": "a list of numbers",
     "tuple[tuple[str, str], ...]": "a table of texts",
     "tuple[tuple[str, str | int | bool], ...]": "a table of texts, whole numbers, true or false",
+    "Options": "a table of texts, numbers, true or false, or lists of these",
 }
 FOUND_OUT = {"files", "home", "bundle", "criterion"}  # not said in the file
 _LARGEST_LEVEL = 2.0  # of a mean or deviation of images from 0 to 1; those of 0 to 255 have tens
@@ -185,6 +186,8 @@ def _lines(path: Path, where: str) -> list[str]:
 
 def _typed(annotation: str, value: Any) -> Any:
     """The value as the annotated type. Raises TypeError when it is of another."""
+    if annotation == "Options":
+        return tuple(sorted((key, _option(part)) for key, part in _of(dict, value).items()))
     if annotation.startswith("tuple[tuple["):
         inner = annotation.removeprefix("tuple[tuple[str, ").removesuffix("], ...]")
         return tuple(sorted((key, _typed(inner, part)) for key, part in _of(dict, value).items()))
@@ -194,6 +197,13 @@ def _typed(annotation: str, value: Any) -> Any:
     if annotation == "float":
         return float(_of((int, float), value))
     return _of(tuple({"str": str, "int": int, "bool": bool}[name] for name in annotation.split(" | ")), value)
+
+
+def _option(value: Any) -> Any:
+    """A text, a number, true or false, or a tuple of these."""
+    if type(value) is list:
+        return tuple(_of((bool, int, float, str), part) for part in value)
+    return _of((bool, int, float, str), value)
 
 
 def _of(kinds: type | tuple[type, ...], value: Any) -> Any:
@@ -211,6 +221,7 @@ def _unsound(case: Case, *, whole: bool) -> Iterator[str]:
     for side in DOMAINS:
         yield from _unsound_domain(case.domain(side), f"[{side}]", whole=whole)
         yield from _unsound_training(case.plan(side).training, f"[{side}_model.training]")
+        yield from _unsound_inputs(case.plan(side), f"[{side}_model]", case.channels, whole=whole)
     if whole and not case.architecture.strip():
         yield Told(
             "architecture is empty; name a network of torchvision, or package.module:function", key="architecture"
@@ -220,32 +231,46 @@ def _unsound(case: Case, *, whole: bool) -> Iterator[str]:
         yield Told(useless, key="target_model.initial")
     yield from _choice("", "baseline", case.baseline, BASELINES)
     yield from _choice("", "precision", case.precision, PRECISIONS)
-    for name, valid in _HOW.items():
-        yield from _choice("", name, getattr(case, name) or "nothing", valid)
-    for name, least, most in (
-        ("image_size", 8, 2048),
-        ("resize_to", 0, 4096),
-        ("n_steps", 1, 10_000),
-        ("seed", 0, 2**32 - 1),
-    ):
+    for name in _HOW:
+        if not getattr(case, name):
+            yield Told(f"{name} must not be empty; one of {', '.join(_HOW[name])}", key=name)
+    for name, least, most in (("image_size", 8, 2048), ("n_steps", 1, 10_000), ("seed", 0, 2**32 - 1)):
         if not least <= getattr(case, name) <= most:
             yield Told(f"{name} must be from {least} to {most}, not {getattr(case, name)}", key=name)
     if not case.name.strip():
         yield Told("name must not be empty; leave it out to call the case as its file", key="name")
     if case.channels not in (1, 3):
         yield Told(f"channels must be 1 (grey) or 3 (colour), not {case.channels}", key="channels")
-    if whole and not len(case.mean) == len(case.std) == case.channels:
-        short = "std" if len(case.mean) == case.channels else "mean"
-        yield Told(f"mean and std need one number for each of the {case.channels} channels", key=short)
-    if not all(map(math.isfinite, case.mean)) or not all(0 < number < math.inf for number in case.std):
-        which = "std" if all(map(math.isfinite, case.mean)) else "mean"
-        yield Told(f"mean must be finite and std above 0, not {list(case.mean)} and {list(case.std)}", key=which)
-    elif max(*case.mean, *case.std, 0) > _LARGEST_LEVEL:
-        mean, std = ([float(f"{number / 255:.4g}") for number in numbers] for numbers in (case.mean, case.std))
+    if not case.mean or not case.std:
+        missing = "std" if case.mean else "mean"
+        yield Told(f"mean and std need one number for each of the {case.channels} channels", key=missing)
+    yield from _unsound_inputs(case, "", case.channels, whole=whole)
+
+
+def _unsound_inputs(given: Case | ModelPlan, where: str, channels: int, *, whole: bool) -> Iterator[str]:
+    """The same of how images become a network's inputs, for a case or what a model says instead."""
+    table = f"{where} ".lstrip()
+    for name, valid in _HOW.items():
+        yield from _choice(where, name, getattr(given, name, ""), valid)
+    if isinstance(given, ModelPlan) and given.image_size and not 8 <= given.image_size <= 2048:
+        yield Told(f"{table}image_size must be from 8 to 2048, not {given.image_size}", key=_key(where, "image_size"))
+    if not 0 <= given.resize_to <= 4096:
+        yield Told(f"{table}resize_to must be from 0 to 4096, not {given.resize_to}", key=_key(where, "resize_to"))
+    for name in ("mean", "std") if whole else ():
+        if len(getattr(given, name)) not in (0, channels):
+            yield Told(f"{table}{name} needs one number for each of the {channels} channels", key=_key(where, name))
+    mean, std = given.mean, given.std
+    if not all(map(math.isfinite, mean)) or not all(0 < number < math.inf for number in std):
+        key = _key(where, "std" if all(map(math.isfinite, mean)) else "mean")
+        yield Told(f"{table}mean must be finite and std above 0, not {list(mean)} and {list(std)}", key=key)
+    elif max(*mean, *std, 0, 0) > _LARGEST_LEVEL:
+        shown = {name: getattr(given, name) for name in ("mean", "std") if getattr(given, name)}
+        small = {name: [float(f"{number / 255:.4g}") for number in numbers] for name, numbers in shown.items()}
         yield Told(
-            f"mean = {list(case.mean)} and std = {list(case.std)} are of levels from 0 to 255, and images here go "
-            f"from 0 to 1: divide them by 255, mean = {mean} and std = {std}",
-            key="mean",
+            f"{table}{' and '.join(f'{name} = {list(numbers)}' for name, numbers in shown.items())} "
+            f"{'are' if len(shown) > 1 else 'is'} of levels from 0 to 255, and images here go from 0 to 1: divide "
+            f"them by 255, {' and '.join(f'{name} = {numbers}' for name, numbers in small.items())}",
+            key=_key(where, next(iter(shown))),
         )
 
 

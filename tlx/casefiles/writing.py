@@ -42,5 +42,5 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value):
         return _table(value)
     if isinstance(value, tuple) and value and isinstance(value[0], tuple):
-        return dict(value)
+        return {name: _plain(part) for name, part in value}
     return list(value) if isinstance(value, tuple) else value

@@ -49,6 +49,24 @@ def read(path: Path, how: Preprocessing) -> np.ndarray:
         raise DataError(f"{path} cannot be read as an image ({lines[0]}); remove or replace it") from None
 
 
+def spread(path: Path) -> tuple[int, int, int] | None:
+    """The lowest and the highest level of an image file, and the one that is white: 255 or 65,535.
+
+    None where it cannot be read, or its levels are not its own (of a palette, of two colours, floating-point).
+    """
+    try:
+        with Image.open(path, formats=kinds.formats()) as picture:
+            if picture.width * picture.height > LARGEST or picture.mode in ("1", "P", "PA", "F"):
+                return None
+            bands = picture.getextrema()
+    except Exception:  # whatever it is, reading the image says it
+        return None
+    each = bands if isinstance(bands[0], tuple) else (bands,)
+    colours = [pair for pair, band in zip(each, picture.getbands(), strict=True) if band != "A"]
+    low, high = int(min(pair[0] for pair in colours)), int(max(pair[1] for pair in colours))
+    return low, high, 65_535 if picture.mode.startswith("I") else 255
+
+
 def pixels(picture: Image.Image, how: Preprocessing) -> np.ndarray:
     """(image_size, image_size, channels) uint8 of an open image. Raises ValueError where its white is unknown."""
     if how.levels == "scaled":

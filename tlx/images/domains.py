@@ -16,6 +16,9 @@ from tlx.results import SPLITS, DomainImages
 
 Picture = np.ndarray | DataError
 FEW = 5  # sentences of one kind; more are told as one
+LOOKED_AT = 100  # images whose levels are looked at
+NARROW = 1 / 8  # of the range, which fewer levels than this fill in an image worth a warning
+OFTEN = 1 / 10  # of the images looked at, from which on it is told
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +26,8 @@ class _Listing:
     """Who is in a domain, before any choice.
 
     labels: (N,) index into classes; pictures(kept, how): the images of those indices one by one, or why one cannot be
-    read; names, split, groups: (N,) where known; passed: folders beside the data that were
-    left out; told: what else has to be said of the files.
+    read; names, split, groups: (N,) where known; spreads(kept): what `decoding.spread` says of those indices, where
+    they are files; passed: folders beside the data that were left out; told: what else has to be said of the files.
     """
 
     labels: np.ndarray
@@ -33,6 +36,7 @@ class _Listing:
     names: np.ndarray | None = None
     split: np.ndarray | None = None
     groups: np.ndarray | None = None
+    spreads: Callable[[np.ndarray], Iterator[tuple[int, int, int] | None]] | None = None
     passed: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
 
@@ -92,6 +96,51 @@ def unreadable(domain: Domain, how: Preprocessing) -> list[str]:
     listing, kept = _chosen(domain)
     read = track(listing.pictures(kept, how), f"looking at the images of {domain.title}", total=len(kept))
     return [str(picture) for picture in read if isinstance(picture, DataError)]
+
+
+def sample(domain: Domain, how: Preprocessing, count: int = 4) -> DomainImages:
+    """One image of each of a few classes, as the preprocessing makes it; those that cannot be read are left out."""
+    if domain.kind == "printed-digits":
+        domain = replace(domain, per_class=1)  # the same first images, without rendering the others
+    listing, kept = _chosen(domain)
+    labels, first = np.unique(listing.labels[kept], return_index=True)
+    rows = np.sort(first[np.linspace(0, len(labels) - 1, min(count, len(labels))).round().astype(int)])
+    names = listing.names if listing.names is not None else np.array([""] * len(listing.labels), dtype=object)
+    pixels, chosen = [], []
+    for at, picture in zip(kept[rows].tolist(), listing.pictures(kept[rows], how), strict=True):
+        if not isinstance(picture, DataError):
+            pixels.append(picture if picture.shape[-1] == how.channels else _grey(picture))
+            chosen.append(at)
+    shape = (len(chosen), how.image_size, how.image_size, how.channels)
+    return DomainImages(
+        pixels=np.concatenate(pixels).reshape(shape) if chosen else np.empty(shape, dtype=np.uint8),
+        labels=listing.labels[chosen].astype(np.int64),
+        classes=listing.classes,
+        split=np.array(["training"] * len(chosen), dtype="<U10"),
+        names=names[chosen],
+    )
+
+
+def narrow(domain: Domain) -> str:
+    """A sentence where images fill a small part of their levels, as 12 bits in files of 16 do; "" where they do not.
+
+    Looks at a part of the files, evenly spread over the domain. An image of one level only says nothing.
+    """
+    listing, kept = _chosen(domain)
+    if listing.spreads is None:
+        return ""
+    looked_at = kept[np.linspace(0, len(kept) - 1, min(LOOKED_AT, len(kept))).round().astype(int)]
+    known = [one for one in listing.spreads(looked_at) if one is not None and one[0] < one[1]]
+    few = [(low, high, white) for low, high, white in known if high - low < NARROW * white]
+    if len(few) < max(1, OFTEN * len(known)):
+        return ""
+    low, high, white = min(one[0] for one in few), max(one[1] for one in few), max(one[2] for one in few)
+    how = "nearly black" if high < NARROW * white else "with hardly any contrast"
+    return (
+        f"{len(few)} of {len(looked_at)} images of {domain.title} that were looked at have levels from {low:,} to "
+        f"{high:,} only, where {white:,} is white, so the networks see them {how}; if that is not how they were "
+        "trained, save the images with levels over the whole range"
+    )
 
 
 def without_pixels(images: DomainImages) -> DomainImages:
@@ -267,6 +316,7 @@ def _of_files(listed: listings.Listed) -> _Listing:
         labels=np.array([place[entry.label] for entry in entries]),
         classes=listed.classes,
         pictures=pictures,
+        spreads=lambda kept: (decoding.spread(entries[at].path) for at in kept),
         names=np.array([entry.name for entry in entries], dtype=object),
         split=np.array([entry.split for entry in entries]) if listed.splits else None,
         groups=np.array([entry.group for entry in entries], dtype=object),

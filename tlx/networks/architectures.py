@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
+import re
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,27 +26,57 @@ from tlx.errors import ModelError, first_line, unknown
 # Their second heads only serve training by their authors' recipe, and would make them answer with tuples.
 _ONE_ANSWER = {"aux_logits": False, "init_weights": True}
 _OPTIONS = {"googlenet": _ONE_ANSWER, "inception_v3": _ONE_ANSWER}
+_OURS = {
+    **dict.fromkeys(("num_classes", "classes"), "the domain's classes"),
+    **dict.fromkeys(("in_chans", "channels"), "channels"),
+    **dict.fromkeys(("image_size", "img_size", "input_size"), "image_size"),
+    **dict.fromkeys(("weights", "pretrained", "weights_backbone", "pretrained_backbone"), "checkpoint or initial"),
+    # These would load or fetch files, of which nothing but tensors may be read.
+    **dict.fromkeys(("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"), "checkpoint or initial"),
+    **dict.fromkeys(("pretrained_strict", "pretrained_filter_fn", "cache_dir"), "checkpoint or initial"),
+    **dict.fromkeys(("progress", "scriptable", "exportable", "no_jit"), "tlx"),
+}
+"""Options of torchvision's and timm's constructors that are said elsewhere, and where."""
 _lock = threading.RLock()  # the import path is the process's
 
 
-def build(name: str, *, classes: int, channels: int = 3, image_size: int = 224, home: str = "") -> nn.Module:
+def build(
+    name: str,
+    *,
+    classes: int,
+    channels: int = 3,
+    image_size: int = 224,
+    home: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> nn.Module:
     """The network with random weights and `classes` outputs, in training mode.
 
-    home: the folder of the case file, where the module of `package.module:function` is looked for first.
-    Raises ModelError when the name is unknown or the network cannot be built for such images.
+    home: the folder of the case file, where the module of `package.module:function` is looked for first; options: what
+    its constructor is given besides. Raises ModelError when the name or an option is unknown, or the network cannot be
+    built for such images.
     """
     prefix, _, rest = name.partition(":")
+    options = dict(options or {})
     if rest and prefix != "timm":
-        return _answering_scores(_own(name, classes, home), classes)
+        return _answering_scores(_own(name, classes, home, options), classes)
+    for key in options:
+        if key in _OURS:
+            raise ModelError(
+                f"the option {key!r} of architecture {name!r} is set by {_OURS[key]}; leave it out of "
+                "architecture_options",
+                key="architecture_options",
+            )
     if name == "compact_alexnet":
+        for key in options:
+            raise _unknown_option(name, key, [])
         if image_size % 8:
             why = f"compact_alexnet needs an image_size that is a multiple of 8, not {image_size}"
             raise ModelError(why, key="image_size")
         return compact_alexnet(classes, channels, image_size)
     with _as_model_error(name, f"{classes} classes and {channels} x {image_size} x {image_size} images"):
         if not rest and name in torchvision_names():
-            return _torchvision(name, classes, channels, image_size)
-        return _answering_scores(_timm(name, classes, channels, image_size), classes)
+            return _torchvision(name, classes, channels, image_size, options)
+        return _answering_scores(_timm(name, classes, channels, image_size, options), classes)
 
 
 def compact_alexnet(classes: int, channels: int = 3, image_size: int = 32) -> nn.Sequential:
@@ -91,17 +123,51 @@ def torchvision_names() -> list[str]:
     return names
 
 
-def _torchvision(name: str, classes: int, channels: int, image_size: int) -> nn.Module:
+def _torchvision(name: str, classes: int, channels: int, image_size: int, options: dict[str, Any]) -> nn.Module:
     from tlx.networks.torchvision_import import models
 
-    options: dict[str, Any] = dict(_OPTIONS.get(name, {}))
+    ours: dict[str, Any] = dict(_OPTIONS.get(name, {}))
     if name.startswith("vit_"):
-        options["image_size"] = image_size
+        ours["image_size"] = image_size
     if name.startswith("maxvit_"):
-        options["input_size"] = (image_size, image_size)
-    made: nn.Module = models.get_model(name, weights=None, num_classes=classes, **options)
+        ours["input_size"] = (image_size, image_size)
+    made = _constructed(
+        name, options, lambda given: models.get_model(name, weights=None, num_classes=classes, **given), ours
+    )
     _take_channels(made, channels)
-    return made
+    return _answering_scores(made, classes) if options.get("aux_logits") else made
+
+
+def _constructed(
+    name: str, options: dict[str, Any], make: Callable[[dict[str, Any]], nn.Module], ours: dict[str, Any]
+) -> nn.Module:
+    """What `make` makes of the options and ours; one that it does not know is told with those that it knows.
+
+    The names are read off the class of the network without options: builders hand on whatever they are given.
+    """
+    try:
+        return make(ours | options)
+    except TypeError as error:
+        found = re.search(r"(unexpected|multiple values for) (?:keyword )?argument '(\w+)'", str(error))
+        if not found or (key := found[2]) not in options:
+            raise
+        if found[1] != "unexpected":
+            raise ModelError(
+                f"the option {key!r} of architecture {name!r} is part of what the name says; leave it out, or build "
+                "the network in a function of your own and name that, package.module:function",
+                key="architecture_options",
+            ) from None
+        parameters = inspect.signature(type(make(ours))).parameters.values()
+        known = [one.name for one in parameters if one.default is not one.empty and one.name not in _OURS]
+        raise _unknown_option(name, key, known) from None
+
+
+def _unknown_option(name: str, key: str, known: list[str]) -> ModelError:
+    if known:
+        sentence = unknown(f"option of architecture {name!r}", key, known, shown=30)
+    else:
+        sentence = f"architecture {name!r} takes no options, and architecture_options gives {key!r}; leave it out"
+    return ModelError(sentence, key="architecture_options")
 
 
 def _take_channels(network: nn.Module, channels: int) -> None:
@@ -115,7 +181,7 @@ def _take_channels(network: nn.Module, channels: int) -> None:
     setattr(network.get_submodule(parent), own, made)
 
 
-def _timm(name: str, classes: int, channels: int, image_size: int) -> nn.Module:
+def _timm(name: str, classes: int, channels: int, image_size: int, options: dict[str, Any]) -> nn.Module:
     wanted = name.removeprefix("timm:")
     if importlib.util.find_spec("timm") is None:
         if wanted == name:
@@ -127,19 +193,23 @@ def _timm(name: str, classes: int, channels: int, image_size: int) -> nn.Module:
         prefix = name.removesuffix(wanted)  # what is proposed can be written as it stands
         others = [] if prefix else ["compact_alexnet", *torchvision_names()]
         raise ModelError(unknown("architecture", name, [*others, *(f"{prefix}{one}" for one in timm.list_models())]))
-    options = {"pretrained": False, "num_classes": classes, "in_chans": channels}
-    try:  # transformers are built for one size; convolutional networks do not know the option
-        made: nn.Module = timm.create_model(wanted, img_size=image_size, **options)
-    except TypeError:
-        made = timm.create_model(wanted, **options)
-    return made
+
+    def made(given: dict[str, Any]) -> nn.Module:
+        network: nn.Module
+        try:  # transformers are built for one size; convolutional networks do not know the option
+            network = timm.create_model(wanted, img_size=image_size, **given)
+        except TypeError:
+            network = timm.create_model(wanted, **given)
+        return network
+
+    return _constructed(name, options, made, {"pretrained": False, "num_classes": classes, "in_chans": channels})
 
 
-def _own(name: str, classes: int, home: str) -> nn.Module:
+def _own(name: str, classes: int, home: str, options: dict[str, Any]) -> nn.Module:
     module, _, function = name.partition(":")
     with _import_path(home):
         try:
-            make: Callable[[int], nn.Module] = getattr(importlib.import_module(module), function)
+            make: Callable[..., nn.Module] = getattr(importlib.import_module(module), function)
         except (ImportError, AttributeError, ValueError, TypeError) as error:
             raise ModelError(
                 f"architecture {name!r} cannot be imported ({first_line(error)}); give package.module:function"
@@ -147,10 +217,24 @@ def _own(name: str, classes: int, home: str) -> nn.Module:
         except Exception as error:
             raise ModelError(f"architecture {name!r} cannot be imported ({_named(error)}); mend its module") from None
         with _as_model_error(name, f"{classes} classes"):
-            made = make(classes)
+            _check_options(name, make, options)
+            made = make(classes, **options)
     if not isinstance(made, nn.Module):
         raise ModelError(f"architecture {name!r} must return a torch module, not {type(made).__name__}")
     return made
+
+
+def _check_options(name: str, make: Callable[..., nn.Module], options: dict[str, Any]) -> None:
+    """Raises ModelError for an option that the user's function does not take, before it is called."""
+    if not options:
+        return
+    _, *others = inspect.signature(make).parameters.values()  # the first is the number of classes
+    if any(one.kind is one.VAR_KEYWORD for one in others):
+        return
+    known = [one.name for one in others if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    for key in options:
+        if key not in known:
+            raise _unknown_option(name, key, known)
 
 
 @contextmanager

@@ -31,19 +31,28 @@ def build(case: Case, classes: int, model: str = "source") -> nn.Module:
 
     Raises ModelError when the architecture is unknown or cannot be built for the case's images.
     """
-    name = case.architecture_of(model)
+    case = case.seen_by(model)
     return architectures.build(
-        name, classes=classes, channels=case.channels, image_size=case.image_size, home=case.home
+        case.architecture_of(model),
+        classes=classes,
+        channels=case.channels,
+        image_size=case.image_size,
+        home=case.home,
+        options=dict(case.options_of(model)),
     )
 
 
 def example(case: Case, count: int = 1) -> Tensor:
-    """(count, channels, H, W) zeros: images of the mean colour, to ask a network what it is like."""
+    """(count, channels, H, W) zeros: images of the mean colour, to ask a network what it is like.
+
+    case: as the model sees it, here and wherever no model is named (`Case.seen_by`).
+    """
     return torch.zeros(count, case.channels, case.image_size, case.image_size)
 
 
 def probe(network: nn.Module, case: Case, classes: int, model: str = "source") -> nn.Module:
     """The network, if it answers images of the case with one score for each class; otherwise ModelError."""
+    case = case.seen_by(model)
     name, size = case.architecture_of(model), f"{case.channels} x {case.image_size} x {case.image_size}"
     with hooks.evaluated(network), torch.inference_mode():
         try:
@@ -127,6 +136,7 @@ def _misfit(name: str, expected: Tensor, given: Tensor, model: nn.Module) -> str
 
 def network(case: Case, classes: int, model: str = "source") -> Network:
     """The analysed layers of the model's architecture (weights do not matter)."""
+    case = case.seen_by(model)
     torch.manual_seed(0)
     built = probe(build(case, classes, model), case, classes, model).eval()
     name = case.architecture_of(model)
@@ -213,6 +223,13 @@ def normalised(pixels: np.ndarray, case: Case) -> Tensor:
     images = images.float().div_(255)
     mean, std = (torch.tensor(numbers).view(1, -1, 1, 1) for numbers in (case.mean, case.std))
     return images.sub_(mean).div_(std).contiguous()
+
+
+def displayed(images: Tensor, case: Case) -> np.ndarray:
+    """(n, channels, H, W) in the network's input space as pictures, (n, H, W, 3) uint8: `normalised` taken back."""
+    mean, std = (torch.tensor(numbers).view(1, -1, 1, 1) for numbers in (case.mean, case.std))
+    levels = (images.cpu() * std + mean).mul_(255).round_().clamp_(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(levels.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy())
 
 
 def baseline(case: Case) -> Tensor:

@@ -145,6 +145,8 @@ def _encode_either(value: Any, parts: tuple[Any, ...], put: Put) -> Any:
     if value is None and type(None) in parts:
         return None
     for at, part in enumerate(parts):
+        if isinstance(value, bool) and part is int:  # Python calls a bool an int
+            continue
         if part is not type(None) and (not isinstance(part, type) or isinstance(value, part)):
             return [at, encode(value, part, put)]
     raise CodecError(f"{type(value).__name__} is none of {parts}")

@@ -72,7 +72,8 @@ def _validated(model: TrainedModel) -> float:
 def right(case: Case, model: TrainedModel, images: DomainImages) -> np.ndarray:
     """(n,) bool: on which instances of the target's headline split the model says their class."""
     network = models.fill(models.build(case, len(model.classes), "target"), model.tensors).to(devices.default())
-    return loop.right_answers(network, model.classes, images, np.flatnonzero(images.judged), case)
+    judged = np.flatnonzero(images.judged)
+    return loop.right_answers(network, model.classes, images, judged, case.seen_by("target"))
 
 
 def epochs(history: pd.DataFrame) -> int:

@@ -22,11 +22,12 @@ def accuracy(case: Case, images: DomainImages, start: TrainedModel | None, *, la
     The last epoch counts: no validation image, whose label would be one more, chooses another.
 
     Args:
-        images: of the target domain.
+        images: of the target domain, as the target model takes them.
         start: the source model, or None to begin from random weights.
         labels: of each class, 0 for all.
         seed: which images they are, and the training's own.
     """
+    case = case.seen_by("target")
     chosen = splits.few(images.labels, images.training, labels, seed)
     learned = images.of(chosen)
     how = shortened(case.plan("target").training, int(images.training.sum()), len(chosen), seed)

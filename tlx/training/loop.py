@@ -42,13 +42,14 @@ def train(
     Args:
         case: says the architecture and, in its plan of `model`, how to train.
         model: "source" or "target", the domain whose training split is learned.
-        both: the images of both domains; accuracies are kept on all four splits.
+        both: the images of both domains as the model takes them; accuracies are kept on all four splits.
         start: the model to begin from (the source model, for a transfer).
         called: the history's name of the model where it is not `model` (the control "scratch").
         kept_at: file that holds the training as it stood less than a minute ago; one that is there is gone on with, to
             the same result.
         told: hears the accuracies of each epoch as rows of the history.
     """
+    case = case.seen_by(model)
     own, training = both[model], case.plan(model).training
     if called == "scratch":
         training = strategies.from_scratch(training)
@@ -76,6 +77,7 @@ def begun(
 
     Raises UserError for whatever would stop the training: an unknown layer to freeze, a checkpoint that does not fit.
     """
+    case = case.seen_by(model)
     network = models.probe(models.build(case, len(classes), model), case, len(classes), model)
     one, notes = models.example(case), strategies.notes(network, training, models.example(case))
     if training.strategy == "scratch":
@@ -90,7 +92,7 @@ def begun(
 
 def train_all(
     case: Case,
-    both: Mapping[str, DomainImages],
+    images: Mapping[str, Mapping[str, DomainImages]],
     folder: Path | None,
     *,
     kept: Path | None = None,
@@ -99,12 +101,13 @@ def train_all(
     """Trains source, target and control anew and writes models and history; returns the files.
 
     They are written where the case expects them, or to `source`, `target` (.safetensors) and history.csv in a folder.
-    kept: folder for unfinished trainings; they are removed when everything is written.
+    images: of both domains as each model takes them, by model; kept: folder for unfinished trainings; they are removed
+    when everything is written.
     """
     at = {name: kept / f"{name}.pt" if kept else None for name in ("source", "target", "scratch")}
-    source = train(case, "source", both, start=None, kept_at=at["source"], told=told)
-    target = train(case, "target", both, start=source, kept_at=at["target"], told=told)
-    scratch = train(case, "target", both, start=None, called="scratch", kept_at=at["scratch"], told=told)
+    source = train(case, "source", images["source"], start=None, kept_at=at["source"], told=told)
+    target = train(case, "target", images["target"], start=source, kept_at=at["target"], told=told)
+    scratch = train(case, "target", images["target"], start=None, called="scratch", kept_at=at["scratch"], told=told)
     table = pd.concat([source.history, target.history, scratch.history])
     written: dict[Path, None] = {}
     for name, model in (("source", source), ("target", target)):
