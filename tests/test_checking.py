@@ -52,7 +52,7 @@ def test_a_sound_case_has_facts_only(path: Path) -> None:
         "target domain: 12 images, 2 classes, 2 for validation",
     ]
     assert "7 analysed layers: conv1" in found.facts[2]
-    assert found.facts[3:] == ["source model: checkpoint fits", "target model: checkpoint fits"]
+    assert found.facts[4:] == ["source model: checkpoint fits", "target model: checkpoint fits"]
 
 
 def test_everything_wrong_is_told_at_once(path: Path) -> None:
@@ -263,5 +263,5 @@ def test_an_empty_path_is_not_the_folder_the_app_was_started_in(path: Path, monk
 
 def test_facts_come_under_topics(path: Path) -> None:
     topics = [fact.topic for fact in inspect(path).facts]
-    assert topics == ["data", "data", "layers", "models", "models"]
+    assert topics == ["data", "data", "layers", "preprocessing", "models", "models"]
     assert set(topics) < set(TOPICS)
