@@ -146,10 +146,12 @@ class Layer:
     """One analysed layer.
 
     name: its module's `named_modules()` name; index: position among the analysed layers, from 1; kind: "conv",
-    "linear" or "block"; units: U, its neurons; positions: (height, width) of its map, (1, 1) for a linear layer;
-    complete: whether every path from input to score runs through it (completeness holds only then, method 3);
-    field: (size, stride, offset) of a position's receptive field in input pixels, None where it is the whole image;
-    target_units: of the target network where it is another one with another number of neurons here, else 0.
+    "linear", "recurrent" or "block"; units: U, its neurons; positions: (height, width) of its map, (1, 1) for a linear
+    layer, (time steps, 1) for a recurrent one; complete: whether every path from input to score runs through it
+    (completeness holds only then, method 3); field: (size, stride, offset) of a position's receptive field in input
+    pixels, None where it is the whole image; target_units: of the target network where it is another one with another
+    number of neurons here, else 0; activated: whether it is read after an activation function, as blocks and recurrent
+    layers always count.
     """
 
     name: str
@@ -160,6 +162,7 @@ class Layer:
     complete: bool = True
     field: tuple[int, int, int] | None = None
     target_units: int = 0
+    activated: bool = True
 
     @property
     def title(self) -> str:
@@ -182,7 +185,8 @@ class Network:
 
     layers: shallow to deep; joins: for each pair of consecutive layers the name of the one convolution or linear
     module that joins them; apart: for each pair that has no such module, one sentence saying why it has no edges;
-    embedding_units: length of the vector right before the first fully connected layer (5.2); parameters: count.
+    embedding_layer: what enters it is an image's vector, of embedding_units values (5.2; "" in results of before it was
+    kept); parameters: count.
     """
 
     architecture: str
@@ -191,6 +195,7 @@ class Network:
     apart: dict[Pair, str]
     embedding_units: int
     parameters: int
+    embedding_layer: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

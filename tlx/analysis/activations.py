@@ -117,11 +117,11 @@ class _Probabilities:
 class _Vectors:
     def __init__(self, model: nn.Module, example: Tensor, layer: str | None) -> None:
         self._readout = tracing.readouts(model, [layer], example)[0] if layer is not None else None
-        self._first = "" if self._readout else tracing.first_dense(model, example)
+        self._head = "" if self._readout else tracing.head(model, example)
         self._parts: list[np.ndarray] = []
 
     def watching(self, model: nn.Module) -> AbstractContextManager[Any]:
-        return hooks.captured(model, [self._readout]) if self._readout else hooks.entering(model, self._first)
+        return hooks.captured(model, [self._readout]) if self._readout else hooks.entering(model, self._head)
 
     def read(self, _output: Tensor, seen: Any) -> None:
         vector = seen[self._readout.layer].movedim(self._readout.axis, 1) if self._readout else seen[-1]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,29 +105,13 @@ class Probe:
 def reading(model: nn.Module, layer: str, case: Case) -> Iterator[Probe]:
     """Within the block the model stops at this layer; afterwards no hook is left on it."""
     example = torch.zeros(1, case.channels, case.image_size, case.image_size, dtype=next(model.parameters()).dtype)
-    (readout,) = tracing.readouts(model, [layer], example)
-    module = model.get_submodule(readout.module)
-    calls, owner = 0, threading.get_ident()
+    readout = tracing.before_activation(model, layer, example)
 
-    def stop(output: Tensor) -> None:
-        nonlocal calls
-        if threading.get_ident() != owner:  # somebody else's run of the same model
-            return
-        calls += 1
-        if calls > readout.call:
-            calls = 0
-            raise _Reached(output)
+    def stop(_readout: hooks.Readout, output: Tensor) -> None:
+        raise _Reached(output)
 
-    # Capturing nothing still keeps other threads' hooks off this model.
-    with hooks.captured(model, ()), hooks.evaluated(model):
-        if isinstance(module, tracing.ACTIVATIONS):
-            handle = module.register_forward_pre_hook(lambda _, inputs: stop(inputs[0]))
-        else:
-            handle = module.register_forward_hook(lambda _m, _i, output: stop(output))
-        try:
-            yield Probe(model, readout.axis)
-        finally:
-            handle.remove()
+    with hooks.watched(model, [readout], stop), hooks.evaluated(model):
+        yield Probe(model, readout.axis)
 
 
 def choose_canvas(probe: Probe, layer: Layer, case: Case) -> Canvas:

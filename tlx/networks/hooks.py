@@ -4,62 +4,160 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
 
 LOCK = threading.RLock()
 """Hooks are the model's: two threads hooking one model would read each other's outputs."""
 
+RECURRENT = nn.RNNBase
+_here = threading.local()  # .silent while hooks themselves call functions, which no readout counts
+
 
 @dataclass(frozen=True)
 class Readout:
-    """Where a layer's neurons are read: the output of the `call`-th call of a module, along `axis`."""
+    """Where a layer's neurons are read: the output of the `call`-th call of a module, along `axis`.
+
+    after: 0 for that output itself, or k for what the k-th tensor function called after it answers, such as an
+    activation function without a module of its own; part: which of the tensors of an output that holds several (an
+    LSTM answers with sequence and states); batch: the axis of the instances. Neurons are always read with the
+    instances first, and `axis` counts in that order.
+    """
 
     layer: str
     module: str
     call: int
     axis: int
+    after: int = 0
+    part: int = 0
+    batch: int = 0
+
+
+Seen = Callable[[Readout, Tensor], Tensor | None]
+"""Given what is read, instances first; answers with what the network goes on with, None for the same."""
+
+
+class Functions(TorchFunctionMode):
+    """Tells `seen` of each tensor that a function of torch answers with within the block, in this thread.
+
+    What hooks call is not told. `seen` may answer with another tensor, which the network goes on with.
+    """
+
+    def __init__(self, seen: Callable[[Callable[..., Any], tuple[Any, ...], Tensor], Tensor | None]) -> None:
+        super().__init__()
+        self._seen = seen
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if getattr(_here, "silent", False) or not isinstance(output, Tensor):
+            return output
+        with silent():
+            other = self._seen(func, args, output)
+        return output if other is None else other
 
 
 @contextmanager
-def captured(model: nn.Module, readouts: Sequence[Readout]) -> Iterator[dict[str, Tensor]]:
-    """Within the block every forward pass fills the dict with the outputs at the readouts, by layer.
+def silent() -> Iterator[None]:
+    """Within the block the functions that this thread calls are told nobody."""
+    before, _here.silent = getattr(_here, "silent", False), True
+    try:
+        yield
+    finally:
+        _here.silent = before
 
-    The network goes on with a copy, so that what was read stays as it was when an in-place module follows. No hook is
-    left on the model afterwards, whatever happens.
-    """
-    outputs: dict[str, Tensor] = {}
-    counts: dict[str, int] = {}
-    by_module: dict[str, dict[int, str]] = {}
+
+def tensors(output: Any) -> list[Tensor]:
+    """The tensors of a module's output, whatever holds them, in their order."""
+    return [one for one in pytree.tree_leaves(output) if isinstance(one, Tensor)]
+
+
+def _exchanged(output: Any, part: int, tensor: Tensor) -> Any:
+    leaves, form = pytree.tree_flatten(output)
+    places = [at for at, one in enumerate(leaves) if isinstance(one, Tensor)]
+    leaves[places[part]] = tensor
+    return pytree.tree_unflatten(leaves, form)
+
+
+@contextmanager
+def watched(model: nn.Module, readouts: Sequence[Readout], seen: Seen) -> Iterator[None]:
+    """Within the block `seen` is asked at each readout of every forward pass that this thread runs."""
+    by_module: dict[str, dict[int, list[Readout]]] = {}
     for readout in readouts:
-        by_module.setdefault(readout.module, {})[readout.call] = readout.layer
+        by_module.setdefault(readout.module, {}).setdefault(readout.call, []).append(readout)
+    counts: dict[str, int] = {}
+    waiting: dict[Readout, int] = {}  # functions still to be called before it is there
+    owner = threading.get_ident()
 
-    def hook_for(name: str) -> Callable[..., Tensor | None]:
-        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
-            at = counts[name] = counts.get(name, -1) + 1
-            layer = by_module[name].get(at)
-            if layer is None:
+    def ask(readout: Readout, output: Tensor) -> Tensor | None:
+        if not readout.batch:
+            return seen(readout, output)
+        other = seen(readout, output.movedim(readout.batch, 0))
+        return None if other is None else other.movedim(0, readout.batch)
+
+    def function(_func: Any, _args: Any, output: Tensor) -> Tensor | None:
+        other = None
+        for readout in [*waiting]:
+            waiting[readout] -= 1
+            if waiting[readout] == 0:
+                del waiting[readout]
+                answer = ask(readout, output if other is None else other)
+                other = other if answer is None else answer
+        return other
+
+    def hook_for(name: str) -> Callable[..., Any]:
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+            if threading.get_ident() != owner:
                 return None
-            outputs[layer] = output
-            return output.clone() if output.requires_grad or not torch.is_grad_enabled() else None
+            at = counts[name] = counts.get(name, -1) + 1
+            changed = output
+            with silent():
+                for readout in by_module[name].get(at, ()):
+                    if readout.after:
+                        waiting[readout] = readout.after
+                    else:
+                        other = ask(readout, tensors(changed)[readout.part])
+                        changed = changed if other is None else _exchanged(changed, readout.part, other)
+            return None if changed is output else changed
 
         return hook
 
     def restart(_module: nn.Module, _inputs: Any) -> None:
-        counts.clear()
+        if threading.get_ident() == owner:
+            counts.clear()
+            waiting.clear()
 
-    with LOCK:
-        handles = [model.get_submodule(name).register_forward_hook(hook_for(name)) for name in by_module]
-        handles.append(model.register_forward_pre_hook(restart))
-        try:
-            yield outputs
-        finally:
-            for handle in handles:
-                handle.remove()
+    with LOCK, ExitStack() as block:
+        if any(isinstance(part, RECURRENT) for part in model.modules()):
+            # cuDNN's recurrent layers give no gradient in evaluation mode; torch's own do.
+            block.enter_context(torch.backends.cudnn.flags(enabled=False))
+        for name in by_module:
+            block.callback(model.get_submodule(name).register_forward_hook(hook_for(name)).remove)
+        block.callback(model.register_forward_pre_hook(restart).remove)
+        if any(readout.after for readout in readouts):
+            block.enter_context(Functions(function))
+        yield
+
+
+@contextmanager
+def captured(model: nn.Module, readouts: Sequence[Readout]) -> Iterator[dict[str, Tensor]]:
+    """Within the block every forward pass fills the dict with the outputs at the readouts, by layer, instances first.
+
+    The network goes on with a copy, so that what was read stays as it was when an in-place module follows.
+    """
+    outputs: dict[str, Tensor] = {}
+
+    def keep(readout: Readout, output: Tensor) -> Tensor | None:
+        outputs[readout.layer] = output
+        return output.clone() if output.requires_grad or not torch.is_grad_enabled() else None
+
+    with watched(model, readouts, keep):
+        yield outputs
 
 
 @contextmanager
@@ -67,36 +165,16 @@ def changed(model: nn.Module, readouts: Sequence[Readout]) -> Iterator[dict[str,
     """Within the block the network goes on with what `changes[layer](output)` makes of an output at a readout.
 
     The dict is the caller's to fill, and empty at first: then nothing is changed. Another thread that runs the same
-    model meanwhile sees no change. No hook is left on the model afterwards, whatever happens.
+    model meanwhile sees no change.
     """
     changes: dict[str, Callable[[Tensor], Tensor]] = {}
-    layers = {(readout.module, readout.call): readout.layer for readout in readouts}
-    counts: dict[str, int] = {}
-    owner = threading.get_ident()
 
-    def hook_for(name: str) -> Callable[..., Tensor | None]:
-        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
-            if threading.get_ident() != owner:
-                return None
-            at = counts[name] = counts.get(name, -1) + 1
-            change = changes.get(layers.get((name, at), ""))
-            return None if change is None else change(output)
+    def change(readout: Readout, output: Tensor) -> Tensor | None:
+        wanted = changes.get(readout.layer)
+        return None if wanted is None else wanted(output)
 
-        return hook
-
-    def restart(_module: nn.Module, _inputs: Any) -> None:
-        if threading.get_ident() == owner:
-            counts.clear()
-
-    with LOCK:
-        modules = dict.fromkeys(readout.module for readout in readouts)
-        handles = [model.get_submodule(name).register_forward_hook(hook_for(name)) for name in modules]
-        handles.append(model.register_forward_pre_hook(restart))
-        try:
-            yield changes
-        finally:
-            for handle in handles:
-                handle.remove()
+    with watched(model, readouts, change):
+        yield changes
 
 
 @contextmanager

@@ -7,106 +7,164 @@ runs through a layer (completeness, method 3), and which blocks stand for layers
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tlx.errors import ModelError, SelectionError, unknown
-from tlx.networks.hooks import LOCK, Readout, captured, evaluated
+from tlx.networks import hooks
+from tlx.networks.hooks import LOCK, RECURRENT, Readout, captured, evaluated
 from tlx.results import Layer, Network, Pair
 
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-ACTIVATIONS = (
-    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish,
-    nn.Hardtanh, nn.Hardsigmoid, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Softsign, nn.LogSigmoid, nn.Threshold,
-)  # fmt: skip
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 Users = dict[Any, list[Any]]  # which autograd nodes use each node's result
-_FOLLOWING = (*NORMS, *ACTIVATIONS)  # what belongs to a layer when it directly follows its weights
 
-# Autograd nodes of activation functions: where one is called without a module of its own, the module around it that
-# answers with its result is read (a convolution and F.relu in one module, say).
-FUNCTIONAL = (
-    "Relu", "LeakyRelu", "Elu", "Gelu", "Silu", "Mish", "Hardswish", "Hardtanh", "Hardsigmoid", "Sigmoid", "Tanh",
-    "Softplus", "Clamp",
+# Autograd nodes of functions that are activation functions alone.
+ACTIVATIONS = (
+    "Relu", "LeakyRelu", "PreluKernel", "RreluWithNoise", "Elu", "Gelu", "Silu", "Mish", "Hardswish", "Hardtanh",
+    "Hardsigmoid", "Sigmoid", "LogSigmoid", "Tanh", "Softplus", "Clamp", "ClampMin", "ClampMax", "Threshold",
+    "Hardshrink", "Softshrink",
 )  # fmt: skip
+# Others that act on each value alone. Several of them are one activation function: x * sigmoid(x), or max(x, 0).
+BENT = (
+    "Exp", "Expm1", "Log", "Log1P", "Pow", "Sqrt", "Rsqrt", "Reciprocal", "Abs", "Sin", "Cos", "Atan", "Erf",
+    "Maximum", "Minimum", "Where",
+)  # fmt: skip
+STRAIGHT = ("Mul", "Div", "Add", "Sub", "Rsub", "Neg", "Clone", "Alias", "ToCopy")
+_LONGEST = 24  # nodes of one activation function
 
 # Autograd nodes that may stand between a layer and the module that joins it to the next: each keeps or pools a
 # channel's values without mixing channels.
 PASSIVE = (
-    "Relu", "LeakyRelu", "Prelu", "Elu", "Gelu", "Silu", "Mish", "Hardswish", "Hardtanh", "Hardsigmoid", "Sigmoid",
-    "Tanh", "Softplus", "Threshold", "MaxPool", "AvgPool", "AdaptiveMaxPool", "AdaptiveAvgPool", "MkldnnAdaptive",
-    "BatchNorm", "NativeBatchNorm", "CudnnBatchNorm", "NativeDropout", "View", "UnsafeView", "Reshape",
-    "Alias", "Clone", "Squeeze", "Unsqueeze", "Mean", "TBackward",
+    *ACTIVATIONS, "MaxPool", "AvgPool", "AdaptiveMaxPool", "AdaptiveAvgPool", "MkldnnAdaptive", "BatchNorm",
+    "NativeBatchNorm", "CudnnBatchNorm", "NativeDropout", "View", "UnsafeView", "Reshape", "Alias", "Clone", "Squeeze",
+    "Unsqueeze", "Mean", "TBackward",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class _Call:
+    """One tensor that a module, or a function of torch without a name here, answered with.
+
+    source: autograd node of the first input, as it was on entry; node: of the output, as it was on return; at: how many
+    functions had been called before it returned.
+    """
+
     name: str
-    module: nn.Module
+    module: nn.Module | None
     call: int
     inputs: tuple[Tensor, ...]
     output: Tensor
-    source: Any  # autograd node of the first input, as it was when the module was entered
-    node: Any  # autograd node of the output, as it was when the module returned
+    source: Any
+    node: Any
+    at: int
+    part: int = 0
+    function: str = ""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A forward pass of `count` images: what modules and functions answered with, the score's node, who uses which."""
+
+    count: int
+    calls: list[_Call]
+    functions: list[_Call]
+    score: Any
+    users: Users
+
+    def called(self, name: str) -> list[_Call]:
+        return [call for call in self.calls if call.name == name]
+
+    def order(self) -> dict[str, int]:
+        """When each module last answered."""
+        return {call.name: at for at, call in enumerate(self.calls)}
 
 
 def readouts(model: nn.Module, layers: Sequence[str], example: Tensor) -> tuple[Readout, ...]:
     """Where the neurons of these layers are read, in the order given (method 1: after the activation function).
 
-    A layer that is a convolution, linear or normalisation module directly followed by an activation module is read
-    behind that one; any other module at its own output. A module called several times is read at its last call.
-    Raises SelectionError for an unknown layer, ModelError for one whose output holds no neurons.
+    A layer that an activation function directly follows, or behind its normalisation, is read after that one, whether
+    it is a module, a function of torch or several of them; any other at its own output, or that of its normalisation.
+    A module called several times is read at its last call. Raises SelectionError for an unknown layer, ModelError for
+    one whose output holds no neurons.
     """
-    calls, score = _run(model, example)
-    consumers = _consumers(score)
-    return tuple(_readout(_known(model, name), calls, consumers) for name in layers)
+    run = _run(model, example)
+    return tuple(_read(model, _known(model, name), run).readout for name in layers)
 
 
-def first_dense(model: nn.Module, example: Tensor) -> str:
-    """Name of the first fully connected layer: what enters it is the embedding vector of an image (5.2)."""
-    return _dense(_run(model, example)[0]).name
+def before_activation(model: nn.Module, layer: str, example: Tensor) -> Readout:
+    """Where what enters a layer's activation function can be read: at its own output, or that of its normalisation.
+
+    Below its zero an activation function tells nothing of what would raise it.
+    """
+    return _read(model, _known(model, layer), _run(model, example), activated=False).readout
+
+
+def head(model: nn.Module, example: Tensor) -> str:
+    """Name of the layer that is the classifier head's first: what enters it is the embedding vector of an image (5.2).
+
+    It is the first linear layer through which everything runs, given one vector for each image that other layers made;
+    without one, the last convolution or linear layer.
+    """
+    return _head(_run(model, example)).name
 
 
 def network(model: nn.Module, example: Tensor, layers: Sequence[str], architecture: str) -> Network:
-    """The analysed layers of a model (all of them where `layers` is empty), their joins, their receptive fields."""
-    calls, score = _run(model, example)
-    consumers = _consumers(score)
-    names = tuple(_known(model, name) for name in layers) or _automatic(calls, score, consumers)
-    reads = [_readout(name, calls, consumers) for name in names]
-    layer_calls = [_call(calls, read.module, read.call) for read in reads]
-    fields = _fields(model, reads, example)
+    """The analysed layers of a model (all of them where `layers` is empty), their joins, their receptive fields.
+
+    Raises SelectionError for an unknown layer, ModelError for layers that are no neurons, are listed twice or in
+    another order than they run, or that no gradient reaches.
+    """
+    run = _run(model, example)
+    names = tuple(_known(model, name) for name in layers) or _automatic(model, run)
+    if not names:
+        raise ModelError(
+            f"{type(model).__name__} has no layer to analyse: none of its convolutions, linear or recurrent layers "
+            "lies on every way to the scores, nor does a block around one; name some in `layers`"
+        )
+    reads = [_read(model, name, run) for name in names]
+    _check_order(run, reads)
+    fields = _fields(model, [read.readout for read in reads], example)
     described = tuple(
         Layer(
-            name=read.layer,
+            name=name,
             index=at,
-            kind=_kind(model.get_submodule(read.layer)),
-            units=call.output.shape[read.axis],
-            positions=_positions(call.output, read.axis),
-            complete=_complete(score, call.node),
-            field=fields[read.layer],
+            kind=_kind(model.get_submodule(name)),
+            units=read.output.shape[read.readout.axis],
+            positions=_positions(read.output, read.readout.axis),
+            complete=_complete(run.score, read.node),
+            field=fields[name],
+            activated=read.activated,
         )
-        for at, (read, call) in enumerate(zip(reads, layer_calls, strict=True), start=1)
+        for at, (name, read) in enumerate(zip(names, reads, strict=True), start=1)
     )
-    joins, apart = _joins(described, layer_calls, calls)
+    joins, apart = _joins(described, [read.node for read in reads], run)
+    entered = _head(run)
     return Network(
         architecture=architecture,
         layers=described,
         joins=joins,
         apart=apart,
-        embedding_units=_dense(calls).inputs[0][0].numel(),
+        embedding_units=entered.inputs[0][0].numel(),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
+        embedding_layer=entered.name,
     )
 
 
-def _dense(calls: list[_Call]) -> _Call:
-    # One that sees one vector per image: the linear layers in a transformer's blocks see one for each token.
-    return next((call for call in calls if isinstance(call.module, nn.Linear) and call.inputs[0].ndim == 2), calls[-1])
+def _head(run: _Run) -> _Call:
+    # A linear layer sees one vector for each image here: those in a transformer's blocks see one for each token, those
+    # of attention and squeeze-and-excitation stand beside another way.
+    weighted = [call for call in run.calls if isinstance(call.module, (*WEIGHTED, RECURRENT))]
+    through = [call for call in weighted if _complete(run.score, call.node)]
+    dense = (call for call in through if isinstance(call.module, nn.Linear) and call.inputs[0].ndim == 2)
+    made = next((call for call in dense if call is not weighted[0]), None)
+    if made is None:
+        made = (through or weighted or run.calls)[-1]
+    return run.called(made.name)[-1]
 
 
 def _known(model: nn.Module, name: str) -> str:
@@ -116,9 +174,10 @@ def _known(model: nn.Module, name: str) -> str:
     return name
 
 
-def _run(model: nn.Module, example: Tensor) -> tuple[list[_Call], Any]:
-    """All module calls of one evaluated forward pass, and the score's autograd node."""
+def _run(model: nn.Module, example: Tensor) -> _Run:
+    """One evaluated forward pass with autograd on."""
     calls: list[_Call] = []
+    functions: list[_Call] = []
     counts: dict[str, int] = {}
     sources: list[Any] = []  # of the modules entered and not yet left, since modules nest
 
@@ -128,80 +187,248 @@ def _run(model: nn.Module, example: Tensor) -> tuple[list[_Call], Any]:
 
     def leave_for(name: str) -> Callable[..., None]:
         def leave(module: nn.Module, inputs: Any, output: Any) -> None:
-            at = counts[name] = counts.get(name, -1) + 1
-            source = sources.pop()
-            if isinstance(output, Tensor):
-                tensors = tuple(value for value in inputs if isinstance(value, Tensor))
-                calls.append(_Call(name, module, at, tensors, output, source, output.grad_fn))
+            at, source = counts.get(name, -1) + 1, sources.pop()
+            counts[name] = at
+            given = tuple(hooks.tensors(inputs))
+            for part, one in enumerate(hooks.tensors(output)):
+                calls.append(_Call(name, module, at, given, one, source, one.grad_fn, len(functions), part))
 
         return leave
 
+    def called(function: Callable[..., Any], inputs: tuple[Any, ...], output: Tensor) -> None:
+        source = inputs[0].grad_fn if inputs and isinstance(inputs[0], Tensor) else None
+        named = getattr(function, "__name__", "")
+        functions.append(_Call("", None, 0, (), output, source, output.grad_fn, len(functions) + 1, function=named))
+
     with LOCK, evaluated(model), torch.inference_mode(False), torch.enable_grad():
-        inner = [(name, module) for name, module in model.named_modules() if name]
+        modules = ((name, module) for name, module in model.named_modules() if name)
+        inner = [(name, one) for name, one in modules if not isinstance(one, torch.jit.ScriptModule)]  # has no hooks
         handles = [module.register_forward_pre_hook(enter) for _, module in inner]
         handles += [module.register_forward_hook(leave_for(name)) for name, module in inner]
         try:
-            score = model(example.detach().clone().requires_grad_())
+            with hooks.Functions(called):
+                score = model(example.detach().clone().requires_grad_())
         finally:
             for handle in handles:
                 handle.remove()
     if not isinstance(score, Tensor) or score.ndim != 2:
         raise ModelError(f"{type(model).__name__} must answer with class scores of shape (n, classes)")
-    return calls, score.grad_fn
-
-
-def _call(calls: list[_Call], module: str, at: int) -> _Call:
-    return next(call for call in calls if call.name == module and call.call == at)
-
-
-def _readout(layer: str, calls: list[_Call], consumers: Users) -> Readout:
-    own = [call for call in calls if call.name == layer]
-    if not own:
-        raise ModelError(f"layer {layer!r} is never called, or does not answer with one tensor; choose another layer")
-    read = own[-1]
-    while isinstance(read.module, (*WEIGHTED, *NORMS)):
-        users = consumers[read.node]
-        follows = (
-            call
-            for call in calls
-            if (call.source is read.node and isinstance(call.module, _FOLLOWING))
-            or (call.node in users and type(call.node).__name__.startswith(FUNCTIONAL))
+    if score.grad_fn is None:
+        raise ModelError(
+            f"{type(model).__name__} lets no gradient through to its image, so that nothing can be attributed to its "
+            "layers: take torch.no_grad(), inference_mode() or detach() out of its forward; parameters are frozen by "
+            "requires_grad_(False)"
         )
-        after = next(follows, None)
-        if after is None or len(users) > 1:
-            break
-        read = after
-    if read.output.ndim not in (2, 3, 4):
-        raise ModelError(f"layer {layer!r} has an output of {read.output.ndim} axes; neurons need 2, 3 or 4")
-    return Readout(layer, read.name, read.call, _channel_axis(read))
+    return _Run(len(example), calls, functions, score.grad_fn, _users(score.grad_fn))
 
 
-def _channel_axis(read: _Call) -> int:
-    """1, as in convolutions, unless channels are last: in sequences of tokens, and in maps normalised along them."""
-    shape = read.output.shape
-    if len(shape) == 3:
-        return 2
-    normalised = {tuple(part.normalized_shape) for part in read.module.modules() if isinstance(part, nn.LayerNorm)}
-    return 3 if len(shape) == 4 and (shape[3],) in normalised and (shape[1],) not in normalised else 1
-
-
-def _consumers(score: Any) -> Users:
+def _users(score: Any) -> Users:
     """Walks the graph back from the score."""
-    uses: Users = defaultdict(list)
+    uses: Users = {score: []}
     waiting = [score]
     while waiting:
         node = waiting.pop()
-        for after, _ in node.next_functions:
-            if after is not None:
-                uses[after].append(node)
-                if len(uses[after]) == 1:
-                    waiting.append(after)
+        for before in _before(node):
+            if before not in uses:
+                waiting.append(before)
+            uses.setdefault(before, []).append(node)
     return uses
+
+
+# Where a layer's neurons are read
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    readout: Readout
+    output: Tensor  # instances first
+    node: Any
+    activated: bool
+
+
+def _read(model: nn.Module, layer: str, run: _Run, *, activated: bool = True) -> _Read:
+    own = [call for call in run.called(layer) if call.node is run.score or call.node in run.users]
+    if not own:
+        raise ModelError(_unread(layer, run))
+    last = max(call.call for call in own)
+    call = next(call for call in own if call.call == last)
+    module = model.get_submodule(layer)
+    norm_too = isinstance(module, (*WEIGHTED, *NORMS))
+    if activated:
+        node, activated = _after_activation(call, run, behind_norm=norm_too)
+    else:
+        node = call.source if _named(call.node, ACTIVATIONS) else _behind_norms(call, run) if norm_too else call.node
+    read, after = _place(node, call, run)
+    batch = _batch_axis(read, run.count)
+    output = read.output.movedim(batch, 0)
+    if output.ndim not in (2, 3, 4):
+        raise ModelError(f"layer {layer!r} has an output of {output.ndim} axes; neurons need 2, 3 or 4")
+    # A block is read at its own end, whatever that is; so is a recurrent layer, whose gates are its activation.
+    activated = (activated and read.node is node) or not isinstance(module, (*WEIGHTED, *NORMS))
+    return _Read(
+        Readout(layer, read.name, read.call, _channel_axis(module, output), after, read.part, batch),
+        output,
+        read.node,
+        activated,
+    )
+
+
+def _unread(layer: str, run: _Run) -> str:
+    if not run.called(layer):
+        return (
+            f"layer {layer!r} is never called, or within a scripted module, where nothing can be read; choose another "
+            "layer, or give the module as it was before torch.jit.script"
+        )
+    if all(call.node is None for call in run.called(layer)):
+        return (
+            f"no gradient reaches the image through layer {layer!r}: it runs under torch.no_grad() or its input is "
+            "detached; take that out of the network's forward (requires_grad_(False) freezes parameters), or choose "
+            "another layer"
+        )
+    return f"the scores do not depend on what layer {layer!r} answers; choose another layer"
+
+
+def _after_activation(call: _Call, run: _Run, *, behind_norm: bool) -> tuple[Any, bool]:
+    """The node of the activation function that follows a call, or else of its normalisation or of its own output."""
+    node, shape = call.node, call.output.shape
+    if _named(node, ACTIVATIONS):
+        return node, True
+    while True:
+        after = _activation(node, run)
+        if after is not None:
+            return after, True
+        norm = _normalisation(node, shape, run) if behind_norm else None
+        if norm is None:
+            return node, False
+        node = norm
+
+
+def _behind_norms(call: _Call, run: _Run) -> Any:
+    node = call.node
+    while (norm := _normalisation(node, call.output.shape, run)) is not None:
+        node = norm
+    return node
+
+
+def _place(node: Any, layer: _Call, run: _Run) -> tuple[_Call, int]:
+    """Where a node's value can be read: at a module's output, or after so many functions called after the layer."""
+    if node is layer.node:
+        return layer, 0
+    module = next((call for call in run.calls if call.node is node), None)
+    if module is not None:
+        return module, 0
+    function = next((call for call in run.functions if call.node is node and call.at > layer.at), None)
+    if function is None:
+        return layer, 0
+    return replace(layer, output=function.output, node=node, part=0), function.at - layer.at
+
+
+def _named(node: Any, names: tuple[str, ...]) -> bool:
+    """Whether an autograd node is one of these: a ReluBackward0 is "Relu"."""
+    return type(node).__name__.partition("Backward")[0] in names
+
+
+def _activation(node: Any, run: _Run) -> Any:
+    """The end of the activation function that begins with a node, None where none directly follows.
+
+    That is the smallest set of nodes after it which act on each of its values alone, not only by factors and terms,
+    and of which nothing but the last is used elsewhere.
+    """
+    inside, bent = {node}, False
+    for _ in range(_LONGEST):
+        users = {user: None for one in inside for user in run.users[one] if user not in inside}
+        known = (user for user in users if all(one in inside for one in _before(user)))
+        added = next((user for user in known if _named(user, (*ACTIVATIONS, *BENT, *STRAIGHT))), None)
+        if added is None:
+            break
+        product = len(_before(added)) > 1 and _named(added, ("Mul", "Div"))
+        bent = bent or product or not _named(added, STRAIGHT)
+        inside.add(added)
+        if bent and all(user in inside for one in inside - {added} for user in run.users[one]):
+            return None if added is run.score else added  # what makes scores of the last layer is no part of it
+    return _home_made(node, run)
+
+
+def _before(node: Any) -> list[Any]:
+    """The nodes whose results a node uses, as far as they depend on the image."""
+    return [one for one, _ in node.next_functions if one is not None]
+
+
+def _home_made(node: Any, run: _Run) -> Any:
+    """The end of a module after a node that acts on each value alone, as trying it shows, whatever it is made of."""
+    for call in run.calls:
+        module = call.module
+        if call.source is not node or call.node is node or module is None or isinstance(module, NORMS):
+            continue
+        if any(isinstance(part, WEIGHTED) for part in module.modules()):
+            continue
+        if call.node not in run.users or call.node is run.score:
+            continue
+        if _only_through(run, node, call.node) and _acts_on_each_value(module, call):
+            return call.node
+    return None
+
+
+def _acts_on_each_value(module: nn.Module, call: _Call) -> bool:
+    """Whether a module changes each value of its input alone, and by more than a factor and a term."""
+    if len(call.inputs) != 1 or call.inputs[0].shape != call.output.shape:
+        return False
+    seed = torch.Generator().manual_seed(0)
+    one, other = (torch.randn(call.output.shape, generator=seed).to(call.output) for _ in range(2))
+    mask = (torch.rand(one.shape, generator=seed) < 0.5).to(one.device)
+    given = (torch.where(mask, one, other), one, other, (one + other) / 2)
+    try:
+        with torch.no_grad(), evaluated(module):
+            mixed, first, second, middle = (module(drawn.clone()) for drawn in given)
+    except Exception:  # somebody else's forward, which counts on more than one tensor
+        return False
+    apart = torch.equal(mixed, torch.where(mask, first, second))
+    return apart and not torch.allclose(middle, (first + second) / 2, rtol=1e-3, atol=1e-3)
+
+
+def _normalisation(node: Any, shape: torch.Size, run: _Run) -> Any:
+    """The node behind the normalisation that a node's value enters, and nothing else; None where there is none."""
+    for call in (*run.calls, *run.functions):
+        named = type(call.module).__name__ if call.module is not None else call.function
+        if "norm" not in named.lower() or call.source is not node or call.node is node or call.output.shape != shape:
+            continue
+        if call.node in run.users and _only_through(run, node, call.node):
+            return call.node
+    return None
+
+
+def _batch_axis(read: _Call, count: int) -> int:
+    """0, but 1 where instances come second, as in a recurrent layer's states, or sequences of some networks."""
+    if isinstance(read.module, RECURRENT):
+        return 0 if read.module.batch_first and not read.part else 1
+    shape = read.output.shape
+    return 1 if len(shape) == 3 and shape[0] != count and shape[1] == count else 0
+
+
+def _channel_axis(module: nn.Module, output: Tensor) -> int:
+    """1, as in convolutions, unless channels are last: in sequences of tokens, and in maps normalised along them."""
+    shape = output.shape
+    if isinstance(module, nn.Linear):
+        return len(shape) - 1
+    if len(shape) == 3:
+        return 1 if isinstance(module, nn.Conv1d) else 2
+    normalised = {tuple(part.normalized_shape) for part in module.modules() if isinstance(part, nn.LayerNorm)}
+    return 3 if len(shape) == 4 and (shape[3],) in normalised and (shape[1],) not in normalised else 1
+
+
+def _check_order(run: _Run, reads: Sequence[_Read]) -> None:
+    names = [read.readout.layer for read in reads]
+    if twice := [name for at, name in enumerate(names) if name in names[:at]]:
+        raise ModelError(f"`layers` lists {twice[0]!r} twice; list each layer once")
+    if names != (right := sorted(names, key=run.order().__getitem__)):
+        raise ModelError(f"`layers` must be in the order in which they run: {', '.join(map(repr, right))}")
 
 
 def _kind(module: nn.Module) -> str:
     if isinstance(module, nn.Linear):
         return "linear"
+    if isinstance(module, RECURRENT):
+        return "recurrent"
     return "conv" if isinstance(module, WEIGHTED) else "block"
 
 
@@ -209,58 +436,70 @@ def _positions(output: Tensor, axis: int) -> tuple[int, int]:
     if output.ndim == 4:
         height, width = (size for at, size in enumerate(output.shape) if at not in (0, axis))
         return int(height), int(width)
-    return (int(output.shape[1]), 1) if axis == 2 else (1, 1)
+    return (int(output.shape[3 - axis]), 1) if output.ndim == 3 else (1, 1)
 
 
-def _automatic(calls: list[_Call], score: Any, consumers: Users) -> tuple[str, ...]:
-    """Every convolution and linear layer but the last; one beside a skip connection is replaced by its block.
+def _automatic(model: nn.Module, run: _Run) -> tuple[str, ...]:
+    """Every convolution, linear and recurrent layer but the last; beside a skip connection its block stands for it.
 
     The block is the smallest module around it through whose output every path to the score runs.
     """
-    weighted = [call for call in calls if isinstance(call.module, WEIGHTED)]
-    outputs = {call.name: call.node for call in calls}
+    weighted = [call.name for call in run.calls if isinstance(call.module, (*WEIGHTED, RECURRENT))]
     names: list[str] = []
-    for call in weighted[:-1]:
-        name: str = call.name
-        read = _readout(name, calls, consumers)
-        node = _call(calls, read.module, read.call).node
-        while name and not _complete(score, node):
+    for name in weighted[:-1]:
+        while name and not _is_complete(model, name, run):
             name = name.rpartition(".")[0]
-            node = outputs.get(name)
         if name and name not in names:
             names.append(name)
-    return tuple(names)
+    return tuple(sorted(names, key=run.order().__getitem__))
+
+
+def _is_complete(model: nn.Module, name: str, run: _Run) -> bool:
+    try:
+        return _complete(run.score, _read(model, name, run).node)
+    except ModelError:  # nothing can be read there
+        return False
 
 
 def _complete(score: Any, node: Any) -> bool:
     """Whether every path from the score back to the image runs through this autograd node."""
     if node is None:
         return False
-    seen, waiting = {node}, [score]
+    # Parameters are frozen: the only leaf, whose gradient is accumulated, is the image.
+    return not any(type(one).__name__ == "AccumulateGrad" for one in _reached(score, node))
+
+
+def _only_through(run: _Run, node: Any, via: Any) -> bool:
+    """Whether every path from the score back to a node runs through another."""
+    return node not in _reached(run.score, via)
+
+
+def _reached(score: Any, stop: Any) -> set[Any]:
+    """The nodes that the score reaches without passing one, itself included."""
+    seen, waiting = {stop}, [score]
     while waiting:
         current = waiting.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        if type(current).__name__ == "AccumulateGrad":  # parameters are frozen: only the image is a leaf
-            return False
-        waiting += [after for after, _ in current.next_functions if after is not None]
-    return True
+        if current not in seen:
+            seen.add(current)
+            waiting += _before(current)
+    return seen - {stop}
 
 
-def _joins(
-    layers: tuple[Layer, ...], layer_calls: list[_Call], calls: list[_Call]
-) -> tuple[dict[Pair, str], dict[Pair, str]]:
+def _joins(layers: tuple[Layer, ...], nodes: list[Any], run: _Run) -> tuple[dict[Pair, str], dict[Pair, str]]:
+    """The module that joins each pair of layers, or why none does; nodes: where each layer is read."""
     joins: dict[Pair, str] = {}
     apart: dict[Pair, str] = {}
-    for first, second, before in zip(layers, layers[1:], layer_calls, strict=False):
+    for first, second, before in zip(layers, layers[1:], nodes, strict=False):
         pair = (first.name, second.name)
-        own = [call for call in calls if call.name == second.name]
-        if not isinstance(own[-1].module, (nn.Conv2d, nn.Linear)):
+        call = run.called(second.name)[-1]
+        if "recurrent" in (first.kind, second.kind):
+            named = second if second.kind == "recurrent" else first
+            apart[pair] = f"{named.name} is a recurrent layer, whose weights act at every step on all that came before"
+        elif not isinstance(call.module, (nn.Conv2d, nn.Linear)):
             apart[pair] = f"{second.name} is a block of several modules, so no single kernel joins it to {first.name}"
-        elif own[-1].output.ndim == 3:
+        elif call.output.ndim == 3:
             apart[pair] = f"{second.name} works on a sequence, so no single kernel joins it to {first.name}"
-        elif not _passive(own[-1].node, before.node):
+        elif not _passive(call.node, before):
             apart[pair] = f"more than {second.name} stands between {first.name} and {second.name}"
         else:
             joins[pair] = second.name
@@ -271,7 +510,7 @@ def _passive(node: Any, before: Any) -> bool:
     """Whether one path of passive operations leads from a weighted module's node back to the node `before`."""
     current = node
     while current is not before:
-        after = [following for following, _ in current.next_functions if following is not None]
+        after = _before(current)
         if len(after) != 1 or (current is not node and not type(current).__name__.startswith(PASSIVE)):
             return False
         current = after[0]
