@@ -53,7 +53,7 @@ for model, column in zip(models, beside(len(models), name="scatters"), strict=Tr
             on_select=gathered_instances.take_points(marks),
             layout=f"{case.fingerprint()} {sorted(chosen)} {layer} {served.all_urls}",
         )
-        st.caption(scatter_controls.about(embedding))
+        st.caption(scatter_controls.about(embedding, network))
         frame.downloads(partial(scatter, embedding, instances, colours), marks, name=f"instances-{case.name}-{model}")
 
 detail, gathered = beside([2, 3], name="instances below")

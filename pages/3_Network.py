@@ -40,6 +40,8 @@ with st.container(key=legend.VIEW):
     bokeh_view(draw(), key="zigzag", label=label, on_tap=controls.taker(layout), layout=fixed)
     st.html(legend.html(layout, subject, options))
 st.caption(similarity_words.caption(subject, options))
+if before := conductance_words.read_before([network.layer(layer) for layer in layers]):
+    st.caption(before)
 whole = partial(controls.with_key, draw, subject, options)
 frame.downloads(whole, controls.table(layout, subject), name=f"network-{case.name}-{name}")
 

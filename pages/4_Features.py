@@ -34,6 +34,8 @@ instances, sheets = jobs.require(needs.instances, case)
 served = pictures.serve(sheets)
 discriminability_panel.verdict(result)
 st.caption(conductance_words.completeness_by_layer(contribution))
+if before := conductance_words.read_before(network.layers):
+    st.caption(before)
 
 table = ranking_table(
     result, network, {layer: abstraction.rank(layer) for layer in abstraction.important}, contribution

@@ -757,7 +757,7 @@ def embedding(
     of="trained model | images_for model domain",
 )
 def vectors(case: Case, model: str, domain: str, layer: str | None = None) -> np.ndarray:
-    """(N, D) activations of all instances of a domain, before the first fully connected layer by default (5.2)."""
+    """(N, D) activations of all instances of a domain, before the classifier head by default (5.2)."""
     from tlx.analysis import activations as stage
 
     return stage.vectors(load_model(case, model), images_for(case, model, domain), case.seen_by(model), layer)

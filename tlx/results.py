@@ -411,7 +411,7 @@ class Responses:
     """What one pass of a domain's N instances through a model tells; its parts are stored apart."""
 
     probabilities: np.ndarray  # (N, classes of the model) after softmax
-    vectors: np.ndarray  # (N, D) what enters the first fully connected layer
+    vectors: np.ndarray  # (N, D) what enters the classifier head
     activations: Activations
 
 
@@ -975,7 +975,8 @@ class Embedding:
 
     coordinates: (N, 2); domain: (N,) "source" or "target"; instance: (N,) index in that domain; label: (N,) class
     name; sampled: sentence saying which share of the instances is shown, empty when all are; method: its numbers, among
-    them kept, the share of each instance's nearest `neighbours` by activations that are its nearest in the picture.
+    them kept, the share of each instance's nearest `neighbours` by activations that are its nearest in the picture, and
+    spread, how far vectors lie from their mean (root mean square) as a share of their length.
     """
 
     coordinates: np.ndarray

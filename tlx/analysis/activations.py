@@ -41,7 +41,7 @@ def predict(model: nn.Module, images: DomainImages, case: Case) -> np.ndarray:
 
 
 def vectors(model: nn.Module, images: DomainImages, case: Case, layer: str | None = None) -> np.ndarray:
-    """(N, D) float32: what enters the first fully connected layer, flattened, or the output of `layer` (5.2).
+    """(N, D) float32: what enters the classifier head, flattened, or the output of `layer` (5.2).
 
     Vectors longer than WIDEST would fill the memory (194,000 values in AlexNet's first layer); `shortened` keeps their
     distances in fewer columns.

@@ -52,8 +52,8 @@ def embedding(
 ) -> Embedding:
     """2-D coordinates of the chosen instances of both domains together, source first.
 
-    images, chosen (K,) and activations (K, D) by domain; layer: None for the activations before the first fully
-    connected layer. Raises EmptyError where nothing was chosen.
+    images, chosen (K,) and activations (K, D) by domain; layer: None for the activations before the
+    classifier head. Raises EmptyError where nothing was chosen.
     """
     domain = np.repeat(DOMAINS, [len(chosen[name]) for name in DOMAINS])
     if len(domain) == 0:
@@ -68,8 +68,14 @@ def embedding(
         model=model,
         layer=layer or "",
         sampled=_sampled(images, chosen, seed),
-        method=method,
+        method=method | {"spread": spread(joined)},
     )
+
+
+def spread(values: np.ndarray) -> float:
+    """How far (N, D) vectors lie from their mean, as a share of their length (both root mean squares); 0 for zeros."""
+    length = float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+    return float(np.sqrt(values.var(axis=0, dtype=np.float64).mean())) / length if length else 0.0
 
 
 def project(values: np.ndarray, seed: int) -> tuple[np.ndarray, dict[str, float]]:

@@ -49,7 +49,7 @@ def scatter(
     """
     data = points(embedding, instances, colours)
     plot = chart(
-        f"{embedding.model.capitalize()} model, {embedding.layer or 'before the first fully connected layer'}",
+        f"{embedding.model.capitalize()} model, {embedding.layer or 'before the classifier head'}",
         height=540,
         match_aspect=True,
         x="t-SNE, first dimension (no unit)",

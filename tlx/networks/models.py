@@ -170,12 +170,14 @@ def meeting(source: Network, target: Network) -> Network:
         replace(
             source_layer,
             complete=source_layer.complete and target_layer.complete,
+            activated=source_layer.activated and target_layer.activated,
             target_units=target_layer.units if target_layer.units != source_layer.units else 0,
         )
         for source_layer, target_layer in zip(source.layers, target.layers, strict=True)
     )
     joins = {pair: name for pair, name in source.joins.items() if pair in target.joins}
-    return replace(source, layers=layers, joins=joins, apart=target.apart | source.apart)
+    head = source.embedding_layer if source.embedding_layer == target.embedding_layer else ""
+    return replace(source, layers=layers, joins=joins, apart=target.apart | source.apart, embedding_layer=head)
 
 
 def loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> nn.Module:

@@ -9,12 +9,13 @@ import streamlit as st
 
 from tlx import defaults
 from tlx.app.layout import beside
-from tlx.app.text import escape_html
+from tlx.app.text import escape, escape_html
 from tlx.cases import DOMAINS
 from tlx.findings import percent
 from tlx.results import Embedding, Network
 
 _CLASSES, _FOR = "instances classes", "instances classes for"
+HARDLY = 0.01  # of their length, by which vectors must lie apart for groups of them to mean something
 SIGNS = {"source": "✕", "target": "●"}
 
 
@@ -46,8 +47,8 @@ def class_selector(case_name: str, table: pd.DataFrame, instances: pd.DataFrame,
 
 
 def view_options(network: Network) -> tuple[str | None, tuple[str, ...]]:
-    """The layer whose activations are embedded (None: before the first fully connected one) and the models to show."""
-    titles = {"": "before the fully connected layers"} | {layer.name: layer.title for layer in network.layers}
+    """The layer whose activations are embedded (None: what enters the classifier head) and the models to show."""
+    titles = {"": "before the classifier head"} | {layer.name: layer.title for layer in network.layers}
     left, right = beside([5, 3], name="view options", least=150, align="bottom")
     layer = left.selectbox(
         "Activations",
@@ -100,10 +101,15 @@ def class_list(instances: pd.DataFrame, colours: Mapping[str, str]) -> None:
     )
 
 
-def about(embedding: Embedding) -> str:
-    """How far the picture can be trusted, and which instances it leaves out."""
+def about(embedding: Embedding, network: Network) -> str:
+    """What the vectors are, how far the picture can be trusted, and which instances it leaves out."""
+    entered = f", {network.embedding_units:,} value(s) into {escape(network.embedding_layer)}"
+    read = f"Vectors are what enters the classifier head{entered if network.embedding_layer else ''}."
+    read = "" if embedding.layer else read
     kept, count = (embedding.method.get(name) for name in ("kept", "neighbours"))
     trust = ""
     if kept is not None:
         trust = f"The picture keeps {percent(kept)} of each image's {count:.0f} nearest neighbours by activations."
-    return " ".join(filter(None, (trust, embedding.sampled)))
+    alike = embedding.method.get("spread", 1.0) < HARDLY
+    flat = "" if not alike else "**These vectors hardly vary**: groups here mean nothing, so choose another layer."
+    return " ".join(filter(None, (read, flat, trust, embedding.sampled)))
