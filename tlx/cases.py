@@ -131,7 +131,7 @@ class ModelPlan:
     before training (the target model always starts from the source model); architecture: where this model's network is
     another one than the case's; their layers must correspond by name; architecture_options: what the constructor of
     this model's network is given, instead of the case's; image_size … interpolation: where this model was trained on
-    other inputs than the case says, see `Case.seen_by`.
+    other inputs than the case says, see `Case.seen_by`; output: the case's for this model.
     """
 
     checkpoint: str = ""
@@ -147,6 +147,7 @@ class ModelPlan:
     resize: str = ""
     resize_to: int = 0
     interpolation: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,8 @@ class Case:
     home: the folder of the case file, where a module that `architecture` names may lie; bundle: the file that all
     results come from, where it was opened from one; control: whether the control is trained without being asked for;
     image_size, channels, resize … levels: see `Preprocessing`; architecture_options: what the constructor of the
-    network is given.
+    network is given; output: which part of what the network answers holds the class scores, a place ("0") or a key
+    ("logits"), where it answers with several tensors, "" for the first that can.
     """
 
     name: str
@@ -193,6 +195,7 @@ class Case:
     orientation: str = "turned"
     levels: str = "scaled"
     architecture_options: Options = ()
+    output: str = ""
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -210,6 +213,10 @@ class Case:
     def architecture_of(self, model: str) -> str:
         """The name of the network of the model called "source" or "target"."""
         return self.plan(model).architecture or self.architecture
+
+    def output_of(self, model: str) -> str:
+        """Which part of its answer holds the class scores of the model called "source" or "target"."""
+        return self.plan(model).output or self.output
 
     def options_of(self, model: str) -> Options:
         """What the constructor of its network is given: a network of the model's own takes no options of the case's."""
@@ -251,7 +258,7 @@ class Case:
 
 _INPUTS = ("image_size", "mean", "std", "resize", "resize_to", "interpolation")  # that a model may have of its own
 _DATA_FIELDS = ("source", "target", *(part.name for part in fields(Preprocessing)))
-_SOURCE_FIELDS = (*_DATA_FIELDS, "architecture", "architecture_options", "mean", "std", "source_model")
+_SOURCE_FIELDS = (*_DATA_FIELDS, "architecture", "architecture_options", "output", "mean", "std", "source_model")
 _MODEL_FIELDS = (*_SOURCE_FIELDS, "target_model")
 _PARTS = {
     "data": _DATA_FIELDS,

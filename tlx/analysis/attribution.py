@@ -76,7 +76,7 @@ def layer_conductance(
 
     Args:
         model: any network with scores (n, classes); used in evaluation mode and handed back as it was.
-        layers: module names; a convolution or linear layer is read behind its activation function.
+        layers: module names; each is read after its activation function, where one follows.
         images: (n, channels, H, W) in the network's input space.
         targets: (n,) index of the score explained for each image.
         n_steps: path steps.

@@ -19,9 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 
 from tlx.errors import ModelError, first_line, unknown
+from tlx.networks import answers
 
 # Their second heads only serve training by their authors' recipe, and would make them answer with tuples.
 _ONE_ANSWER = {"aux_logits": False, "init_weights": True}
@@ -48,17 +50,20 @@ def build(
     image_size: int = 224,
     home: str = "",
     options: Mapping[str, Any] | None = None,
+    output: str = "",
 ) -> nn.Module:
     """The network with random weights and `classes` outputs, in training mode.
 
     home: the folder of the case file, where the module of `package.module:function` is looked for first; options: what
-    its constructor is given besides. Raises ModelError when the name or an option is unknown, or the network cannot be
-    built for such images.
+    its constructor is given besides; output: which part of an answer of several tensors holds the class scores. Raises
+    ModelError when the name or an option is unknown, or the network cannot be built for such images.
     """
     prefix, _, rest = name.partition(":")
     options = dict(options or {})
     if rest and prefix != "timm":
-        return _answering_scores(_own(name, classes, home, options), classes)
+        # Noise of its own generator: what is drawn after this does not depend on it.
+        noise = torch.randn(2, channels, image_size, image_size, generator=torch.Generator().manual_seed(0))
+        return answers.scored(_own(name, classes, home, options), name, classes, noise, output)
     for key in options:
         if key in _OURS:
             raise ModelError(
@@ -76,7 +81,7 @@ def build(
     with _as_model_error(name, f"{classes} classes and {channels} x {image_size} x {image_size} images"):
         if not rest and name in torchvision_names():
             return _torchvision(name, classes, channels, image_size, options)
-        return _answering_scores(_timm(name, classes, channels, image_size, options), classes)
+        return answers.scored(_timm(name, classes, channels, image_size, options), name, classes, None, output)
 
 
 def compact_alexnet(classes: int, channels: int = 3, image_size: int = 32) -> nn.Sequential:
@@ -135,7 +140,7 @@ def _torchvision(name: str, classes: int, channels: int, image_size: int, option
         name, options, lambda given: models.get_model(name, weights=None, num_classes=classes, **given), ours
     )
     _take_channels(made, channels)
-    return _answering_scores(made, classes) if options.get("aux_logits") else made
+    return answers.scored(made, name, classes, None) if options.get("aux_logits") else made
 
 
 def _constructed(
@@ -274,16 +279,3 @@ def _as_model_error(name: str, asked: str) -> Iterator[None]:
 
 def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {first_line(error)}"
-
-
-def _answering_scores(network: nn.Module, classes: int) -> nn.Module:
-    """Makes a network that answers with a tuple or dict answer with the class scores in it."""
-
-    def scores(_module: nn.Module, _inputs: Any, output: Any) -> Tensor | None:
-        if isinstance(output, Tensor):
-            return None
-        parts = output.values() if isinstance(output, dict) else output if isinstance(output, tuple | list) else ()
-        return next((one for one in parts if isinstance(one, Tensor) and one.shape[1:] == (classes,)), None)
-
-    network.register_forward_hook(scores)
-    return network

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
@@ -43,13 +44,17 @@ Seen = Callable[[Readout, Tensor], Tensor | None]
 """Given what is read, instances first; answers with what the network goes on with, None for the same."""
 
 
+Called = Callable[[Callable[..., Any], tuple[Any, ...], Mapping[str, Any], Tensor], Tensor | None]
+"""Given a function of torch, its arguments and its answer; answers as `Seen` does."""
+
+
 class Functions(TorchFunctionMode):
     """Tells `seen` of each tensor that a function of torch answers with within the block, in this thread.
 
     What hooks call is not told. `seen` may answer with another tensor, which the network goes on with.
     """
 
-    def __init__(self, seen: Callable[[Callable[..., Any], tuple[Any, ...], Tensor], Tensor | None]) -> None:
+    def __init__(self, seen: Called) -> None:
         super().__init__()
         self._seen = seen
 
@@ -58,7 +63,7 @@ class Functions(TorchFunctionMode):
         if getattr(_here, "silent", False) or not isinstance(output, Tensor):
             return output
         with silent():
-            other = self._seen(func, args, output)
+            other = self._seen(func, args, kwargs or {}, output)
         return output if other is None else other
 
 
@@ -100,7 +105,7 @@ def watched(model: nn.Module, readouts: Sequence[Readout], seen: Seen) -> Iterat
         other = seen(readout, output.movedim(readout.batch, 0))
         return None if other is None else other.movedim(0, readout.batch)
 
-    def function(_func: Any, _args: Any, output: Tensor) -> Tensor | None:
+    def function(_func: Any, _args: Any, _options: Any, output: Tensor) -> Tensor | None:
         other = None
         for readout in [*waiting]:
             waiting[readout] -= 1
@@ -202,9 +207,12 @@ def entering(model: nn.Module, module: str) -> Iterator[list[Tensor]]:
 def evaluated(model: nn.Module) -> Iterator[None]:
     """Within the block the model is in evaluation mode and its parameters ask for no gradient; then as before."""
     modes = {module: module.training for module in model.modules()}
-    asked = {parameter: parameter.requires_grad for parameter in model.parameters()}
+    known = (parameter for parameter in model.parameters() if not is_lazy(parameter))
+    asked = {parameter: parameter.requires_grad for parameter in known}
     try:
-        model.eval().requires_grad_(False)
+        model.eval()
+        for parameter in asked:
+            parameter.requires_grad_(False)
         yield
     finally:
         for module, mode in modes.items():

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tlx.cases import Case
 from tlx.errors import ModelError, UserError, first_line
-from tlx.networks import architectures, devices, hooks, tracing
+from tlx.networks import answers, architectures, devices, tracing
 from tlx.results import Network, TrainedModel
 
 devices.use_threads()
@@ -39,6 +39,7 @@ def build(case: Case, classes: int, model: str = "source") -> nn.Module:
         image_size=case.image_size,
         home=case.home,
         options=dict(case.options_of(model)),
+        output=case.output_of(model),
     )
 
 
@@ -53,15 +54,8 @@ def example(case: Case, count: int = 1) -> Tensor:
 def probe(network: nn.Module, case: Case, classes: int, model: str = "source") -> nn.Module:
     """The network, if it answers images of the case with one score for each class; otherwise ModelError."""
     case = case.seen_by(model)
-    name, size = case.architecture_of(model), f"{case.channels} x {case.image_size} x {case.image_size}"
-    with hooks.evaluated(network), torch.inference_mode():
-        try:
-            scores = network(example(case, 2).to(device_of(network)))
-        except Exception as error:  # somebody else's forward
-            raise ModelError(
-                f"architecture {name!r} fails on images of {size} ({type(error).__name__}: {first_line(error)}); "
-                "change image_size, channels or the architecture"
-            ) from None
+    name = case.architecture_of(model)
+    scores = answers.run(network, name, example(case, 2).to(device_of(network)))
     if not isinstance(scores, Tensor):
         raise ModelError(
             f"architecture {name!r} answers with {type(scores).__name__} that holds no (n, {classes}) scores"
@@ -189,6 +183,10 @@ def loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel])
 def _loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> nn.Module:
     trained_model = trained(case, model)
     network = fill(build(case, len(trained_model.classes), model), trained_model.tensors)
+    if ":" in (name := case.architecture_of(model)):  # those of libraries are known to be functions of one image
+        answers.check(
+            network, name, example(case.seen_by(model), 2).normal_(generator=torch.Generator().manual_seed(0))
+        )
     return network.eval().requires_grad_(False).to(devices.default())
 
 

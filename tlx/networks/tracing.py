@@ -195,7 +195,7 @@ def _run(model: nn.Module, example: Tensor) -> _Run:
 
         return leave
 
-    def called(function: Callable[..., Any], inputs: tuple[Any, ...], output: Tensor) -> None:
+    def called(function: Callable[..., Any], inputs: tuple[Any, ...], _options: Any, output: Tensor) -> None:
         source = inputs[0].grad_fn if inputs and isinstance(inputs[0], Tensor) else None
         named = getattr(function, "__name__", "")
         functions.append(_Call("", None, 0, (), output, source, output.grad_fn, len(functions) + 1, function=named))

@@ -17,7 +17,7 @@ from torch import nn
 
 from tlx.cases import Case, Domain, Training, in_natural_order
 from tlx.errors import DataError, ModelError, some
-from tlx.networks import checkpoints, devices, models
+from tlx.networks import answers, checkpoints, devices, models
 from tlx.progress import track
 from tlx.results import DomainImages, TrainedModel
 from tlx.training import histories, initial_weights, strategies
@@ -79,7 +79,8 @@ def begun(
     """
     case = case.seen_by(model)
     network = models.probe(models.build(case, len(classes), model), case, len(classes), model)
-    one, notes = models.example(case), strategies.notes(network, training, models.example(case))
+    one = models.example(case)
+    notes = (*answers.notes(network), *strategies.notes(network, training, one))
     if training.strategy == "scratch":
         return network, notes
     if start is not None:
@@ -171,7 +172,8 @@ def read(case: Case, model: str, classes: tuple[str, ...]) -> TrainedModel:
     history = histories.read(Path(plan.history), model) if plan.history else pd.DataFrame(columns=COLUMNS)
     without = plan.history and not len(history)
     notes = (f"history {Path(plan.history).name} has no row of this model",) if without else ()
-    return TrainedModel(tensors(network), outputs, checkpoint.epoch, history, (*notes, *checkpoint.notes))
+    notes = (*notes, *checkpoint.notes, *answers.notes(network))
+    return TrainedModel(tensors(network), outputs, checkpoint.epoch, history, notes)
 
 
 def _outputs(

@@ -1,0 +1,199 @@
+"""What a network answers with, made class scores: parts of a tuple, probabilities; whether it looks at one image alone.
+
+tlx attributes scores before a softmax to neurons, image by image. A network of the user's may answer with several
+tensors or with probabilities, which is mended here and said; or otherwise each time, or otherwise in other company,
+which is refused with its cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tlx.errors import ModelError, first_line, some, unknown
+from tlx.networks import hooks
+
+_SUM = 1e-3  # by which the probabilities of an image may miss 1
+_CLOSE = 1e-3  # of the scores' spread, by which scores may differ between runs: rounding is far below
+_DRAWING = {
+    "rand", "randn", "rand_like", "randn_like", "randint", "randint_like", "randperm", "bernoulli", "bernoulli_",
+    "multinomial", "normal", "normal_", "uniform_", "random_", "exponential_", "gumbel_softmax", "rrelu",
+}  # fmt: skip
+_DROPPING = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"}
+
+
+def scored(network: nn.Module, name: str, classes: int, images: Tensor | None, output: str = "") -> nn.Module:
+    """The network, made to answer with class scores (n, classes) before a softmax, as far as it can.
+
+    images: a few, to run it on once, by which lazy modules come into being and probabilities are known (None where its
+    author is known to give scores); output: which part of a tuple, list or dict holds the scores, "" for the first that
+    can. Raises ModelError where its forward fails, or there is no such part.
+    """
+    network = uncompiled(network)
+    if isinstance(network, torch.jit.ScriptModule):
+        raise ModelError(
+            f"architecture {name!r} is a scripted module, inside which nothing can be read: give the module as it was "
+            "before torch.jit.script or torch.jit.trace"
+        )
+    told: list[str] = []
+    if images is not None:
+        answer = run(network, name, images)
+        told += _about_parts(answer, name, classes, output)
+        answer = _part(answer, output, classes)
+    network.register_forward_hook(lambda _network, _inputs, given: _part(given, output, classes))
+    if images is not None and are_scores(answer, classes):
+        if are_probabilities(answer):
+            told.append("the network answers with probabilities; their logarithm is taken as class scores")
+            network.register_forward_hook(lambda _network, _inputs, given: _logarithm(given))
+        elif classes > 1 and bool(((answer >= 0) & (answer <= 1)).all()) and float(answer.std()) > 0:
+            told.append(
+                "the network answers with numbers from 0 to 1 that do not add up to 1, as sigmoids give; they are "
+                "taken as class scores as they are"
+            )
+    network.tlx_notes = tuple(told)  # type: ignore[assignment]
+    return network
+
+
+def _about_parts(answer: Any, name: str, classes: int, output: str) -> list[str]:
+    """What to say of an answer of several tensors; ModelError where it has no part of the name asked for."""
+    if isinstance(answer, Tensor):
+        if output:
+            why = f"architecture {name!r} answers with one tensor; leave output = {output!r} out"
+            raise ModelError(why, key="output")
+        return []
+    parts = _parts(answer)
+    if output and output not in parts:
+        raise ModelError(f"architecture {name!r}: {unknown('output', output, list(parts))}", key="output")
+    fitting = [key for key, one in parts.items() if are_scores(one, classes)]
+    if not output and not fitting:
+        return []  # `models.probe` says so
+    read = output or fitting[0]
+    others = [repr(key) for key in fitting if key != read]
+    told = f"the network answers with {len(parts)} tensors, of which output = {read!r} is read"
+    return [f"{told}; {some(others)} could be class scores, too" if others else told]
+
+
+def notes(network: nn.Module) -> tuple[str, ...]:
+    """Sentences on what of the network's answer is read as class scores."""
+    told: tuple[str, ...] = getattr(network, "tlx_notes", ())
+    return told
+
+
+def uncompiled(network: nn.Module) -> nn.Module:
+    """The network without torch.compile, whose programs nothing can be read in; its tensors keep their names."""
+    original = getattr(network, "_orig_mod", None)
+    if isinstance(original, nn.Module):
+        return uncompiled(original)
+    for part in [*network.modules()]:
+        part._compiled_call_impl = None  # what module.compile() leaves
+        for name, child in part.named_children():
+            if isinstance(inner := getattr(child, "_orig_mod", None), nn.Module):
+                setattr(part, name, uncompiled(inner))
+    return network
+
+
+def run(network: nn.Module, name: str, images: Tensor) -> Any:
+    """What the evaluated network answers to images. Raises ModelError where its forward fails."""
+    size = " x ".join(map(str, images.shape[1:]))
+    try:
+        with hooks.evaluated(network), torch.no_grad():
+            return network(images)
+    except Exception as error:  # somebody else's forward
+        raise ModelError(
+            f"architecture {name!r} fails on images of {size} ({_named(error)}); change image_size, channels or the "
+            "architecture"
+        ) from None
+
+
+def check(network: nn.Module, name: str, images: Tensor) -> None:
+    """Raises ModelError, with the cause, where the scores of an image change from run to run, or with its batch.
+
+    images: at least two, different ones.
+    """
+    with hooks.evaluated(network), torch.no_grad():
+        causes: dict[str, str] = {}
+        with hooks.Functions(_noting(causes)):
+            scores = network(images)
+        again = network(images)
+        alone = torch.cat([network(image) for image in torch.split(images, 1)])
+    spread = _CLOSE * float(scores.std()) + 1e-6
+    if not torch.allclose(scores, again, rtol=_CLOSE, atol=spread, equal_nan=True):
+        drawn = causes.get("dropout") or causes.get("random") or "something in its forward is random in evaluation mode"
+        raise ModelError(f"architecture {name!r} answers the same image otherwise each time: {drawn}")
+    if not torch.allclose(scores, alone, rtol=_CLOSE, atol=spread, equal_nan=True):
+        mixed = causes.get("norm") or "something in its forward mixes the images of a batch"
+        raise ModelError(f"architecture {name!r} answers an image otherwise beside other images: {mixed}")
+
+
+def are_probabilities(answer: Tensor) -> bool:
+    """Whether every row is a distribution over the classes."""
+    whole = (answer.sum(1) - 1).abs().max() < _SUM
+    return answer.shape[1] > 1 and bool(whole) and bool((answer >= 0).all())
+
+
+def _parts(answer: Any, above: str = "") -> dict[str, Tensor]:
+    """The tensors of a tuple, list or dict by place or key, those further inside by "key.place"."""
+    if isinstance(answer, Mapping):
+        named = [(str(key), one) for key, one in answer.items()]
+    elif isinstance(answer, tuple | list):
+        named = [(str(at), one) for at, one in enumerate(answer)]
+    else:
+        return {}
+    parts: dict[str, Tensor] = {}
+    for key, one in named:
+        if isinstance(one, Tensor):
+            parts[above + key] = one
+        else:
+            parts |= _parts(one, f"{above}{key}.")
+    return parts
+
+
+def are_scores(answer: Any, classes: int) -> bool:
+    """Whether an answer has one number for each image and class."""
+    return isinstance(answer, Tensor) and answer.ndim == 2 and answer.shape[1] == classes
+
+
+def _part(answer: Any, output: str, classes: int) -> Any:
+    """The part of an answer that holds the scores; the answer itself where it is one tensor or has no such part.
+
+    Some networks answer with several only in training, others only in evaluation.
+    """
+    if isinstance(answer, Tensor):
+        return answer
+    parts = _parts(answer)
+    if output in parts:
+        return parts[output]
+    return next((one for one in parts.values() if are_scores(one, classes)), answer)
+
+
+def _logarithm(probabilities: Tensor) -> Tensor:
+    return probabilities.clamp_min(torch.finfo(torch.float32).tiny).log()
+
+
+def _noting(causes: dict[str, str]) -> Callable[..., None]:
+    """Notes functions that draw random numbers or look at the whole batch although the network is evaluated."""
+
+    def seen(function: Any, _inputs: Any, options: Mapping[str, Any], _output: Tensor) -> None:
+        named = getattr(function, "__name__", "")
+        if named in _DROPPING and options.get("training", True):
+            causes["dropout"] = (
+                f"its forward applies {named} outside training, too; write "
+                f"functional.{named}(x, training=self.training), or use a module of torch.nn"
+            )
+        elif named == "batch_norm" and options.get("training"):
+            causes.setdefault(
+                "norm",
+                "its batch norm keeps no running statistics, or looks at the batch outside training, too; keep them "
+                "(track_running_stats=True, training=self.training), or use group or layer norm",
+            )
+        elif named in _DRAWING:
+            causes["random"] = f"its forward draws random numbers ({named}); leave that to training (if self.training)"
+
+    return seen
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {first_line(error)}"
