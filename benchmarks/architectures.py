@@ -35,6 +35,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -217,10 +218,11 @@ def _measure(row: Row, sizes: Sequence[int], raw: Callable[[int], nn.Module], ho
 
     _predictions(ours, theirs, images, entering, case)
     truth = Truth(theirs, entering[:1].clone().requires_grad_())
-    inside = beside(truth, network)
-    places = _readouts(row, ours, network, inside, truth)
+    inside = beside(ours, truth, network)
+    places = _readouts(row, ours, network, inside, truth, entering)
     _embedding(ours, truth, images, entering, case)
-    row.captum, row.captum_double = _conductance(ours, truth, spread(network.names, SAMPLE) + inside, places, entering)
+    compared = [name for name in spread(network.names, SAMPLE) + inside if _instances_first(truth, places[name])]
+    row.captum, row.captum_double = _conductance(ours, truth, compared, places, entering)
     row.completeness = _all_layers(ours, network, images, case)
     for pair in spread(list(network.joins), SAMPLE):
         _edges(ours, network, pair, truth, places, images, entering, case)
@@ -256,11 +258,16 @@ def as_a_case(theirs: nn.Module, case: Case) -> nn.Module:
     return ours.eval().requires_grad_(False)
 
 
-def beside(truth: Truth, network: Network) -> list[str]:
-    """A few layers that are not analysed unless asked for, because they lie inside blocks."""
+def beside(ours: nn.Module, truth: Truth, network: Network) -> list[str]:
+    """A few layers inside blocks, which are analysed only where asked for, as far as tlx agrees to read them."""
     weighted = [name for name, part in truth.network.named_modules() if isinstance(part, tracing.WEIGHTED)]
     used = [name for name in weighted if truth.calls.get(name, -1) >= 0]
-    return spread([name for name in used[:-1] if name not in network.names], SAMPLE)
+    agreed = []
+    for name in spread([name for name in used[:-1] if name not in network.names], SAMPLE):
+        with suppress(UserError):
+            tracing.readouts(ours, [name], truth.image.detach())
+            agreed.append(name)
+    return agreed
 
 
 def spread(some: Sequence[Any], count: int) -> list[Any]:
@@ -283,11 +290,14 @@ def _predictions(ours: nn.Module, theirs: nn.Module, images: DomainImages, enter
     if (off := distance(found, right)) > CLOSE:
         raise WrongError(f"scores differ from the raw network's by {off:.1e} of the largest")
     chances = torch.from_numpy(activations.predict(ours, images, case))
-    if (off := float((chances - right.softmax(1)).abs().max())) > CLOSE:
+    # A share of the largest score, again: that is by how much scores may differ, and chances by no more than scores.
+    if (off := float((chances - right.softmax(1)).abs().max() / right.abs().max().clamp_min(1))) > CLOSE:
         raise WrongError(f"predictions differ from the raw network's by {off:.1e}")
 
 
-def _readouts(row: Row, ours: nn.Module, network: Network, inside: Sequence[str], truth: Truth) -> dict[str, int]:
+def _readouts(
+    row: Row, ours: nn.Module, network: Network, inside: Sequence[str], truth: Truth, entering: Tensor
+) -> dict[str, int]:
     """Holds where tlx reads each layer against where its value is final; the number of each layer's value."""
     image, names = truth.image.detach(), [*network.names, *inside]
     reads = tracing.readouts(ours, names, image)
@@ -299,16 +309,21 @@ def _readouts(row: Row, ours: nn.Module, network: Network, inside: Sequence[str]
         own, weighted = truth.calls.get(name, -1), isinstance(ours.get_submodule(name), tracing.WEIGHTED)
         if own < 0:
             raise WrongError(f"layer {name} is analysed but gave no value in the raw network")
-        allowed[name] = truth.final(own) if weighted else ([own], False)
-    kept = truth.values({value for values, _ in allowed.values() for value in values})
+        final, follows = truth.final(own)
+        allowed[name] = (final, follows) if weighted else ([own, *final], False)  # a block has an end of its own
+    every = {value for values, _ in allowed.values() for value in values}
+    kept, of_several = truth.values(every), truth.values(every, image=entering.clone().requires_grad_())
     places = {}
     for name, one in zip(names, reads, strict=True):
         values, follows = allowed[name]
         row.followed += follows
-        same = [at for at in values if kept[at].shape == read[name].shape and distance(read[name], kept[at]) < CLOSE]
+        right = {at: kept[at].movedim(one.batch, 0) for at in values if kept[at].ndim > one.batch}
+        same = [at for at in right if right[at].shape == read[name].shape and distance(read[name], right[at]) < CLOSE]
         if not same:
             raise WrongError(f"layer {name} is read {_elsewhere(truth, name, read[name], values)}")
         places[name] = same[0]
+        if (rows := of_several[same[0]].shape[one.batch]) != IMAGES:
+            raise WrongError(f"layer {name} is read though it has {rows} rows for {IMAGES} images")
         axis = _axis(ours.get_submodule(name), truth, same[0], read[name].ndim)
         if axis is not None and axis != one.axis:
             raise WrongError(f"the neurons of layer {name} lie along axis {axis} of {read[name].ndim}, not {one.axis}")
@@ -318,6 +333,11 @@ def _readouts(row: Row, ours: nn.Module, network: Network, inside: Sequence[str]
                 f"layer {layer.name} is called {'complete' if layer.complete else 'beside a path'} and is not"
             )
     return places
+
+
+def _instances_first(truth: Truth, value: int) -> bool:
+    """Whether Captum, which takes the first axis for that of the instances, can say anything here."""
+    return truth.values([value])[value].shape[0] == 1
 
 
 def _axis(module: nn.Module, truth: Truth, value: int, ndim: int) -> int | None:
