@@ -104,7 +104,10 @@ def test_a_network_for_colour_takes_gray_images_by_another_first_convolution() -
     ("name", "said"),
     [
         ("alxnet", r"architecture 'alxnet' is unknown; did you mean alexnet"),
-        ("alexnet", r"architecture 'alexnet' fails on images of 3 x 16 x 16 \(RuntimeError: .*\); change image_size"),
+        (
+            "alexnet",
+            r"'alexnet' fails on images of 3 x 16 x 16 \(RuntimeError: .*\); it takes 64 x 64; change image_size",
+        ),
         ("vit_b_32", r"architecture 'vit_b_32' cannot be built for 4 classes and 3 x 16 x 16 images: \w+: "),
         ("timm:resnet10t", r"architecture 'timm:resnet10t' needs timm, which is not installed; run: pip install timm"),
         ("no_such_module:make", r"'no_such_module:make' cannot be imported \(No module named 'no_such_module'\); give"),
