@@ -34,7 +34,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -56,11 +56,11 @@ from tlx.results import DomainImages, Network
 
 SIZES = (64, 96, 128, 224, 256, 299)  # the first that a network takes; below 64 most deep layers have one position
 CLASSES = tuple("abcde")
-IMAGES = 3
-STEPS = 4  # of the path that is compared with Captum's; the sums are the same at any number
+IMAGES = 2
+STEPS = 3  # of the path that is compared with Captum's; the sums are the same at any number
 SAMPLE = 3  # layers compared with Captum's, pairs of layers whose edges are counted, and layers asked for in blocks
 # Of a layer's largest conductance. Sums of float32 differ by their order: over all networks that were measured by up to
-# 2e-5 of the largest. Where a ReLU or a maximum switches within that rounding, single values jump further; the
+# 3e-5 of the largest. Where a ReLU or a maximum switches within that rounding, single values jump further; the
 # comparison is then made in float64, whose rounding switches nothing. A layer read before its activation is off by 5e-3
 # at the least.
 CLOSE = 1e-4
@@ -152,7 +152,7 @@ def stirred(network: nn.Module, images: Tensor) -> nn.Module:
             parameter.copy_(
                 torch.where(small, 0.4 * noise + (0.5 if _scales(parameter) else 0), parameter + 0.1 * noise)
             )
-        elif parameter.std() == 0:
+        elif parameter.std() < 0.1 * parameter[0].numel() ** -0.5:  # zeros, and heads that begin with nearly none
             parameter.copy_(noise * parameter[0].numel() ** -0.5)
         else:
             parameter.mul_(1 + 0.1 * noise)
@@ -194,6 +194,8 @@ def measured(
     except WrongError as error:
         row.verdict = f"WRONG: {error}"
     except Exception as error:
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+            raise MemoryError from None  # of the benchmark's process
         at = traceback.extract_tb(error.__traceback__)[-1]
         row.verdict = (
             f"TRACEBACK: {type(error).__name__}: {first_line(error)[:200]} ({Path(at.filename).name}:{at.lineno})"
@@ -261,7 +263,7 @@ def as_a_case(theirs: nn.Module, case: Case) -> nn.Module:
 def beside(ours: nn.Module, truth: Truth, network: Network) -> list[str]:
     """A few layers inside blocks, which are analysed only where asked for, as far as tlx agrees to read them."""
     weighted = [name for name, part in truth.network.named_modules() if isinstance(part, tracing.WEIGHTED)]
-    used = [name for name in weighted if truth.calls.get(name, -1) >= 0]
+    used = [name for name in weighted if truth.answer(name) >= 0]
     agreed = []
     for name in spread([name for name in used[:-1] if name not in network.names], SAMPLE):
         with suppress(UserError):
@@ -305,10 +307,12 @@ def _readouts(
         ours(image)
         read = {name: value.clone() for name, value in outputs.items()}
     allowed = {}
-    for name in names:
-        own, weighted = truth.calls.get(name, -1), isinstance(ours.get_submodule(name), tracing.WEIGHTED)
+    for name, one in zip(names, reads, strict=True):
+        own, weighted = truth.answer(name, one.part), isinstance(ours.get_submodule(name), tracing.WEIGHTED)
         if own < 0:
             raise WrongError(f"layer {name} is analysed but gave no value in the raw network")
+        if own in truth.entered[name]:
+            raise WrongError(f"layer {name} is read where it hands on what it was given")
         final, follows = truth.final(own)
         allowed[name] = (final, follows) if weighted else ([own, *final], False)  # a block has an end of its own
     every = {value for values, _ in allowed.values() for value in values}
@@ -429,7 +433,7 @@ def _edges(
 ) -> None:
     """Holds a few edges against the kernel's response to one channel alone, and the channel against its neuron."""
     join = network.joins[pair]
-    module, made = ours.get_submodule(join), truth.maker[truth.calls[join]]
+    module, made = ours.get_submodule(join), truth.maker[truth.answer(join)]
     value = abstraction.edges(ours, network, pair, images, np.arange(IMAGES), case=case).value
     before, after = network.layer(pair[0]).units, network.layer(pair[1]).units
     entered = made.inputs[0]
@@ -517,7 +521,11 @@ def in_a_process(name: str, memory: float, seconds: float) -> Row:
     child.start()
     there.close()
     try:
-        row: Row = here.recv() if here.poll(seconds) else Row(name, *origin(name), verdict=f"not in {seconds:.0f} s")
+        row: Row = (
+            here.recv()
+            if here.poll(seconds)
+            else Row(name, *origin(name), verdict=f"not measured within {seconds:.0f} s")
+        )
     except EOFError:
         row = Row(name, *origin(name), verdict=f"TRACEBACK: the process died within {memory:g} GB")
     child.kill()
@@ -527,7 +535,11 @@ def in_a_process(name: str, memory: float, seconds: float) -> Row:
 
 def _send(pipe: Any, name: str, memory: float) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (int(memory * 2**30),) * 2)
-    pipe.send(measured(name))
+    try:
+        row = measured(name)
+    except MemoryError:
+        row = Row(name, *origin(name), verdict=f"not measured within {memory:g} GB")
+    pipe.send(row)
 
 
 def read_rows(file: Path) -> list[Row]:
@@ -548,36 +560,41 @@ def write_row(file: Path, row: Row) -> None:
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:
-    """Markdown: which versions, a row for each family, and a row for each network that is not whole."""
-    versions = {"torch": torch.__version__.partition("+")[0], "torchvision": torchvision.__version__.partition("+")[0]}
+    """Markdown: for each library how many are whole, by family, how near Captum they come, and why others are not."""
+    versions = {"torchvision": torchvision.__version__}
     if importlib.util.find_spec("timm") is not None:
         versions["timm"] = importlib.import_module("timm").__version__
-    for library in ("torchvision", "timm"):
+    for library in dict.fromkeys(row.library for row in rows):
         some = [row for row in rows if row.library == library]
-        if not some:
-            continue
-        whole = sum(row.verdict == "whole" for row in some)
-        yield f"**{library} {versions.get(library, '')}** (torch {versions['torch']}): {whole} of {len(some)} whole."
+        whole = [row for row in some if row.verdict == "whole"]
+        families = {row.family: [one for one in some if one.family == row.family] for row in some}
+        counts = []
+        for family, ours in sorted(families.items()):
+            right = sum(row in whole for row in ours)
+            counts.append(f"{family} {right}" + (f" of {len(ours)}" if right < len(ours) else ""))
+        given = f"{library} {versions.get(library, '')}".partition("+")[0].strip()
+        yield f"**{given}: {len(whole)} of {len(some)} whole.** By family: {', '.join(counts)}."
+        yield from _nearness(whole)
         yield ""
-        yield "| family | networks | whole | analysed layers | read behind an activation or norm | pairs with edges |"
-        yield "| --- | --- | --- | --- | --- | --- |"
-        for family in sorted({row.family for row in some}):
-            ours = [row for row in some if row.family == family]
-            numbers = (span(getattr(row, name) for row in ours) for name in ("layers", "followed", "joins"))
-            whole = sum(row.verdict == "whole" for row in ours)
-            yield f"| {family} | {len(ours)} | {whole} | {' | '.join(numbers)} |"
-        yield ""
-        if others := [row for row in some if row.verdict != "whole"]:
+        if others := [row for row in some if row not in whole]:
             yield "| not whole | why |"
             yield "| --- | --- |"
             yield from (f"| `{row.network}` | {row.verdict.replace('|', chr(92) + '|')} |" for row in others)
             yield ""
 
 
-def span(numbers: Iterable[int]) -> str:
-    """The smallest and the largest."""
-    low, *_, high = [*(ordered := sorted(numbers))[:1], *ordered]
-    return f"{low}" if low == high else f"{low}–{high}"
+def _nearness(rows: Sequence[Row]) -> Iterator[str]:
+    """Their sizes, and how far their conductance is from Captum's."""
+    if not rows:
+        return
+    off, further = sorted(row.captum for row in rows), [row.captum_double for row in rows if row.captum > CLOSE]
+    also = f" but {len(further)}, which agree to {max(further):.0e} in float64" if further else ""
+    layers, joins = (sum(getattr(row, name) for row in rows) for name in ("layers", "joins"))
+    yield (
+        f"{layers:,} analysed layers, {joins:,} pairs of them with edges. Largest difference from Captum, as a share of a "
+        f"layer's largest value: {off[len(off) // 2]:.0e} in the median network, {off[-1 - len(further)]:.0e} in the "
+        f"furthest{also}."
+    )
 
 
 def main() -> None:

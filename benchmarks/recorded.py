@@ -46,7 +46,8 @@ class Record(TorchFunctionMode):
         self.operations: list[Operation] = []
         self.kept: dict[int, Tensor] = {}
         self.wanted: set[int] = set()
-        self.calls: dict[str, int] = {}  # the value that each module answered with at its last call
+        self.calls: dict[str, list[int]] = {}  # the values that each module answered with at its last call
+        self.entered: dict[str, list[int]] = {}  # the values that entered each module then
         self.norms: dict[int, int] = {}  # what a module called a norm makes of a value, whatever it is made of
         self._tapped, self._tap = tapped, tap
         self._numbers, self._alive = {id(image): 0}, [image]  # kept alive, so that no identity is given twice
@@ -85,18 +86,21 @@ class Record(TorchFunctionMode):
 
         def answered(name: str) -> Callable[..., None]:
             def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
-                self.calls[name] = self.number(output)
-                entered = entering.pop()
-                if _is_norm(module) and min(entered, self.calls[name]) >= 0:
-                    self.norms[entered] = self.calls[name]
+                self.calls[name] = [self.number(one) for one in tensors([output])]
+                self.entered[name] = entering.pop()
+                first, left = self.entered[name][:1], self.number(output)
+                if _is_norm(module) and min([left, *first]) >= 0:
+                    self.norms.update((at, left) for at in first)
 
             return hook
 
-        entering: list[int] = []  # values that entered the modules not yet left: one may be changed in place
+        def enter(_module: nn.Module, inputs: Any) -> None:
+            entering.append([self.number(one) for one in tensors(inputs)])
+
+        entering: list[list[int]] = []  # of the modules not yet left; taken then, since one may be changed in place
         handles = []
         for name, part in network.named_modules():
             if name:
-                enter = lambda _module, inputs: entering.append(self.number(inputs[0]) if inputs else -1)  # noqa: E731
                 handles += [part.register_forward_pre_hook(enter), part.register_forward_hook(answered(name))]
         try:
             with self, torch.enable_grad():
@@ -113,10 +117,12 @@ def _is_norm(module: nn.Module) -> bool:
 
 
 def tensors(values: Iterable[Any]) -> Iterator[Tensor]:
-    """Those among arguments or results, also in lists."""
+    """Those among arguments or results, also in lists and dicts."""
     for value in values:
         if isinstance(value, Tensor):
             yield value
+        elif isinstance(value, dict):
+            yield from tensors(value.values())
         elif isinstance(value, list | tuple):
             yield from tensors(value)
 
@@ -136,12 +142,18 @@ class Truth:
         network(image)  # what is made once and kept, such as tables of positions, is made before
         record = Record(image)
         self.score = record.run(network, image)
-        self.calls, self.norms, self.operations = record.calls, record.norms, record.operations
+        self.calls, self.entered, self.norms = record.calls, record.entered, record.norms
+        self.operations = record.operations
         self.maker = {value: one for one in self.operations for value in one.outputs}
         self.users: dict[int, list[Operation]] = {}
         for one in self.operations:
             for value in one.inputs:
                 self.users.setdefault(value, []).append(one)
+
+    def answer(self, module: str, part: int = 0) -> int:
+        """The value that a module answered with at its last call, or one of several; -1 where it gave none."""
+        values = self.calls.get(module, [])
+        return values[part] if part < len(values) else -1
 
     def final(self, value: int) -> tuple[list[int], bool]:
         """Where a layer whose own output is `value` may be read, and whether a normalisation or activation follows.

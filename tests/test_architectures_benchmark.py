@@ -156,7 +156,7 @@ class _Ways(nn.Module):
 def test_where_a_layers_value_is_final_is_found_however_it_is_written(activation: Callable[..., Any]) -> None:
     network, image = _Ways(activation).eval(), torch.randn(1, 3, 8, 8)
     truth = Truth(network, image.clone().requires_grad_())
-    places, follows = truth.final(truth.calls["conv"])
+    places, follows = truth.final(truth.answer("conv"))
     assert follows
     right = activation(network.norm(network.conv(image)))
     kept = truth.values(places)
@@ -167,15 +167,15 @@ def test_where_a_layers_value_is_final_is_found_however_it_is_written(activation
 
 def test_where_nothing_follows_a_layer_is_read_at_its_own_output_or_its_norm() -> None:
     truth = Truth(_Ways(nn.Identity()).eval(), torch.randn(1, 3, 8, 8).requires_grad_())
-    places, follows = truth.final(truth.calls["conv"])
-    assert places == [truth.calls["conv"], truth.calls["norm"]]
+    places, follows = truth.final(truth.answer("conv"))
+    assert places == [truth.answer("conv"), truth.answer("norm")]
     assert follows
 
 
 def test_rows_are_kept_and_told_by_family(tmp_path: Path) -> None:
     file = tmp_path / "rows.tsv"
     rows = [
-        benchmark.Row("one", "torchvision", "few", layers=3, verdict="whole"),
+        benchmark.Row("one", "torchvision", "few", layers=3, joins=2, captum=2e-7, verdict="whole"),
         benchmark.Row("two", "torchvision", "few", layers=5, verdict="a | b"),
     ]
     for one in rows:
@@ -183,6 +183,7 @@ def test_rows_are_kept_and_told_by_family(tmp_path: Path) -> None:
     read = benchmark.read_rows(file)
     assert [one.network for one in read] == ["one", "two"]
     told = "\n".join(benchmark.table(read))
-    assert "1 of 2 whole" in told
-    assert "| few | 2 | 1 | 3–5 |" in told
+    assert "1 of 2 whole.** By family: few 1 of 2." in told
+    assert "3 analysed layers, 2 pairs of them with edges" in told
+    assert "largest value: 2e-07 in the median network" in told
     assert "| `two` | a \\| b |" in told
