@@ -54,10 +54,10 @@ from tlx.networks.torchvision_import import models as zoo
 from tlx.networks.torchvision_import import torchvision
 from tlx.results import DomainImages, Network
 
-SIZES = (64, 96, 128, 224, 256, 299)  # the first that a network takes; below 64 most deep layers have one position
+SIZES = (64, 96, 128, 224, 240, 256, 299)  # the first that a network takes; below 64 most deep layers have one position
 CLASSES = tuple("abcde")
 IMAGES = 2
-STEPS = 3  # of the path that is compared with Captum's; the sums are the same at any number
+STEPS = 4  # of the path that is compared with Captum's: a power of two, so that both take exactly the same points
 SAMPLE = 3  # layers compared with Captum's, pairs of layers whose edges are counted, and layers asked for in blocks
 # Of a layer's largest conductance. Sums of float32 differ by their order: over all networks that were measured by up to
 # 3e-5 of the largest. Where a ReLU or a maximum switches within that rounding, single values jump further; the
@@ -315,6 +315,7 @@ def _readouts(
             raise WrongError(f"layer {name} is read where it hands on what it was given")
         final, follows = truth.final(own)
         allowed[name] = (final, follows) if weighted else ([own, *final], False)  # a block has an end of its own
+    unactivated = [layer.name for layer in network.layers if not layer.activated]
     every = {value for values, _ in allowed.values() for value in values}
     kept, of_several = truth.values(every), truth.values(every, image=entering.clone().requires_grad_())
     places = {}
@@ -324,7 +325,10 @@ def _readouts(
         right = {at: kept[at].movedim(one.batch, 0) for at in values if kept[at].ndim > one.batch}
         same = [at for at in right if right[at].shape == read[name].shape and distance(read[name], right[at]) < CLOSE]
         if not same:
-            raise WrongError(f"layer {name} is read {_elsewhere(truth, name, read[name], values)}")
+            told = f"layer {name} is read {_elsewhere(truth, name, read[name], values)}"
+            if one.layer in unactivated:
+                raise UserError(f"{told}; the pages say that it is read before an activation function")
+            raise WrongError(told)
         places[name] = same[0]
         if (rows := of_several[same[0]].shape[one.batch]) != IMAGES:
             raise WrongError(f"layer {name} is read though it has {rows} rows for {IMAGES} images")
@@ -591,8 +595,8 @@ def _nearness(rows: Sequence[Row]) -> Iterator[str]:
     also = f" but {len(further)}, which agree to {max(further):.0e} in float64" if further else ""
     layers, joins = (sum(getattr(row, name) for row in rows) for name in ("layers", "joins"))
     yield (
-        f"{layers:,} analysed layers, {joins:,} pairs of them with edges. Largest difference from Captum, as a share of a "
-        f"layer's largest value: {off[len(off) // 2]:.0e} in the median network, {off[-1 - len(further)]:.0e} in the "
+        f"{layers:,} analysed layers, {joins:,} pairs of them with edges. Largest difference from Captum, as a share of "
+        f"a layer's largest value: {off[len(off) // 2]:.0e} in the median network, {off[-1 - len(further)]:.0e} in the "
         f"furthest{also}."
     )
 
