@@ -49,7 +49,7 @@ from benchmarks.recorded import Truth
 from tlx.analysis import abstraction, activations, attribution
 from tlx.cases import Case, Domain
 from tlx.errors import UserError, first_line
-from tlx.networks import checkpoints, hooks, models, tracing
+from tlx.networks import checkpoints, hooks, models, recipes, tracing
 from tlx.networks.torchvision_import import models as zoo
 from tlx.networks.torchvision_import import torchvision
 from tlx.results import DomainImages, Network
@@ -131,7 +131,7 @@ def raw_network(name: str, image_size: int, classes: int) -> nn.Module:
             return timm.create_model(name, num_classes=classes, img_size=image_size)
         except TypeError:
             return timm.create_model(name, num_classes=classes)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = dict(recipes.IMPLIED.get(name, {}))
     if name.startswith("vit_"):
         options["image_size"] = image_size
     if name.startswith("maxvit"):
@@ -206,7 +206,9 @@ def measured(
 
 def _measure(row: Row, sizes: Sequence[int], raw: Callable[[int], nn.Module], home: str) -> None:
     domain = Domain("folder", "images")
-    case = fitting(Case("case", "case", domain, domain, row.network, home=home), sizes)
+    options = tuple(recipes.IMPLIED.get(row.network, {}).items())  # as published weights have them
+    case = Case("case", "case", domain, domain, row.network, home=home, architecture_options=options)
+    case = fitting(case, sizes)
     row.image_size = case.image_size
     network = models.network(case, len(CLASSES))
     row.parameters, row.layers, row.joins = network.parameters, len(network.layers), len(network.joins)
@@ -595,9 +597,9 @@ def _nearness(rows: Sequence[Row]) -> Iterator[str]:
     also = f" but {len(further)}, which agree to {max(further):.0e} in float64" if further else ""
     layers, joins = (sum(getattr(row, name) for row in rows) for name in ("layers", "joins"))
     yield (
-        f"{layers:,} analysed layers, {joins:,} pairs of them with edges. Largest difference from Captum, as a share of "
-        f"a layer's largest value: {off[len(off) // 2]:.0e} in the median network, {off[-1 - len(further)]:.0e} in the "
-        f"furthest{also}."
+        f"{layers:,} analysed layers, {joins:,} pairs of them with edges. Largest difference from Captum, as a share "
+        f"of a layer's largest value: {off[len(off) // 2]:.0e} in the median network, "
+        f"{off[-1 - len(further)]:.0e} in the furthest{also}."
     )
 
 
