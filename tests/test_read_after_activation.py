@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tlx.analysis import attribution
+from tlx.errors import ModelError
 from tlx.networks import hooks, tracing
 from tlx.networks.torchvision_import import torchvision
 
@@ -253,3 +254,88 @@ def test_a_feature_image_rises_by_what_enters_the_activation_function() -> None:
     assert (read.module, read.after) == ("conv1", 0)
     behind = trained(lambda: Network(nn.ReLU(), nn.GroupNorm(2, 6)))
     assert tracing.before_activation(behind, "conv1", IMAGES[:1]).module == "norm"
+
+
+class NormAct(nn.BatchNorm2d):
+    """A normalisation that applies the activation function, too, as timm's BatchNormAct2d does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.silu(super().forward(x))
+
+
+class ConvNormAct(nn.Module):
+    """A block whose name says that there is a norm in it, and which keeps the shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(6, 6, 3, padding=1), NormAct(6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn(self.conv(x))
+
+
+@pytest.mark.parametrize("norm", [NormAct(6), nn.Sequential(nn.BatchNorm2d(6), nn.ReLU())])
+def test_a_block_called_after_the_norm_in_it_is_no_norm_of_the_layer_before_it(norm: nn.Module) -> None:
+    network = Network(ConvNormAct(), norm=norm).eval()
+    network.norm[0].running_mean.uniform_(-1, 1) if isinstance(norm, nn.Sequential) else norm.running_mean.uniform_()
+    reads = tracing.readouts(network, ["conv1", "inline.conv"], IMAGES[:1])
+    with hooks.captured(network, reads) as outputs, torch.no_grad():
+        network(IMAGES)
+        first = norm(network.conv1(IMAGES))
+        assert torch.allclose(outputs["conv1"], first, atol=1e-6)
+        assert torch.allclose(outputs["inline.conv"], network.inline(first), atol=1e-6)
+    found = tracing.network(network, IMAGES[:1], ["conv1", "inline.conv"], "toy")
+    assert [layer.activated for layer in found.layers] == [True, True]
+
+
+class Windows(nn.Module):
+    """A linear layer that sees the quarters of an image one by one, beside another way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        windows = x.reshape(len(x), 8, 4, -1).permute(0, 2, 3, 1).flatten(0, 1)
+        mixed = self.mix(windows).reshape(len(x), 4, -1, 8).permute(0, 3, 1, 2)
+        return x + mixed.reshape(x.shape)
+
+
+def test_a_layer_that_sees_windows_of_an_image_is_refused_and_its_block_is_read() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, stride=3), Windows(), nn.Flatten(), nn.Linear(128, 4)).eval()
+    assert tracing.network(network, IMAGES[:1], (), "toy").names == ("0", "1")
+    with pytest.raises(ModelError, match=r"layer '1.mix' answers 1 image with 4 rows, .*; choose the block"):
+        tracing.readouts(network, ["1.mix"], IMAGES[:1])
+
+
+class TwoWays(nn.Module):
+    """Hands its first tensor on as it is, and changes the second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.change = nn.Conv2d(6, 6, 1)
+
+    def forward(self, kept: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
+        return kept, self.change(changed).sin() + changed
+
+
+class Parallel(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.ways, self.head = nn.Conv2d(3, 6, 3), TwoWays(), nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        start = self.conv(x)
+        kept, changed = self.ways(start, start * 2)
+        return self.head((kept + changed).mean((2, 3)))
+
+
+def test_what_a_block_hands_on_unchanged_is_not_its_answer() -> None:
+    network = Parallel().eval()
+    assert tracing.network(network, IMAGES[:1], (), "toy").names == ("conv",)
+    (read,) = tracing.readouts(network, ["ways"], IMAGES[:1])
+    assert read.part == 1
+    with hooks.captured(network, [read]) as outputs, torch.no_grad():
+        network(IMAGES)
+        start = network.conv(IMAGES)
+        assert torch.allclose(outputs["ways"], network.ways(start, start * 2)[1])

@@ -8,6 +8,7 @@ which is refused with its cause.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from tlx.errors import ModelError, first_line, some, unknown
 from tlx.networks import hooks
 
+SIZES = (32, 64, 96, 128, 224, 256, 299, 384)  # of images, tried where a network does not take the case's
 _SUM = 1e-3  # by which the probabilities of an image may miss 1
 _CLOSE = 1e-3  # of the scores' spread, by which scores may differ between runs: rounding is far below
 _DRAWING = {
@@ -103,9 +105,19 @@ def run(network: nn.Module, name: str, images: Tensor) -> Any:
             return network(images)
     except Exception as error:  # somebody else's forward
         raise ModelError(
-            f"architecture {name!r} fails on images of {size} ({_named(error)}); change image_size, channels or the "
-            "architecture"
+            f"architecture {name!r} fails on images of {size} ({_named(error)}); {_taken(network, images)}change "
+            "image_size, channels or the architecture"
         ) from None
+
+
+def _taken(network: nn.Module, images: Tensor) -> str:
+    """Which usual image size the network does take, the next larger one first, as the beginning of what to do."""
+    own = images.shape[-1]
+    for size in sorted(SIZES, key=lambda size: (size < own, abs(size - own))):
+        with suppress(Exception), hooks.evaluated(network), torch.no_grad():
+            network(images.new_zeros(*images.shape[:2], size, size))
+            return f"it takes {size} x {size}; "
+    return ""
 
 
 def check(network: nn.Module, name: str, images: Tensor) -> None:

@@ -51,7 +51,7 @@ class _Call:
     """One tensor that a module, or a function of torch without a name here, answered with.
 
     source: autograd node of the first input, as it was on entry; node: of the output, as it was on return; at: how many
-    functions had been called before it returned.
+    functions had been called before it returned; handed_on: whether it is one of several, and was given to the module.
     """
 
     name: str
@@ -64,6 +64,7 @@ class _Call:
     at: int
     part: int = 0
     function: str = ""
+    handed_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,19 +180,23 @@ def _run(model: nn.Module, example: Tensor) -> _Run:
     calls: list[_Call] = []
     functions: list[_Call] = []
     counts: dict[str, int] = {}
-    sources: list[Any] = []  # of the modules entered and not yet left, since modules nest
+    sources: list[list[Any]] = []  # of the modules entered and not yet left, since modules nest
 
     def enter(_module: nn.Module, inputs: Any) -> None:
         # Taken on entry: an in-place module changes the node of its own input.
-        sources.append(inputs[0].grad_fn if inputs and isinstance(inputs[0], Tensor) else None)
+        sources.append([one.grad_fn for one in hooks.tensors(inputs)])
 
     def leave_for(name: str) -> Callable[..., None]:
         def leave(module: nn.Module, inputs: Any, output: Any) -> None:
-            at, source = counts.get(name, -1) + 1, sources.pop()
+            at, entered, given = counts.get(name, -1) + 1, sources.pop(), tuple(hooks.tensors(inputs))
             counts[name] = at
-            given = tuple(hooks.tensors(inputs))
-            for part, one in enumerate(hooks.tensors(output)):
-                calls.append(_Call(name, module, at, given, one, source, one.grad_fn, len(functions), part))
+            source = entered[0] if inputs and isinstance(inputs[0], Tensor) else None
+            answers = hooks.tensors(output)
+            for part, one in enumerate(answers):
+                on = len(answers) > 1 and any(one.grad_fn is node for node in entered if node is not None)
+                calls.append(
+                    _Call(name, module, at, given, one, source, one.grad_fn, len(functions), part, handed_on=on)
+                )
 
         return leave
 
@@ -247,7 +252,8 @@ class _Read:
 
 
 def _read(model: nn.Module, layer: str, run: _Run, *, activated: bool = True) -> _Read:
-    own = [call for call in run.called(layer) if call.node is run.score or call.node in run.users]
+    used = [call for call in run.called(layer) if call.node is run.score or call.node in run.users]
+    own = [call for call in used if not call.handed_on]
     if not own:
         raise ModelError(_unread(layer, run))
     last = max(call.call for call in own)
@@ -261,6 +267,11 @@ def _read(model: nn.Module, layer: str, run: _Run, *, activated: bool = True) ->
     read, after = _place(node, call, run)
     batch = _batch_axis(read, run.count)
     output = read.output.movedim(batch, 0)
+    if len(output) != run.count:
+        raise ModelError(
+            f"layer {layer!r} answers {run.count} image{'s' * (run.count > 1)} with {len(output)} rows, windows or "
+            "patches of it perhaps, so that its values are no neurons of one image; choose the block around it"
+        )
     if output.ndim not in (2, 3, 4):
         raise ModelError(f"layer {layer!r} has an output of {output.ndim} axes; neurons need 2, 3 or 4")
     # A block is read at its own end, whatever that is; so is a recurrent layer, whose gates are its activation.
@@ -301,6 +312,8 @@ def _after_activation(call: _Call, run: _Run, *, behind_norm: bool) -> tuple[Any
         if norm is None:
             return node, False
         node = norm
+        if _named(node, ACTIVATIONS):
+            return node, True
 
 
 def _behind_norms(call: _Call, run: _Run) -> Any:
@@ -388,10 +401,13 @@ def _acts_on_each_value(module: nn.Module, call: _Call) -> bool:
 
 def _normalisation(node: Any, shape: torch.Size, run: _Run) -> Any:
     """The node behind the normalisation that a node's value enters, and nothing else; None where there is none."""
-    for call in (*run.calls, *run.functions):
+    # Functions first: a module called a norm may apply an activation function, too (timm's BatchNormAct2d).
+    for call in (*run.functions, *run.calls):
         named = type(call.module).__name__ if call.module is not None else call.function
         if "norm" not in named.lower() or call.source is not node or call.node is node or call.output.shape != shape:
             continue
+        if call.module is not None and any(isinstance(part, (*WEIGHTED, RECURRENT)) for part in call.module.modules()):
+            continue  # a block with a norm in it: timm's ConvNormAct
         if call.node in run.users and _only_through(run, node, call.node):
             return call.node
     return None
