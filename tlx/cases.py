@@ -129,9 +129,11 @@ class ModelPlan:
     checkpoint: `.safetensors` or a state dict; checkpoint_key: where in its file the state dict lies, "" for the usual
     places; history: CSV of accuracies that belongs to it; initial: checkpoint whose tensors initialise matching parts
     before training (the target model always starts from the source model); architecture: where this model's network is
-    another one than the case's; their layers must correspond by name; architecture_options: what the constructor of
+    another one than the case's; architecture_options: what the constructor of
     this model's network is given, instead of the case's; image_size … interpolation: where this model was trained on
-    other inputs than the case says, see `Case.seen_by`; output: the case's for this model.
+    other inputs than the case says, see `Case.seen_by`; output: the case's for this model; layers: of the target model
+    only, (the source network's name, this network's name) of modules that correspond under other names, see `renamed`;
+    all others correspond by name.
     """
 
     checkpoint: str = ""
@@ -148,6 +150,20 @@ class ModelPlan:
     resize_to: int = 0
     interpolation: str = ""
     output: str = ""
+    layers: tuple[tuple[str, str], ...] = ()
+
+
+def renamed(name: str, names: Iterable[tuple[str, str]]) -> str:
+    """A module's or tensor's name in another network: what lies within a named block goes along with it.
+
+    With ("layer1", "stage.0") "layer1.conv.weight" is "stage.0.conv.weight"; the longest beginning counts.
+    """
+    to = dict(names)
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        if (other := to.get(".".join(parts[:end]))) is not None:
+            return ".".join([other, *parts[end:]])
+    return name
 
 
 @dataclass(frozen=True)

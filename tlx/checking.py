@@ -16,7 +16,7 @@ import numpy as np
 
 from tlx import cases
 from tlx.casefiles import builtin, loading, reading
-from tlx.cases import DOMAINS, MODELS, Case, default
+from tlx.cases import DOMAINS, MODELS, Case, default, renamed
 from tlx.errors import Told, UserError, key_of, unknown
 from tlx.images import domains
 from tlx.networks import checkpoints, devices, models, recipes
@@ -242,8 +242,11 @@ def _networks(case: Case, counts: dict[str, int], inspection: Inspection) -> boo
         inspection.several(strange, key="layers")
         known = tuple(layer for layer in case.layers if layer in names["source"])
         network = models.network(replace(case, layers=known), counts["source"])
+        pairs = case.plan("target").layers
         apart = [
-            unknown("layer", layer, names["target"][1:]) for layer in network.names if layer not in names["target"]
+            unknown("layer", own, names["target"][1:])
+            for layer in network.names
+            if (own := renamed(layer, pairs)) not in names["target"]
         ]
         inspection.several(
             [f"the target model's {case.architecture_of('target')} lacks a layer: {problem}" for problem in apart],
@@ -254,6 +257,8 @@ def _networks(case: Case, counts: dict[str, int], inspection: Inspection) -> boo
         if not strange:
             layers = ", ".join(network.names)
             inspection.fact("layers", f"network: {case.architecture}, {len(network.layers)} analysed layers: {layers}")
+            if others := [f"{one} = {own}" for one in network.names if (own := renamed(one, pairs)) != one]:
+                inspection.fact("layers", f"in the target's {case.architecture_of('target')}: {', '.join(others)}")
         return True
     return False
 

@@ -151,7 +151,8 @@ class Layer:
     (completeness holds only then, method 3); field: (size, stride, offset) of a position's receptive field in input
     pixels, None where it is the whole image; target_units: of the target network where it is another one with another
     number of neurons here, else 0; activated: whether it is read after an activation function, as blocks and recurrent
-    layers always count.
+    layers always count; own_name: of its module in this network, where that is the target model's and `name` the source
+    network's.
     """
 
     name: str
@@ -163,6 +164,12 @@ class Layer:
     field: tuple[int, int, int] | None = None
     target_units: int = 0
     activated: bool = True
+    own_name: str = ""
+
+    @property
+    def module(self) -> str:
+        """The name of its module in this network."""
+        return self.own_name or self.name
 
     @property
     def title(self) -> str:

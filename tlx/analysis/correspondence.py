@@ -50,8 +50,8 @@ def incoming(tensors: Mapping[str, np.ndarray], network: Network) -> dict[str, n
     """Per layer (U, D) what enters each neuron: its row of the layer's weights, or of all weights within a block."""
     rows = {}
     for layer in network.layers:
-        own = tensors.get(f"{layer.name}.weight")
-        within = [one for name, one in tensors.items() if name.startswith(f"{layer.name}.")] if own is None else [own]
+        own = tensors.get(f"{layer.module}.weight")
+        within = [one for name, one in tensors.items() if name.startswith(f"{layer.module}.")] if own is None else [own]
         parts = [one.reshape(layer.units, -1) for one in within if one.ndim > 1 and len(one) == layer.units]
         rows[layer.name] = np.concatenate(parts, axis=1) if parts else np.empty((0, 0), np.float32)
     return rows

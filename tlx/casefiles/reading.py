@@ -229,6 +229,7 @@ def _unsound(case: Case, *, whole: bool) -> Iterator[str]:
     if case.target_model.initial:
         useless = "[target_model] initial has no effect: the target model starts from the source model"
         yield Told(useless, key="target_model.initial")
+    yield from _unsound_layers(case)
     yield from _choice("", "baseline", case.baseline, BASELINES)
     yield from _choice("", "precision", case.precision, PRECISIONS)
     for name in _HOW:
@@ -272,6 +273,20 @@ def _unsound_inputs(given: Case | ModelPlan, where: str, channels: int, *, whole
             f"them by 255, {' and '.join(f'{name} = {numbers}' for name, numbers in small.items())}",
             key=_key(where, next(iter(shown))),
         )
+
+
+def _unsound_layers(case: Case) -> Iterator[str]:
+    """Sentences on names of layers that correspond."""
+    if case.source_model.layers:
+        useless = "[source_model] layers has no effect: give the target's layers by the source's in [target_model]"
+        yield Told(useless, key="source_model.layers")
+    own, names = case.architecture_of("target"), [name for _, name in case.target_model.layers]
+    if names and own == case.architecture_of("source"):
+        yield _about("[target_model]", "layers", f"has no effect, since both models are {own}; leave it out")
+    for name in dict.fromkeys(names):
+        if names.count(name) > 1:
+            both = " and ".join(repr(one) for one, other in case.target_model.layers if other == name)
+            yield _about("[target_model]", "layers", f"gives {name!r} for {both}; each layer stands for one")
 
 
 def _unsound_domain(domain: Domain, where: str, *, whole: bool) -> Iterator[str]:

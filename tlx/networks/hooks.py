@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 
 LOCK = threading.RLock()
 """Hooks are the model's: two threads hooking one model would read each other's outputs."""
+_NAMES = "_tlx_names"
 
 RECURRENT = nn.RNNBase
 _here = threading.local()  # .silent while hooks themselves call functions, which no readout counts
@@ -65,6 +66,18 @@ class Functions(TorchFunctionMode):
         with silent():
             other = self._seen(func, args, kwargs or {}, output)
         return output if other is None else other
+
+
+def named_as(model: nn.Module, names: Iterable[tuple[str, str]]) -> nn.Module:
+    """The model, after it was told which of its modules the source's are: (the source network's name, its own)."""
+    object.__setattr__(model, _NAMES, tuple(names))  # a copy of the model takes it along
+    return model
+
+
+def names_of(model: nn.Module) -> tuple[tuple[str, str], ...]:
+    """What `named_as` told."""
+    told: tuple[tuple[str, str], ...] = model.__dict__.get(_NAMES, ())
+    return told
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tlx.cases import Case
-from tlx.errors import ModelError, UserError, first_line
-from tlx.networks import answers, architectures, devices, tracing
+from tlx.cases import Case, renamed
+from tlx.errors import ModelError, UserError, first_line, unknown
+from tlx.networks import answers, architectures, devices, hooks, tracing
 from tlx.results import Network, TrainedModel
 
 devices.use_threads()
@@ -129,19 +129,42 @@ def _misfit(name: str, expected: Tensor, given: Tensor, model: nn.Module) -> str
 
 
 def network(case: Case, classes: int, model: str = "source") -> Network:
-    """The analysed layers of the model's architecture (weights do not matter)."""
+    """The analysed layers of the model's architecture (weights do not matter), by the source network's names.
+
+    Raises ModelError where `[target_model] layers` names a module that the network does not have.
+    """
     case = case.seen_by(model)
     torch.manual_seed(0)
     built = probe(build(case, classes, model), case, classes, model).eval()
     name = case.architecture_of(model)
+    pairs = case.plan("target").layers
+    check_named(built, [pair[model == "target"] for pair in pairs], name)
+    layers = [renamed(layer, pairs) if model == "target" else layer for layer in case.layers]
     try:
-        return tracing.network(
-            built, torch.randn(1, case.channels, case.image_size, case.image_size), case.layers, name
-        )
+        found = tracing.network(built, torch.randn(1, case.channels, case.image_size, case.image_size), layers, name)
+        return _by_source_names(found, pairs) if model == "target" else found
     except UserError:
         raise
     except RuntimeError as error:
         raise ModelError(f"architecture {name!r} cannot be analysed: {first_line(error)}") from None
+
+
+def check_named(network: nn.Module, modules: Iterable[str], architecture: str) -> None:
+    """Raises ModelError for a module named in `[target_model] layers` that a network does not have."""
+    names = [name for name, _ in network.named_modules() if name]
+    for one in modules:
+        if one not in names:
+            sentence = f"[target_model] layers: in {architecture}, {unknown('layer', one, names)}"
+            raise ModelError(sentence, key="target_model.layers")
+
+
+def _by_source_names(found: Network, pairs: Iterable[tuple[str, str]]) -> Network:
+    """The target model's own network, its layers called as they are in the source's; `joins` are its own modules."""
+    back = [(own, source) for source, own in pairs]
+    to = {layer.name: renamed(layer.name, back) for layer in found.layers}
+    layers = [replace(one, name=to[one.name], own_name=one.name * (to[one.name] != one.name)) for one in found.layers]
+    joins, apart = ({(to[a], to[b]): one for (a, b), one in held.items()} for held in (found.joins, found.apart))
+    return replace(found, layers=tuple(layers), joins=joins, apart=apart)
 
 
 def meeting(source: Network, target: Network) -> Network:
@@ -158,7 +181,8 @@ def meeting(source: Network, target: Network) -> Network:
         ] or [f"{one.architecture} runs {', '.join(one.names[:8])}" for one in (source, target)]
         raise ModelError(
             f"the layers of the two networks do not correspond by name: {', but '.join(differences)}; list in `layers` "
-            "those that both have, in their order"
+            "those that both have, in their order, or say in [target_model] which are the same under other names: "
+            'layers = { "name in the source" = "name in the target" }'
         )
     layers = tuple(
         replace(
@@ -187,7 +211,8 @@ def _loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]
         answers.check(
             network, name, example(case.seen_by(model), 2).normal_(generator=torch.Generator().manual_seed(0))
         )
-    return network.eval().requires_grad_(False).to(devices.default())
+    names = case.plan("target").layers if model == "target" else ()
+    return hooks.named_as(network.eval().requires_grad_(False).to(devices.default()), names)
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tlx.cases import renamed
 from tlx.errors import ModelError, SelectionError, unknown
 from tlx.networks import hooks
-from tlx.networks.hooks import LOCK, RECURRENT, Readout, captured, evaluated
+from tlx.networks.hooks import LOCK, RECURRENT, Readout, captured, evaluated, names_of
 from tlx.results import Layer, Network, Pair
 
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
@@ -92,9 +93,11 @@ def readouts(model: nn.Module, layers: Sequence[str], example: Tensor) -> tuple[
     it is a module, a function of torch or several of them; any other at its own output, or that of its normalisation.
     A module called several times is read at its last call. Raises SelectionError for an unknown layer, ModelError for
     one whose output holds no neurons.
+
+    Layers of a model whose modules have other names than the source's (`hooks.names_of`) are known by the source's.
     """
     run = _run(model, example)
-    return tuple(_read(model, _known(model, name), run).readout for name in layers)
+    return tuple(replace(_read(model, _own(model, name), run).readout, layer=name) for name in layers)
 
 
 def before_activation(model: nn.Module, layer: str, example: Tensor) -> Readout:
@@ -102,7 +105,8 @@ def before_activation(model: nn.Module, layer: str, example: Tensor) -> Readout:
 
     Below its zero an activation function tells nothing of what would raise it.
     """
-    return _read(model, _known(model, layer), _run(model, example), activated=False).readout
+    read = _read(model, _own(model, layer), _run(model, example), activated=False).readout
+    return replace(read, layer=layer)
 
 
 def head(model: nn.Module, example: Tensor) -> str:
@@ -166,6 +170,11 @@ def _head(run: _Run) -> _Call:
     if made is None:
         made = (through or weighted or run.calls)[-1]
     return run.called(made.name)[-1]
+
+
+def _own(model: nn.Module, layer: str) -> str:
+    """The name that a layer has in this model. Raises SelectionError where there is none."""
+    return _known(model, renamed(layer, names_of(model)))
 
 
 def _known(model: nn.Module, name: str) -> str:

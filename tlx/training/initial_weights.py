@@ -5,13 +5,14 @@ A head whose classes differ is taken over class by class, by name: a class that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tlx.cases import renamed
 from tlx.errors import ModelError
 from tlx.networks import checkpoints, models
 from tlx.results import TrainedModel
@@ -26,9 +27,18 @@ def from_checkpoint(network: nn.Module, path: Path, key: str = "") -> tuple[str,
     return take(network, given, f"checkpoint {path.name}"), *checkpoint.notes
 
 
-def from_source(network: nn.Module, source: TrainedModel, classes: tuple[str, ...], head: str) -> str:
-    """Takes over what fits of the source model; head: name of the target network's last layer."""
-    tensors = dict(source.tensors)
+def from_source(
+    network: nn.Module,
+    source: TrainedModel,
+    classes: tuple[str, ...],
+    head: str,
+    names: Iterable[tuple[str, str]] = (),
+) -> str:
+    """Takes over what fits of the source model; head: name of the target network's last layer.
+
+    names: (the source network's, the target network's) of modules that are called otherwise.
+    """
+    tensors = {renamed(name, names): one for name, one in source.tensors.items()}
     if source.classes != classes:
         for name, fresh in network.state_dict().items():
             given = tensors.get(name)

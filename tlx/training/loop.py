@@ -84,7 +84,12 @@ def begun(
     if training.strategy == "scratch":
         return network, notes
     if start is not None:
-        return network, (initial_weights.from_source(network, start, classes, strategies.head(network, one)), *notes)
+        return network, (
+            initial_weights.from_source(
+                network, start, classes, strategies.head(network, one), case.plan(model).layers
+            ),
+            *notes,
+        )
     plan = case.plan(model)
     if not plan.initial:
         return network, notes
