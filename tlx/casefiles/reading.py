@@ -280,9 +280,10 @@ def _unsound_layers(case: Case) -> Iterator[str]:
     if case.source_model.layers:
         useless = "[source_model] layers has no effect: give the target's layers by the source's in [target_model]"
         yield Told(useless, key="source_model.layers")
-    own, names = case.architecture_of("target"), [name for _, name in case.target_model.layers]
-    if names and own == case.architecture_of("source"):
-        yield _about("[target_model]", "layers", f"has no effect, since both models are {own}; leave it out")
+    names = [name for _, name in case.target_model.layers]
+    if names and not case.two_networks:
+        both = case.architecture_of("target")
+        yield _about("[target_model]", "layers", f"has no effect, since both models are {both}; leave it out")
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
             both = " and ".join(repr(one) for one, other in case.target_model.layers if other == name)

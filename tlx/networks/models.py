@@ -164,7 +164,8 @@ def _by_source_names(found: Network, pairs: Iterable[tuple[str, str]]) -> Networ
     to = {layer.name: renamed(layer.name, back) for layer in found.layers}
     layers = [replace(one, name=to[one.name], own_name=one.name * (to[one.name] != one.name)) for one in found.layers]
     joins, apart = ({(to[a], to[b]): one for (a, b), one in held.items()} for held in (found.joins, found.apart))
-    return replace(found, layers=tuple(layers), joins=joins, apart=apart)
+    head = renamed(found.embedding_layer, back)
+    return replace(found, layers=tuple(layers), joins=joins, apart=apart, embedding_layer=head)
 
 
 def meeting(source: Network, target: Network) -> Network:
