@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -95,3 +96,22 @@ def test_an_unknown_plant_is_named_before_images_are_read(path: Path, capsys: py
     assert main(["plant", str(path), str(path.parent / "out"), "--kinds", "permutd"]) == 1
     assert "plant 'permutd' is unknown" in capsys.readouterr().err
     assert stored(path) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, ["10000", "1"]),
+        ({"GOMP_SPINCOUNT": "7", "KMP_BLOCKTIME": "200"}, ["7", "200"]),
+        ({"OMP_WAIT_POLICY": "active"}, [None, None]),
+    ],
+)
+def test_threads_give_their_core_away_unless_told_otherwise(given: dict[str, str], found: list[str | None]) -> None:
+    """So that two processes on the same cores do not wait for each other; set before torch is loaded."""
+    code = (
+        "import sys, tlx, os, json; assert 'torch' not in sys.modules;"
+        "print(json.dumps([os.environ.get(name) for name in ('GOMP_SPINCOUNT', 'KMP_BLOCKTIME')]))"
+    )
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, env=given, check=True)
+    assert json.loads(done.stdout) == found

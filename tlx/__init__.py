@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from types import ModuleType
 
 from tlx import pipeline
@@ -19,6 +20,12 @@ from tlx.errors import UserError
 
 __version__ = "0.1.0"
 __all__ = ["Case", "UserError", "attribution", "load_case", "pipeline"]
+
+if "OMP_WAIT_POLICY" not in os.environ:
+    # Threads that share a product wait for each other on their cores, by default for longer than most products take:
+    # two processes on the same cores then take several times as long as one after the other. Read once, with torch.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # rounds of waiting before a core is given away; GNU's
+    os.environ.setdefault("KMP_BLOCKTIME", "1")  # milliseconds; LLVM's and Intel's
 
 
 def __getattr__(name: str) -> ModuleType:
