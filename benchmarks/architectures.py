@@ -493,9 +493,9 @@ def response(module: nn.Module, entered: Tensor, i: int, j: int, count: int) -> 
 def origin(name: str) -> tuple[str, str]:
     """(library, family) of a network; the family is the module that makes it."""
     if name.startswith("timm:"):
-        import timm
-
-        return "timm", timm.model_entrypoint(name.removeprefix("timm:")).__module__.rpartition(".")[2]
+        timm = importlib.import_module("timm") if importlib.util.find_spec("timm") else None
+        known = timm is not None and timm.is_model(name := name.removeprefix("timm:"))
+        return "timm", timm.model_entrypoint(name).__module__.rpartition(".")[2] if known else ""
     if ":" in name or name not in zoo.list_models(module=zoo):
         return "own", name.partition(":")[0]
     return "torchvision", zoo.get_model_builder(name).__module__.rpartition(".")[2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -170,6 +172,22 @@ def test_where_nothing_follows_a_layer_is_read_at_its_own_output_or_its_norm() -
     places, follows = truth.final(truth.answer("conv"))
     assert places == [truth.answer("conv"), truth.answer("norm")]
     assert follows
+
+
+def test_without_timm_its_networks_are_left_out_and_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", dict[str, object]().get)
+    assert benchmark.wanted(timm=True, only=[]) == []
+    assert "timm is not installed" in capsys.readouterr().err
+    found = benchmark.measured("timm:resnet10t", (12,))
+    assert (found.library, found.family) == ("timm", "")
+    assert found.verdict.startswith("architecture 'timm:resnet10t' needs timm, which is not installed")
+
+
+def test_a_networks_process_that_dies_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "measured", lambda _name: os._exit(9))
+    assert benchmark.in_a_process("alexnet", memory=4, seconds=60).verdict.startswith("TRACEBACK: the process died")
 
 
 def test_rows_are_kept_and_told_by_family(tmp_path: Path) -> None:
