@@ -288,6 +288,22 @@ def test_a_block_called_after_the_norm_in_it_is_no_norm_of_the_layer_before_it(n
     assert [layer.activated for layer in found.layers] == [True, True]
 
 
+def _along_channels(x: Tensor) -> Tensor:
+    return functional.layer_norm(x.permute(0, 2, 3, 1), (6,)).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("follows", "activated"), [(lambda x: functional.gelu(_along_channels(x)), True), (_along_channels, False)]
+)
+def test_a_normalisation_between_two_permutations_is_one(follows: Step, activated: bool) -> None:
+    network = Network(follows).eval()
+    reads = tracing.readouts(network, ["conv1"], IMAGES[:1])
+    with hooks.captured(network, reads) as outputs, torch.no_grad():
+        network(IMAGES)
+        assert torch.allclose(outputs["conv1"], follows(network.conv1(IMAGES)), atol=1e-6)
+    assert tracing.network(network, IMAGES[:1], ["conv1"], "toy").layers[0].activated == activated
+
+
 class Windows(nn.Module):
     """A linear layer that sees the quarters of an image one by one, beside another way."""
 

@@ -47,6 +47,9 @@ PASSIVE = (
 )  # fmt: skip
 
 
+MOVING = ("Permute", "Transpose")  # autograd nodes that only exchange axes
+
+
 @dataclass(frozen=True, eq=False)
 class _Call:
     """One tensor that a module, or a function of torch without a name here, answered with.
@@ -409,11 +412,28 @@ def _acts_on_each_value(module: nn.Module, call: _Call) -> bool:
 
 
 def _normalisation(node: Any, shape: torch.Size, run: _Run) -> Any:
-    """The node behind the normalisation that a node's value enters, and nothing else; None where there is none."""
+    """The node behind the normalisation that a node's value enters, and nothing else; None where there is none.
+
+    One along channels that come last may stand between two permutations of the axes.
+    """
+    direct = _normalised(node, run, shape)
+    users = run.users[node]
+    if direct is not None or len(users) != 1 or not _named(users[0], MOVING):
+        return direct
+    within = _normalised(users[0], run, None)
+    back = run.users[within] if within is not None else []
+    if len(back) != 1 or not _named(back[0], MOVING):
+        return None
+    return next((call.node for call in run.functions if call.node is back[0] and call.output.shape == shape), None)
+
+
+def _normalised(node: Any, run: _Run, shape: torch.Size | None) -> Any:
     # Functions first: a module called a norm may apply an activation function, too (timm's BatchNormAct2d).
     for call in (*run.functions, *run.calls):
         named = type(call.module).__name__ if call.module is not None else call.function
-        if "norm" not in named.lower() or call.source is not node or call.node is node or call.output.shape != shape:
+        if "norm" not in named.lower() or call.source is not node or call.node is node:
+            continue
+        if shape is not None and call.output.shape != shape:
             continue
         if call.module is not None and any(isinstance(part, (*WEIGHTED, RECURRENT)) for part in call.module.modules()):
             continue  # a block with a norm in it: timm's ConvNormAct
