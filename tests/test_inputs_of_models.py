@@ -164,10 +164,34 @@ def test_an_edge_answers_to_the_models_own_input(case: Case, model: str) -> None
     assert np.allclose(found.response, answer[0, 0], atol=1e-5)
 
 
+SPACES = {
+    "source": {(24, (0.1, 0.2, 0.3), (0.25, 0.3, 0.35))},
+    "target": {(20, (0.5, 0.4, 0.3), (0.5, 0.5, 0.5))},
+}
+
+
+@pytest.fixture
+def spaces(monkeypatch: pytest.MonkeyPatch) -> set[tuple[object, ...]]:
+    """(side, mean, std) of all that is made a network's input from now on."""
+    seen: set[tuple[object, ...]] = set()
+    real = models.normalised
+
+    def normalised(pixels: np.ndarray, case: Case) -> torch.Tensor:
+        seen.add((pixels.shape[1], case.mean, case.std))
+        return real(pixels, case)
+
+    monkeypatch.setattr(models, "normalised", normalised)
+    return seen
+
+
 @pytest.mark.parametrize("model", MODELS)
-def test_silencing_asks_about_the_models_own_inputs(case: Case, model: str) -> None:
+def test_silencing_asks_about_the_models_own_inputs(case: Case, model: str, spaces: set[tuple[object, ...]]) -> None:
     """With nothing silenced the share of right answers is that of the predictions on held-out images."""
+    pipeline.abstraction(case, model, "upright")
+    pipeline.activations(case, model, "target")
+    spaces.clear()
     found = pipeline.silenced(case, "upright", model, (("second", 1),))
+    assert spaces == SPACES[model]
     for domain in DOMAINS:
         table = pipeline.predictions(case, model, domain)
         held_out = table[table["split"] == "validation"]
@@ -212,11 +236,13 @@ def test_what_the_pages_show_is_the_cases(case: Case) -> None:
     assert pipeline.images_for(case, "source", "target").pixels.shape == (10, 24, 24, 3)
 
 
-def test_a_trained_pair_is_judged_on_what_each_was_trained_on(tmp_path: Path) -> None:
+def test_a_trained_pair_is_judged_on_what_each_was_trained_on(tmp_path: Path, spaces: set[tuple[object, ...]]) -> None:
     """The history's last accuracies are those of the predictions, which the raw network gives on its own tensors."""
     case = load_case(write(tmp_path, TRAINED, TRAINED))
     for model in MODELS:
+        spaces.clear()
         trained = pipeline.trained(case, model)
+        assert spaces == SPACES[model]
         torch.save(
             {name: torch.from_numpy(np.array(one)) for name, one in trained.tensors.items()}, tmp_path / "kept.pt"
         )
@@ -230,9 +256,10 @@ def test_a_trained_pair_is_judged_on_what_each_was_trained_on(tmp_path: Path) ->
             rows = trained.history.set_index(["domain", "split", "epoch"])["accuracy"]
             held_out = (table["split"] == "validation").to_numpy()
             assert rows[domain, "validation", trained.epoch] == pytest.approx(right[held_out].mean())
-    control = pipeline.control(case)
-    assert 0 <= control.accuracy <= 1
+    spaces.clear()
+    assert 0 <= pipeline.control(case).accuracy <= 1
     assert 0 <= pipeline.few_labels(case, 1, 0, "fine-tuned") <= 1
+    assert spaces == SPACES["target"]
 
 
 def test_planted_cases_see_what_the_source_model_sees(case: Case, tmp_path: Path) -> None:
@@ -325,6 +352,8 @@ def test_images_that_only_one_model_can_be_given_are_refused(tmp_path: Path) -> 
     path = write(tmp_path)
     Image.new("RGB", (100_000_000 // 27, 1)).save(tmp_path / "target" / "lying" / "thread.png")
     path.write_text(path.read_text().replace('path = "target"', 'path = "target"\nunreadable = "skip"'))
+    (told,) = (str(one) for one in checking.inspect(path).warnings if "thread.png" in one)
+    assert "too long and thin to be resized to 27 px" in told
     case = load_case(path)
     with pytest.raises(DataError, match="some images of high can be resized for the source model only, or for the"):
         pipeline.predictions(case, "source", "target")

@@ -16,7 +16,7 @@ import numpy as np
 
 from tlx import cases
 from tlx.casefiles import builtin, loading, reading
-from tlx.cases import DOMAINS, MODELS, Case, default, renamed
+from tlx.cases import DOMAINS, MODELS, Case, Preprocessing, default, renamed
 from tlx.errors import Told, UserError, key_of, unknown
 from tlx.images import domains
 from tlx.networks import checkpoints, devices, models, recipes
@@ -167,7 +167,7 @@ def _domain(case: Case, side: str, inspection: Inspection) -> tuple[str, ...] | 
     with inspection.collecting(f"{side}.path"):
         listed = domains.catalogue(domain)
         classes = listed.classes
-        broken = domains.unreadable(domain, replace(case.preprocessing, image_size=8, resize_to=0))
+        broken = domains.unreadable(domain, _most_asked(case))
         if domain.unreadable == "fail" or len(broken) == len(listed):
             inspection.several(broken, key=f"{side}.unreadable")
         else:
@@ -187,10 +187,17 @@ def _domain(case: Case, side: str, inspection: Inspection) -> tuple[str, ...] | 
             if not members.any():
                 lacking = f"the {side} domain has no {split} image; give it more images or another split"
                 inspection.wrong(lacking, f"{side}.split")
-        if (size := len(listed) * case.image_size**2 * case.channels) > LARGE:
+        pixels = max(one.image_size for one in (case, *map(case.seen_by, MODELS))) ** 2
+        if (size := len(listed) * pixels * case.channels) > LARGE:
             large = f"the {side} domain's pixels take {size / 1e9:.0f} GB of memory; per_class takes fewer images"
             inspection.warn("cost", large, f"{side}.per_class")
     return classes
+
+
+def _most_asked(case: Case) -> Preprocessing:
+    """Of what the pages and the models ask of an image the most: not every one can be cropped to any size."""
+    asked = [case.preprocessing, *(case.seen_by(model).preprocessing for model in MODELS)]
+    return max(asked, key=lambda how: (how.resize == "crop", how.resize_to or how.image_size))
 
 
 def _pictures(case: Case, side: str) -> list[Seen]:

@@ -133,10 +133,10 @@ class _Run:
 
     def settled(self, wanted: Need) -> Any:
         missing = not wanted.stored
-        if missing:
-            for part in wanted.made_of():
-                if not part.stored:
-                    self.settled(part)
+        parts = wanted.made_of() if missing else []
+        for part in parts:
+            if not part.stored:
+                self.settled(part)
         began = time.perf_counter()
         try:
             case, *place = wanted.arguments
@@ -145,7 +145,7 @@ class _Run:
             result = wanted()
         finally:
             self.spent[wanted.name] += time.perf_counter() - began
-        if missing and self._finished:
+        if missing and self._finished and wanted.label not in [part.label for part in parts]:  # the part's line says it
             self._finished(wanted.label, time.perf_counter() - began)
         return result
 
