@@ -418,3 +418,12 @@ def test_pointers_of_large_file_storage_are_named(home: Path) -> None:
     (home / "toys.toml").write_text(TEXT.replace('path = "photos"', 'path = "photos"\nclasses = "names.txt"'))
     with pytest.raises(CaseError, match=f"classes names .*names.txt', which {said}"):
         load_case(home / "toys.toml")
+
+
+def test_a_table_that_lacks_is_told_in_one_sentence(tmp_path):
+    """Nothing is said of keys that nobody wrote."""
+    path = tmp_path / "half.toml"
+    path.write_text('architecture = "alexnet"\n[source]\nkind = "folder"\ntitle = "s"\npath = "s"\n')
+    assert reading.examined(path)[1] == [
+        f"case file {path} lacks the table [target]; it says where the target images are"
+    ]

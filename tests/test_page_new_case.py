@@ -399,6 +399,9 @@ def test_a_name_that_is_taken_is_refused(home):
     with pytest.raises(CaseError, match="'digits' is known already"):
         saving.save("", home / "digits.toml", replace=False)
     assert not (home / "digits.toml").exists()
+    page = fill(run_to_end(app(PAGE)), home, "digits")
+    assert problems(page) == ["A case called 'digits' is known already; give the file another name."]
+    assert button(page, "Save").disabled
 
 
 @pytest.mark.parametrize(
@@ -472,7 +475,7 @@ def removing(page, path, *, results=False):
     if results:
         next(box for box in page.checkbox if "stored results" in box.label).check()
         page.run()
-    return press(page, next(one.label for one in page.button if one.label.startswith("Remove ")))
+    return press(page, "Remove for good")
 
 
 def test_a_case_is_removed_with_its_file_alone(home, monkeypatch):

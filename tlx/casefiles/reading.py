@@ -108,7 +108,7 @@ class _Reader:
             if side not in table:
                 lacking = f"case file {path} lacks the table [{side}]; it says where the {side} images are"
                 self.problems.append(Told(lacking, key=side))
-            table[side] = self.build(Domain, table.get(side, _STAND_INS | {"path": ""}), f"[{side}]")
+            table[side] = self.build(Domain, table.get(side, {"kind": "", "title": ""}), f"[{side}]")
             if (key := f"{side}_model") in table:
                 table[key] = self.build(ModelPlan, table[key], f"[{key}]")
         made: Case = self.build(Case, table, "the case")

@@ -8,18 +8,20 @@ import streamlit as st
 
 from tlx.app.known_cases import case_files, forget
 from tlx.app.new_case import saving
-from tlx.app.selection import case_name, choose, notice
+from tlx.app.selection import case_name, choose
 from tlx.app.text import escape, sentence
 from tlx.casefiles import reading
 from tlx.errors import CaseError, UserError
 from tlx.storage import inventory, memory
 
-_CHOSEN, _RESULTS = "new case remove", "new case remove results"
+_CHOSEN, _RESULTS, _SAID = "new case remove", "new case remove results", "new case removed"
 
 
 def draw() -> None:
     """A folded part of the page in which one of the case files here can be removed; nothing where there is none."""
-    files = removable()
+    files, said = removable(), st.session_state.pop(_SAID, None)
+    if said:
+        st.info(said, icon=":material/delete:")
     if not files:
         return
     with st.expander("Remove a case"):
@@ -33,21 +35,17 @@ def draw() -> None:
         )
         if chosen is None:
             return
-        st.caption(
-            "The case file is deleted from the disk and its case is no longer offered. Images, checkpoints and "
-            "histories stay where they are."
-        )
-        st.checkbox(
-            "Its stored results, too",
-            key=_RESULTS,
-            help="What was computed for it and no other case uses; computing it again takes its time.",
-        )
-        st.button(
-            f"Remove {escape(Path(chosen).name, 60)} for good",
-            icon=":material/delete:",
-            on_click=_remove,
-            args=(chosen,),
-        )
+        with st.popover(f"Remove {escape(Path(chosen).name, 60)}", icon=":material/delete:"):
+            st.markdown(
+                f"Delete {escape(chosen, 600)} from the disk? Its case is then no longer offered. Images, checkpoints "
+                "and histories stay where they are."
+            )
+            st.checkbox(
+                "Its stored results, too",
+                key=_RESULTS,
+                help="What was computed for it and no other case uses; computing it again takes its time.",
+            )
+            st.button("Remove for good", on_click=_remove, args=(chosen,))
 
 
 def removable() -> list[str]:
@@ -96,4 +94,4 @@ def _remove(where: str) -> None:
         st.session_state[_CHOSEN], st.session_state[_RESULTS] = None, False
         if case_name() == name:
             choose(case=None)
-    notice(said)
+    st.session_state[_SAID] = said

@@ -62,7 +62,14 @@ def place(text: str) -> Path:
         raise CaseError(f"{text.strip()[:80]!r} cannot be the path of a file ({error})") from None
     if not path.parent.is_dir():
         raise CaseError(f"the folder {path.parent} does not exist; make it, or choose another")
+    _refuse_taken(path)
     return path
+
+
+def _refuse_taken(path: Path) -> None:
+    """Raises CaseError where another case has the name that this file's would have."""
+    if path.stem in known_cases()[0] and str(path) not in case_files():
+        raise CaseError(f"a case called {path.stem!r} is known already; give the file another name")
 
 
 @dataclass(frozen=True)
@@ -135,8 +142,7 @@ def save(text: str, path: Path, *, replace: bool) -> None:
 
     replace: whether a file that is there already may be replaced.
     """
-    if path.stem in known_cases()[0] and str(path) not in case_files():
-        raise CaseError(f"a case called {path.stem!r} is known already; give the file another name")
+    _refuse_taken(path)
     try:
         if replace:
             with _beside(text, path) as file:
