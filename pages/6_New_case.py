@@ -4,7 +4,7 @@ import streamlit as st
 
 from tlx.app import frame
 from tlx.app.layout import beside
-from tlx.app.new_case import check_panel, form, removal, saving
+from tlx.app.new_case import check_panel, entries, fields, form, removal, saving
 from tlx.casefiles.writing import written
 
 frame.page(
@@ -21,8 +21,8 @@ if why := saving.refused():
 left, right = beside([3, 2], name="new case", least=360)
 with right:
     with frame.guard():
-        text = written(form.table())
-    problems = check_panel.draw(text, form.said(), {key: one.label for key, one in form.shown().items()})
+        text = written(entries.table())
+    problems = check_panel.draw(text, entries.said(), {key: one.label for key, one in fields.shown().items()})
 with left:
     form.draw(problems, check_panel.home())
     removal.draw()

@@ -22,7 +22,7 @@ from streamlit_help import ROOT, app, run_to_end, text_of
 
 from tlx import checking, pipeline
 from tlx.app import known_cases
-from tlx.app.new_case import form, removal, saving
+from tlx.app.new_case import entries, removal, saving
 from tlx.casefiles import loading, reading
 from tlx.casefiles.writing import written
 from tlx.cases import Case, Domain, ModelPlan, Training
@@ -541,6 +541,66 @@ def test_a_broken_case_file_can_be_removed_too(home, monkeypatch):
 
 def test_lists_between_commas():
     """Spaces and empty parts are nothing; what is no number stays text for the check to name."""
-    assert form.listed(" a, ,b b,") == ["a", "b b"]
-    assert form.numbers("0.5, 1,") == [0.5, 1.0]
-    assert form.numbers("0.5; 1") == "0.5; 1"
+    assert entries.listed(" a, ,b b,") == ["a", "b b"]
+    assert entries.numbers("0.5, 1,") == [0.5, 1.0]
+    assert entries.numbers("0.5; 1") == "0.5; 1"
+
+
+def recipes_of(page, network):
+    """The choice of recipes after a network was chosen; None where nothing is published for it."""
+    page.selectbox(key="new case architecture").set_value(network)
+    run_to_end(page)
+    return next((one for one in page.selectbox if one.key == "new case recipe"), None)
+
+
+def test_a_published_recipe_fills_the_fields(home, caplog):
+    """One choice by name; the fields say afterwards which recipe they follow, and none once one of them is changed."""
+    page = run_to_end(app(PAGE))
+    assert recipes_of(page, "compact_alexnet") is None
+    offered = recipes_of(page, "resnet50")
+    assert offered.value is None  # the case squeezes, as its default is
+    assert offered.options == ["resnet50: IMAGENET1K_V1", "resnet50: IMAGENET1K_V2"]
+    offered.set_value(1)
+    page.run()
+    assert not page.exception
+    assert not page.warning
+    assert "default value" not in caplog.text
+    table = tomllib.loads(page.code[0].value)
+    assert (table["resize"], table["resize_to"]) == ("crop", 232)
+    assert "image_size" not in table  # 224 is the default
+    assert "mean" not in table
+    assert page.selectbox(key="new case recipe").value == 1
+    assert any("shorter side to 232 px" in one.value for one in page.caption)
+    page.number_input(key="new case resize_to").set_value(240)
+    page.run()
+    assert page.selectbox(key="new case recipe").value is None
+
+
+def test_a_recipe_says_nothing_of_the_levels_of_grey_images(home):
+    page = run_to_end(app(PAGE))
+    page.selectbox(key="new case channels").set_value(1)
+    page.text_input(key="new case mean").set_value("0.5")
+    page.text_input(key="new case std").set_value("0.25")
+    page.run()
+    recipes_of(page, "resnet18").set_value(0)
+    table = tomllib.loads(page.run().code[0].value)
+    assert (table["resize"], table["resize_to"], table["mean"], table["std"]) == ("crop", 256, [0.5], [0.25])
+
+
+def test_options_and_own_inputs_are_written(home):
+    """Of the network's constructor, for both or one model; an image size and a mean that only one model has."""
+    page = run_to_end(app(PAGE))
+    page.text_input(key="new case architecture_options").set_value("transform_input = true, width = [1, 2]")
+    page.text_input(key="new case target_model.architecture_options").set_value("dropout = 0.5")
+    page.number_input(key="new case target_model.image_size").set_value(299)
+    page.text_input(key="new case target_model.mean").set_value("0.5, 0.5, 0.5")
+    page.selectbox(key="new case target_model.resize").set_value("crop")
+    table = tomllib.loads(page.run().code[0].value)
+    assert table["architecture_options"] == {"transform_input": True, "width": [1, 2]}
+    assert table["target_model"] == {
+        "architecture_options": {"dropout": 0.5},
+        "image_size": 299,
+        "mean": [0.5, 0.5, 0.5],
+        "resize": "crop",
+    }
+    assert "source_model" not in table
