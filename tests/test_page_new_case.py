@@ -190,8 +190,10 @@ def test_a_field_for_every_key(home):
         page.run()
         if not checkpoint:
             page.text_input(key="new case source_model.initial").set_value("b.pt")
+            page.selectbox(key="new case target_model.architecture").set_value("alexnet")
             page.run()
         shown |= {one.key.removeprefix("new case ") for kind in KINDS for one in page.main.get(kind)}
+    shown = {key.replace("target", "source") if "." in key else key for key in shown}
     tables = {"": Case, "source.": Domain, "source_model.": ModelPlan, "source_model.training.": Training}
     keys = {prefix + one.name for prefix, part in tables.items() for one in fields(part)}
     no_values = {"source", "target", "source_model", "target_model", "source_model.training"}
@@ -604,3 +606,21 @@ def test_options_and_own_inputs_are_written(home):
         "resize": "crop",
     }
     assert "source_model" not in table
+
+
+@pytest.mark.parametrize(
+    ("text", "table"),
+    [
+        ("a = b", {"a": "b"}),
+        ("features.0 = conv1, features.3 = conv2", {"features.0": "conv1", "features.3": "conv2"}),
+        ('features.0 = "conv1"', {"features.0": "conv1"}),
+        ('"a, b" = "c"', {"a, b": "c"}),
+        ("n = 3, x = 0.5, on = true, list = [1, 2]", {"n": 3, "x": 0.5, "on": True, "list": [1, 2]}),
+        ("big cat = cat,", {"big cat": "cat"}),
+        ("a", "a"),
+        ("= b", "= b"),
+    ],
+)
+def test_pairs_between_commas(text, table):
+    """As people write them and as TOML does; what is no pair stays text for the check to name."""
+    assert entries.pairs(text) == table

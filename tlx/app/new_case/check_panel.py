@@ -152,10 +152,13 @@ def _topic(topic: Topic) -> None:
 
 
 def _strip(pictures: tuple[Picture, ...], size: int = 64) -> str:
-    """The pictures in a row, framed in their domain's colour; everything that came with the data is escaped."""
-    return (
-        '<div style="display:flex;flex-wrap:wrap;gap:8px">' + "".join(_tile(one, size) for one in pictures) + "</div>"
-    )
+    """A row of pictures for each domain, in its colour; everything that came with the data is escaped."""
+    rows = ""
+    for domain in dict.fromkeys(one.domain for one in pictures):
+        tiles = "".join(_tile(one, size) for one in pictures if one.domain == domain)
+        rows += f'<div style="font-size:12px;margin-top:6px">{escape_html(domain)}</div>'
+        rows += f'<div style="display:flex;flex-wrap:wrap;gap:8px">{tiles}</div>'
+    return rows
 
 
 def _tile(one: Picture, size: int) -> str:

@@ -84,11 +84,13 @@ def numbers(text: str) -> list[float] | str:
 def pairs(text: str) -> dict[str, Any] | str:
     """`train = true, split = letters` as a table; the text as it is where a part is no such pair, for the check."""
     with suppress(tomllib.TOMLDecodeError):
-        return dict(tomllib.loads(f"x = {{ {text} }}")["x"])
+        read = dict(tomllib.loads(f"x = {{ {text} }}")["x"])
+        if not any(isinstance(value, dict) for value in read.values()):  # TOML parts conv1.0 at its dot
+            return read
     parts = [part.partition("=") for part in listed(text)]
     if not all(name.strip() and equals for name, equals, _ in parts):
         return text
-    return {name.strip(): _scalar(value.strip()) for name, _, value in parts}
+    return {name.strip().strip("\"'"): _scalar(value.strip()) for name, _, value in parts}
 
 
 def _scalar(text: str) -> Any:

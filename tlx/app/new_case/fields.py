@@ -82,7 +82,7 @@ def folded() -> list[Section]:
         Section("Images and classes", tuple(_images(side) for side in DOMAINS)),
         Section("Splits and broken images", tuple(_splits(side) for side in DOMAINS)),
         Section(PREPROCESSING, _preprocessing()),
-        Section("Networks and checkpoints in detail", ((*_details("source"), _OPTIONS), _details("target"))),
+        Section("Networks and checkpoints in detail", ((*_details("source"), _OPTIONS, _OUTPUT), _details("target"))),
         Section(
             "Inputs of one model alone",
             tuple(map(_inputs, MODELS)),
@@ -130,6 +130,8 @@ _OPTIONS = Field(
     "pairs",
     placeholder="transform_input = true",
 )
+_PART = "Where a network answers with several tensors, which one holds the class scores: a place (1) or a key (logits)."
+_OUTPUT = Field("output", "Output of both networks", _PART, placeholder="the first of the right shape")
 _NETWORK = Field(
     "architecture",
     "Network",
@@ -256,10 +258,14 @@ def _inputs(side: str) -> tuple[Field, ...]:
 
 def _details(side: str) -> tuple[Field, ...]:
     table, own = f"{side}_model", f"Of the {side} model alone, where it is another one than the case's."
-    network = (
+    network: tuple[Field, ...] = (
         Field(f"{table}.architecture", f"Network of the {side} model", own, "network", placeholder="the same"),
         Field(f"{table}.architecture_options", f"Options of the {side} model", own, "pairs", placeholder="the case's"),
+        Field(f"{table}.output", f"Output of the {side} model", _PART, placeholder="the case's"),
     )
+    if side == "target" and held(f"{table}.architecture"):
+        hint = "Of layers that correspond under other names: the source's = its own, between commas."
+        network += (Field(f"{table}.layers", "Layers of the target model", hint, "pairs", placeholder="by name"),)
     key = Field(f"{table}.checkpoint_key", "Key in the file", "Where in it the weights lie, such as model_ema.")
     if held(f"{table}.checkpoint"):
         return (
