@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -206,6 +207,7 @@ def test_a_network_that_is_no_function_of_one_image_is_refused_with_the_cause(
     case = case_of(home, forward, bn=bn)
     with pytest.raises(ModelError, match=said):
         pipeline.predictions(case, "target", "target")
+    assert any(re.search(said, one) for one in inspect(home / "bars.toml").fatal)
 
 
 def test_a_sound_network_is_accepted_whatever_it_draws_in_training(home: Path) -> None:

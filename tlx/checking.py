@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from tlx import cases
+from tlx import cases, trying
 from tlx.casefiles import builtin, loading, reading
 from tlx.cases import DOMAINS, MODELS, Case, Preprocessing, default, renamed
-from tlx.errors import Told, UserError, key_of, unknown
+from tlx.errors import Told, UserError, key_of, some, unknown
 from tlx.images import domains
 from tlx.networks import checkpoints, devices, models, recipes
 from tlx.training import loop
@@ -177,6 +177,8 @@ def _domain(case: Case, side: str, inspection: Inspection) -> tuple[str, ...] | 
         inspection.seen += _pictures(case, side)
         counts = f"{len(listed) - len(broken)} images, {len(classes)} classes"
         inspection.fact("data", f"{side} domain: {counts}, {listed.held_out}")
+        learned = int(listed.training.sum())
+        inspection.fact("data", f"{side} domain: {learned} for training, split {domains.how_split(domain)}")
         for skipped in listed.skipped:
             inspection.warn("data", skipped, f"{side}.path")
         if len(classes) < 2:
@@ -266,6 +268,12 @@ def _networks(case: Case, counts: dict[str, int], inspection: Inspection) -> boo
             inspection.fact("layers", f"network: {case.architecture}, {len(network.layers)} analysed layers: {layers}")
             if others := [f"{one} = {own}" for one in network.names if (own := renamed(one, pairs)) != one]:
                 inspection.fact("layers", f"in the target's {case.architecture_of('target')}: {', '.join(others)}")
+            before = [layer.name for layer in network.layers if not layer.activated]
+            if before:
+                none = "none follows directly, or behind a normalisation"
+                inspection.fact("layers", f"read before an activation, since {none}: {', '.join(before)}")
+            entered = f"what enters {network.embedding_layer or 'the classifier head'}"
+            inspection.fact("layers", f"vectors of the Instances page: {entered}, {network.embedding_units:,} value(s)")
         return True
     return False
 
@@ -284,9 +292,16 @@ def _model(case: Case, model: str, classes: tuple[str, ...], inspection: Inspect
         network = models.build(case, len(classes), model)
         wrong = checkpoints.faults(network, Path(plan.checkpoint), plan.checkpoint_key)
         inspection.several(wrong, key=f"{model}_model.checkpoint")
-        if not wrong:
-            notes = loop.read(case, model, classes).notes
-            inspection.fact("models", "; ".join((f"{model} model: checkpoint fits", *notes)))
+        if wrong:
+            return
+        read = loop.read(case, model, classes)
+        inspection.fact("models", "; ".join((f"{model} model: checkpoint fits", *read.notes)))
+        named = [f"{at} = {name}" for at, name in enumerate(read.classes)]
+        inspection.fact("classes", f"{model} model: output {some(named, 12)}")
+        results = trying.tried(case, model, models.fill(network, read.tensors), read.classes)
+        inspection.fact("models", trying.sentence(results))
+        for doubt in filter(None, map(trying.warning, results)):
+            inspection.warn("models", doubt, f"{table}.checkpoint")
 
 
 def _files(case: Case, model: str, inspection: Inspection) -> None:

@@ -105,9 +105,42 @@ def sample(domain: Domain, how: Preprocessing, count: int = 4) -> DomainImages:
     listing, kept = _chosen(domain)
     labels, first = np.unique(listing.labels[kept], return_index=True)
     rows = np.sort(first[np.linspace(0, len(labels) - 1, min(count, len(labels))).round().astype(int)])
+    return _read(listing, kept[rows], how)
+
+
+def of_each(domain: Domain, how: Preprocessing, each: int) -> DomainImages:
+    """At most so many images of each class, those held out first; unreadable ones are left out."""
+    if domain.kind == "printed-digits":
+        enough = 2 + round(each / max(1 - domain.training_share, 0.05))
+        domain = replace(domain, per_class=min(domain.per_class, enough))  # the same first ones, others not rendered
+    listing, kept = _chosen(domain)
+    split, _ = _split(domain, listing, kept)
+    rows: list[int] = []
+    for label in np.unique(listing.labels[kept]):
+        own = np.flatnonzero(listing.labels[kept] == label)
+        learned, wanted = split[own] == "training", each
+        for members in (own[~learned], own[learned]):
+            taken = min(wanted, len(members))
+            rows += members[np.linspace(0, len(members) - 1, taken).round().astype(int)].tolist()
+            wanted -= taken
+    return _read(listing, kept[np.sort(rows)], how)
+
+
+def how_split(domain: Domain) -> str:
+    """Who says which images are for training: "as its folders say", "at random", "by object groups"."""
+    if domain.split == "groups":
+        return "by object groups"
+    listing, _ = _chosen(domain)
+    if domain.split != "given" or listing.split is None:
+        return "at random"
+    return "as its column split says" if domain.kind == "csv" else "as its folders say"
+
+
+def _read(listing: _Listing, rows: np.ndarray, how: Preprocessing) -> DomainImages:
+    """The images of these rows of a listing; those that cannot be read are left out."""
     names = listing.names if listing.names is not None else np.array([""] * len(listing.labels), dtype=object)
     pixels, chosen = [], []
-    for at, picture in zip(kept[rows].tolist(), listing.pictures(kept[rows], how), strict=True):
+    for at, picture in zip(rows.tolist(), listing.pictures(rows, how), strict=True):
         if not isinstance(picture, DataError):
             pixels.append(picture if picture.shape[-1] == how.channels else _grey(picture))
             chosen.append(at)
