@@ -40,7 +40,7 @@ class Tried:
     @property
     def near_chance(self) -> bool:
         """Whether guessing is right as often more than one time in twenty; never of too few images to tell."""
-        return self.classes**-self.n < _CHANCE < self.chance
+        return (1 / self.classes) ** self.n < _CHANCE < self.chance
 
     def __str__(self) -> str:
         return f"{self.right} of {self.n} {self.domain} images"
