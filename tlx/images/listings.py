@@ -68,12 +68,13 @@ def folder(root: Path, *, grouped: bool = False) -> Listed:
         if not grouped:
             _check_classes(root, tops)
         classes = {top.name for top in tops}
-    placed = [(path, path.relative_to(root).parts) for path in files.below(root)]
+    above = len(root.parts)
+    placed = [(path, path.parts[above:]) for path in files.below(root)]
+    images = [one for one in placed if kinds.is_image(one[0].name)]
     deep = 3 if split_of else 2  # parts of an image's path at least: its split, its class, its name
-    entries = [
-        _entry(path, parts, split_of) for path, parts in placed if len(parts) >= deep and kinds.is_image(path.name)
-    ]
-    told = _left_out(placed, deep)
+    entries = [_entry(path, parts, split_of) for path, parts in images if len(parts) >= deep]
+    others = [path for path, parts in placed if len(parts) >= deep and not kinds.is_image(path.name)]
+    told = _left_out(others, loose=len(images) - len(entries))
     if root != given:
         told = (f"the images are looked for in its only folder, {str(root.relative_to(given))!r}", *told)
     if not entries:
@@ -127,13 +128,11 @@ def _holder(root: Path, *, grouped: bool) -> Path:
     )
 
 
-def _left_out(placed: list[tuple[Path, tuple[str, ...]]], deep: int) -> tuple[str, ...]:
+def _left_out(others: list[Path], loose: int) -> tuple[str, ...]:
     """What looks like an image and is none of those that are read, as sentences.
 
-    placed: every file, and its path's parts from the top; deep: how many parts an image of a class has at least.
+    others: files of the class folders that no image's name ends like; loose: images that lie in none.
     """
-    loose = sum(len(parts) < deep and kinds.is_image(path.name) for path, parts in placed)
-    others = [path for path, parts in placed if len(parts) >= deep and not kinds.is_image(path.name)]
     unread = [path.name for path in others if kinds.is_unread(path.name)]
     odd = [path.name for path in others if not kinds.is_unread(path.name) and kinds.looks_like_an_image(path)]
     told = [kinds.left_out(unread)] if unread else []
@@ -189,7 +188,7 @@ def _entry(path: Path, parts: tuple[str, ...], split_of: dict[str, str]) -> Entr
     """An image of a class folder, perhaps in a split folder; what lies between class and image is its group."""
     split, inner = (split_of[parts[0]], parts[1:]) if split_of else ("", parts)
     label, *between = inner[:-1]
-    name = str(Path(*parts))
+    name = "/".join(parts) if os.sep == "/" else str(Path(*parts))
     return Entry(path, label, name, split, f"{label}/{between[0]}" if between else name)
 
 
