@@ -87,3 +87,4 @@ def test_the_proportions_of_given_splits_by_hand() -> None:
     assert splits.shares([70, 20, 10], 4) == [2, 1, 1]
     assert splits.shares([70, 20, 10], 2) == [1, 1, 0]
     assert splits.shares([5, 0, 1], 100) == [5, 0, 1]
+    assert splits.shares([50, 1, 1], 3) == [1, 1, 1]
