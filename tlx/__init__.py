@@ -4,22 +4,25 @@
     case = tlx.load_case("digits")
     print(tlx.pipeline.transferability(case))
 
-`tlx.pipeline` computes everything, memoized; `tlx.attribution.layer_conductance` is the engine alone.
+`tlx.pipeline` computes everything, memoized; `tlx.attribution.layer_conductance` is the engine alone. `tlx.case` makes
+a case of modules and data in memory, and `tlx.show` opens the app on it.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
-from types import ModuleType
+from typing import Any
 
+from tlx import display as display  # gives results their look in notebooks
 from tlx import pipeline
 from tlx.casefiles.loading import load_case
 from tlx.cases import Case
 from tlx.errors import UserError
 
 __version__ = "0.1.0"
-__all__ = ["Case", "UserError", "attribution", "load_case", "pipeline"]
+__all__ = ["Case", "UserError", "attribution", "case", "load_case", "pipeline", "show"]
+_LATER = {"attribution": "tlx.attribution", "case": "tlx.notebook.making", "show": "tlx.notebook.showing"}
 
 if "OMP_WAIT_POLICY" not in os.environ:
     # Threads that share a product wait for each other on their cores, by default for longer than most products take:
@@ -28,8 +31,13 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("KMP_BLOCKTIME", "1")  # milliseconds; LLVM's and Intel's
 
 
-def __getattr__(name: str) -> ModuleType:
-    """`tlx.attribution` on first use: it needs torch, which most users of stored results do not."""
-    if name == "attribution":
-        return importlib.import_module("tlx.attribution")
-    raise AttributeError(f"module 'tlx' has no attribute {name!r}")
+def __getattr__(name: str) -> Any:
+    """What needs torch, on first use: most users of stored results do not."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'tlx' has no attribute {name!r}")
+    module = importlib.import_module(_LATER[name])
+    return getattr(module, name, module)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_LATER]

@@ -19,8 +19,8 @@ from tlx.errors import CaseError, unknown
 
 MODELS = ("source", "target")
 DOMAINS = ("source", "target")
-DOMAIN_KINDS = ("printed-digits", "handwritten-digits", "folder", "csv", "torchvision")
-PLACED = ("folder", "csv", "torchvision")  # those that lie at a path
+DOMAIN_KINDS = ("printed-digits", "handwritten-digits", "folder", "csv", "torchvision", "tensors")
+PLACED = ("folder", "csv", "torchvision", "tensors")  # those that lie at a path
 SPLITS = ("given", "random", "groups")
 UNREADABLE = ("fail", "skip")
 ORDERS = ("", "alphabetical", "natural")
@@ -40,11 +40,12 @@ LEVELS = ("scaled", "clipped")
 class Domain:
     """Where one domain's labelled images come from.
 
-    kind: one of DOMAIN_KINDS; path: image folder, CSV of paths and labels, or root of a torchvision dataset; dataset:
-    its name, options: what its class takes (train, split); per_class: at most this many images of a class (seeded
-    choice), 0 for all; training_share: the rest is held out, stratified by class; test_share: of the held-out part, for
-    test, the others being the validation split; split: "given" (split folders or the CSV's column where there are some,
-    else random), "random", or "groups" (all images of an object on one side); rename: (old, new) class names, so that
+    kind: one of DOMAIN_KINDS; path: image folder, CSV of paths and labels, root of a torchvision dataset, or file of
+    tensors (`images.tensors`); dataset: torchvision's name, options: what its class takes (train, split); per_class: at
+    most this many images of a class (seeded choice), 0 for all; training_share: the rest is held out, stratified by
+    class; test_share: of the held-out part, for test, the others being the validation split; split: "given" (split
+    folders or the CSV's column where there are some, else random), "random", or "groups" (all images of an object on
+    one side); rename: (old, new) class names, so that
     domains match; classes: these only, in this order; order: of the classes where they are not listed, "natural" puts 2
     before 10, "" is alphabetical and an error where a checkpoint leaves open which of the two its outputs follow;
     unreadable: "fail", or "skip" to leave broken images out.

@@ -19,15 +19,20 @@ def start(cases: Sequence[str], port: int | None, options: Sequence[str]) -> int
     cases: built-in names and paths of case files to offer. options: Streamlit's, as `streamlit run` takes them.
     Raises CaseError before anything has started, where a case cannot be used.
     """
+    command, environment = prepared(cases, port, options)
+    if os.name != "nt":  # Windows' shell would not wait for what this process has turned into
+        os.execve(sys.executable, command, environment)
+    return subprocess.call(command, env=environment)
+
+
+def prepared(cases: Sequence[str], port: int | None, options: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Command and environment of a process that is the app on these cases. Raises CaseError as `start` does."""
     named = list(filter(None, os.environ.get("TLX_CASES", "").split(os.pathsep)))
     environment = os.environ | {"TLX_CASES": os.pathsep.join([*_files(cases), *named])}
     # -P: a tornado.py in the folder where the user stands is not Streamlit's.
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(places.site() / places.ENTRY)]
     command += [] if port is None else ["--server.port", str(port)]
-    command += options
-    if os.name != "nt":  # Windows' shell would not wait for what this process has turned into
-        os.execve(sys.executable, command, environment)
-    return subprocess.call(command, env=environment)
+    return [*command, *options], environment
 
 
 def _files(cases: Sequence[str]) -> Iterator[str]:

@@ -29,8 +29,10 @@ def of_case(case: Case) -> tuple[tuple[str, str], ...]:
 
 
 def _domain(domain: Domain) -> str:
-    """Of its folder; a torchvision dataset's own folder, where it has one, as others may lie beside it."""
+    """Of its folder or file; a torchvision dataset's own folder, where it has one, as others may lie beside it."""
     path = Path(domain.path)
+    if domain.kind == "tensors":
+        return files.digest(path) if path.is_file() else ""
     if domain.kind == "csv":
         return _table(domain, path)
     own = path / domain.dataset

@@ -10,7 +10,7 @@ import numpy as np
 
 from tlx.cases import Domain, Preprocessing, in_natural_order
 from tlx.errors import DataError, unknown
-from tlx.images import decoding, listings, rendered_digits, splits, torchvision_datasets
+from tlx.images import decoding, listings, rendered_digits, splits, tensors, torchvision_datasets
 from tlx.progress import track
 from tlx.results import SPLITS, DomainImages
 
@@ -27,7 +27,8 @@ class _Listing:
 
     labels: (N,) index into classes; pictures(kept, how): the images of those indices one by one, or why one cannot be
     read; names, split, groups: (N,) where known; spreads(kept): what `decoding.spread` says of those indices, where
-    they are files; passed: folders beside the data that were left out; told: what else has to be said of the files.
+    they are files; passed: folders beside the data that were left out; told: what else has to be said of the files;
+    inputs(): (N, H, W, channels) what networks are given, where that is not the pictures.
     """
 
     labels: np.ndarray
@@ -39,6 +40,7 @@ class _Listing:
     spreads: Callable[[np.ndarray], Iterator[tuple[int, int, int] | None]] | None = None
     passed: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
+    inputs: Callable[[], np.ndarray | None] = lambda: None
 
 
 def load(domain: Domain, how: Preprocessing) -> DomainImages:
@@ -59,7 +61,8 @@ def load(domain: Domain, how: Preprocessing) -> DomainImages:
         else:
             pixels[at] = picture if picture.shape[-1] == how.channels else _grey(picture)
     if not unreadable:
-        return _described(domain, listing, kept, pixels)
+        inputs = listing.inputs()
+        return replace(_described(domain, listing, kept, pixels), inputs=None if inputs is None else inputs[kept])
     good = np.setdiff1d(np.arange(len(kept)), [*unreadable])
     if not len(good):
         raise next(iter(unreadable.values()))
@@ -91,7 +94,7 @@ def _room(domain: Domain, shape: tuple[int, ...]) -> np.ndarray:
 
 def unreadable(domain: Domain, how: Preprocessing) -> list[str]:
     """One sentence for each image of a domain that cannot be read. Raises DataError as `load` does for the rest."""
-    if domain.kind.endswith("-digits"):  # rendered by us
+    if domain.kind.endswith("-digits") or domain.kind == "tensors":  # rendered by us, or no pictures of their own
         return []
     listing, kept = _chosen(domain)
     read = track(listing.pictures(kept, how), f"looking at the images of {domain.title}", total=len(kept))
@@ -373,6 +376,15 @@ def _torchvision(domain: Domain) -> _Listing:
     return _Listing(labels, torchvision_datasets.classes(dataset, int(labels.max()) + 1), pictures, names)
 
 
+def _tensors(domain: Domain) -> _Listing:
+    stored = tensors.read(Path(domain.path))
+
+    def pictures(kept: np.ndarray, how: Preprocessing) -> Iterator[Picture]:
+        yield from stored.pixels(how.image_size, how.channels)[kept]
+
+    return _Listing(stored.labels, stored.classes, pictures, split=stored.split, inputs=stored.inputs)
+
+
 def _grey(picture: np.ndarray) -> np.ndarray:
     """(H, W, 3) to (H, W, 1): luma of ITU-R 601, as PIL's conversion to "L" has it."""
     luma: np.ndarray = np.rint(picture @ np.array([0.299, 0.587, 0.114]))[..., None].astype(np.uint8)
@@ -385,4 +397,5 @@ _LISTINGS: dict[str, Callable[[Domain], _Listing]] = {
     "folder": lambda domain: _of_files(listings.folder(Path(domain.path), grouped=domain.split == "groups")),
     "csv": lambda domain: _of_files(listings.table(Path(domain.path))),
     "torchvision": _torchvision,
+    "tensors": _tensors,
 }

@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 from tlx.errors import ModelError, first_line, unknown
-from tlx.networks import answers
+from tlx.networks import answers, kept
 
 # Their second heads only serve training by their authors' recipe, and would make them answer with tuples.
 _ONE_ANSWER = {"aux_logits": False, "init_weights": True}
@@ -63,7 +63,8 @@ def build(
     if rest and prefix != "timm":
         # Noise of its own generator: what is drawn after this does not depend on it.
         noise = torch.randn(2, channels, image_size, image_size, generator=torch.Generator().manual_seed(0))
-        return answers.scored(_own(name, classes, home, options), name, classes, noise, output)
+        made = kept.build(name) if prefix == kept.PREFIX else _own(name, classes, home, options)
+        return answers.scored(made, name, classes, noise, output)
     for key in options:
         if key in _OURS:
             raise ModelError(

@@ -17,7 +17,7 @@ from torch import nn
 
 from tlx.cases import Case, Domain, Training, in_natural_order
 from tlx.errors import DataError, ModelError, some
-from tlx.networks import answers, checkpoints, devices, models
+from tlx.networks import answers, checkpoints, devices, kept, models
 from tlx.progress import track
 from tlx.results import DomainImages, TrainedModel
 from tlx.training import histories, initial_weights, strategies
@@ -75,8 +75,14 @@ def begun(
 ) -> tuple[nn.Module, tuple[str, ...]]:
     """The network as its training finds it, and sentences on what was taken over from where and what is held.
 
-    Raises UserError for whatever would stop the training: an unknown layer to freeze, a checkpoint that does not fit.
+    Raises UserError for whatever would stop the training: an unknown layer to freeze, a checkpoint that does not fit, a
+    module of a notebook, whose weights are somebody's and can be drawn anew by nobody else.
     """
+    if case.architecture_of(model).startswith(f"{kept.PREFIX}:"):
+        raise ModelError(
+            "the models of this case were made in a notebook and are explained as they are; train there what should be "
+            "compared with them, and make a case of that"
+        )
     case = case.seen_by(model)
     network = models.probe(models.build(case, len(classes), model), case, len(classes), model)
     one = models.example(case)
