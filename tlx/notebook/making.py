@@ -236,10 +236,10 @@ def _outputs(network: str, pixels: np.ndarray, level: Any, side: str) -> int:
     """How many scores the model answers its own domain's images with. Raises ModelError for another answer."""
     entering = torch.from_numpy(_entering(pixels[:2], *level)).permute(0, 3, 1, 2).contiguous()
     entering = entering.expand(2, *entering.shape[1:]) if len(entering) == 1 else entering
-    called, shape = f"{side}_model", tuple(entering.shape)
+    called, shape, device = f"{side}_model", tuple(entering.shape), devices.default()
     try:
         with torch.inference_mode():
-            answer = kept.build(network).to(devices.default())(entering.to(devices.default()))
+            answer = kept.build(network).to(device)(entering.to(device))
     except Exception as error:  # somebody else's forward
         raise ModelError(
             f"{called} fails on images of the shape {shape} ({type(error).__name__}: {first_line(error)}); give "
