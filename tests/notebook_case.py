@@ -76,6 +76,9 @@ def entering(images: np.ndarray, mean: float = 0.5, std: float = 0.25) -> Tensor
 
 def made(source_model: Any = None, target_model: Any = None, **changed: Any) -> Case:
     """The case of these modules, or of two small ones, with some of its arguments others."""
-    modules = {"source_model": source_model or trained(), "target_model": target_model or trained(1)}
+    modules = {
+        "source_model": trained() if source_model is None else source_model,
+        "target_model": trained(1) if target_model is None else target_model,
+    }
     given = {"source": pixels(), "target": pixels(seed=1), "classes": CLASSES, "mean": 0.5, "std": 0.25, "n_steps": 3}
     return case(**(modules | given | changed))

@@ -302,6 +302,27 @@ class Pair(Net):
         return scores, torch.zeros(len(images), 7)
 
 
+class Random(Net):
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(nn.functional.dropout(images))
+
+
+class Company(Net):
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images) - super().forward(images).mean(0)
+
+
+class Lazy(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.third = nn.LazyLinear(12)
+
+
+class Softmax(Net):
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images).softmax(1)
+
+
 class Maps(Net):
     def forward(self, images: Tensor) -> Tensor:
         return self.first(images)
@@ -383,12 +404,26 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "split count": ({"target_split": ["test"] * 3}, "target_split has 3 entries, and there are 30 images"),
     "all training": ({"target_split": "training"}, "target_split leaves no image for validation or test"),
     "no module": ({"target_model": "net"}, "target_model is of type str; give a torch module"),
-    "fails": ({"target_model": Fails()}, r"target_model fails on images .*\(RuntimeError: no such luck\)"),
-    "two answers": ({"target_model": Pair()}, "target_model answers with tuple, in which the scores cannot be told"),
-    "maps": ({"target_model": Maps()}, r"target_model answers 2 images with the shape \(2, 6, 8, 8\)"),
+    "fails": ({"target_model": Fails()}, r"target_model fails on images of 1 x 16 x 16 \(RuntimeError: no such luck\)"),
+    "two answers": (
+        {"target_model": Pair(), "classes": None},
+        "target_model answers with tensors of 3 and 7 numbers; name as many classes as the scores are, or",
+    ),
+    "no such answer": (
+        {"source_model": Pair(), "output": "logits"},
+        "source_model: output 'logits' is unknown; one of 0, 1",
+    ),
+    "one answer": ({"output": "0"}, "source_model: it answers with one tensor; leave output='0' out"),
+    "maps": ({"target_model": Maps()}, r"target_model answers images with \(4, 6, 8, 8\); \(n, classes\) scores"),
+    "random answers": (
+        {"target_model": Random()},
+        "target_model answers the same image otherwise each time: its forward",
+    ),
+    "company": ({"target_model": Company()}, "target_model answers an image otherwise beside other images"),
+    "lazy": ({"target_model": Lazy()}, "target_model has a lazy module that was never run"),
     "one output": ({"target_model": Net(1)}, "target_model has one output"),
     "script": ({"target_model": scripted()}, "target_model is a TorchScript program"),
-    "no copy": ({"target_model": Uncopied()}, r"target_model: it cannot be copied \(RuntimeError: cannot be copied"),
+    "no copy": ({"target_model": Uncopied()}, r"target_model cannot be copied \(RuntimeError: cannot be copied"),
     "not finite": ({"target_model": not_a_number()}, r"target_model has 1 value\(s\) in 'last.bias' that are NaN"),
     "layer": ({"layers": ["fifth"]}, "layer 'fifth' is unknown"),
     "steps": ({"n_steps": 0}, "n_steps must be from 1 to 10000, not 0"),
@@ -417,10 +452,28 @@ def test_a_data_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path, monk
         made()
 
 
-def test_wrapped_modules_are_unwrapped() -> None:
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.compile's own imports
+@pytest.mark.parametrize("wrapped", [nn.DataParallel, torch.compile], ids=["parallel", "compiled"])
+def test_wrapped_modules_are_unwrapped(wrapped: Any) -> None:
     model = trained(1)
-    case = made(target_model=nn.DataParallel(model))
-    assert case.fingerprint() == made(target_model=model).fingerprint()
+    assert made(target_model=wrapped(model)).fingerprint() == made(target_model=model).fingerprint()
+
+
+def test_the_part_of_an_answer_that_has_the_classes_is_read() -> None:
+    """And said; `output` chooses another."""
+    model = Pair()
+    model.load_state_dict(trained(1).state_dict())
+    case = made(target_model=model)
+    agree(case, trained(1), entering(pixels(seed=1)[0]))
+    assert "of which output = '0' is read" in pipeline.notes(case, "target")[0]
+    with pytest.raises(CaseError, match="source_model has 7 outputs, and 3 classes are named"):
+        made(model, model, output="1")
+
+
+def test_probabilities_are_not_softened_again() -> None:
+    model = Softmax()
+    model.load_state_dict(trained(1).state_dict())
+    agree(made(target_model=model), trained(1), entering(pixels(seed=1)[0]))
 
 
 def test_tied_weights_are_kept_under_both_names() -> None:

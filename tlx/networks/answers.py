@@ -66,7 +66,7 @@ def _about_parts(answer: Any, name: str, classes: int, output: str) -> list[str]
             why = f"architecture {name!r} answers with one tensor; leave output = {output!r} out"
             raise ModelError(why, key="output")
         return []
-    parts = _parts(answer)
+    parts = tensors_in(answer)
     if output and output not in parts:
         raise ModelError(f"architecture {name!r}: {unknown('output', output, list(parts))}", key="output")
     fitting = [key for key, one in parts.items() if are_scores(one, classes)]
@@ -146,7 +146,7 @@ def are_probabilities(answer: Tensor) -> bool:
     return answer.shape[1] > 1 and bool(whole) and bool((answer >= 0).all())
 
 
-def _parts(answer: Any, above: str = "") -> dict[str, Tensor]:
+def tensors_in(answer: Any, above: str = "") -> dict[str, Tensor]:
     """The tensors of a tuple, list or dict by place or key, those further inside by "key.place"."""
     if isinstance(answer, Mapping):
         named = [(str(key), one) for key, one in answer.items()]
@@ -159,7 +159,7 @@ def _parts(answer: Any, above: str = "") -> dict[str, Tensor]:
         if isinstance(one, Tensor):
             parts[above + key] = one
         else:
-            parts |= _parts(one, f"{above}{key}.")
+            parts |= tensors_in(one, f"{above}{key}.")
     return parts
 
 
@@ -175,7 +175,7 @@ def _part(answer: Any, output: str, classes: int) -> Any:
     """
     if isinstance(answer, Tensor):
         return answer
-    parts = _parts(answer)
+    parts = tensors_in(answer)
     if output in parts:
         return parts[output]
     return next((one for one in parts.values() if are_scores(one, classes)), answer)

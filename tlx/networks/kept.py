@@ -8,28 +8,40 @@ from __future__ import annotations
 
 import copy
 
+import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from tlx.errors import ModelError, first_line
-from tlx.networks import programs
+from tlx.networks import answers, programs
 
 PREFIX = "notebook"
 _kept: dict[str, nn.Module] = {}
 
 
-def keep(module: nn.Module) -> str:
-    """Keeps a copy of the module for as long as the process lives; the name that `build` knows it by.
+def copied(module: nn.Module) -> nn.Module:
+    """A copy of the module as tlx reads it: out of the wrappings of training, evaluated, frozen, on the CPU.
 
-    Raises ModelError where it cannot be copied. The module itself is left as it is.
+    Raises ModelError where there can be none. The module itself is left as it is.
     """
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return copied(module.module)
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ModelError("is a TorchScript program, inside which nothing can be read; give the module it was made from")
+    if any(map(is_lazy, [*module.parameters(), *module.buffers()])):
+        raise ModelError("has a lazy module that was never run; run it once on images")
     try:
-        copied = copy.deepcopy(module).cpu().eval().requires_grad_(False)
-        name = f"{PREFIX}:{programs.digest(copied)}:{type(copied).__name__}"
+        return answers.uncompiled(copy.deepcopy(module)).cpu().eval().requires_grad_(False)
     except Exception as error:  # somebody else's __deepcopy__, __getstate__ or a tensor within a graph
         raise ModelError(
-            f"it cannot be copied ({type(error).__name__}: {first_line(error)}); keep tensors in parameters and "
-            "buffers, and open files, locks and results of passes outside of the module"
+            f"cannot be copied ({type(error).__name__}: {first_line(error)}); keep tensors in parameters and buffers, "
+            "and open files, locks and results of passes outside of the module"
         ) from None
+
+
+def keep(copied: nn.Module) -> str:
+    """Keeps what `copied` made for as long as the process lives; the name that `build` knows it by."""
+    name = f"{PREFIX}:{programs.digest(copied)}:{type(copied).__name__}"
     _kept.setdefault(name, copied)
     return name
 

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from tlx import pipeline, places
 from tlx.casefiles import builtin, loading, writing
 from tlx.cases import DOMAINS, MODELS, Case
-from tlx.errors import CaseError, DataError, ModelError, UserError, first_line, some
+from tlx.errors import CaseError, DataError, ModelError, UserError, first_line, some, unknown
 from tlx.images import files, listings, tensors
-from tlx.networks import devices, kept
+from tlx.networks import answers, kept
 from tlx.notebook import given
 from tlx.notebook.given import Given
 from tlx.results import DomainImages
@@ -34,6 +34,7 @@ from tlx.results import DomainImages
 CASE_FILE = "case.toml"
 Numbers = float | Sequence[float]
 _BEYOND = 0.1  # of the range from 0 to 1: how far resampling may carry the pictures of float images
+_LOOKED_AT = 4  # images that a model is run on before a case is made
 _LARGEST_LEVEL = 2.0  # of a mean or deviation of images from 0 to 1; those of 0 to 255 have tens
 
 
@@ -58,12 +59,13 @@ def case(
     n_steps: int = Case.n_steps,
     precision: str = Case.precision,
     seed: int = Case.seed,
+    output: str = "",
 ) -> Case:
     """The case of two models and two domains as they are now; the same weights, code and data make the same case.
 
     Args:
-        source_model, target_model: any modules that answer (n, classes) logits. They are copied, evaluated as copies on
-            this process's device, and left as they are.
+        source_model, target_model: any modules that answer with class scores, (n, classes) logits. They are copied,
+            evaluated as copies on this process's device, and left as they are.
         source, target: (images, labels), or a dataset or loader of (image, label). Images are uint8 levels, which the
             models get as (levels / 255 - mean) / std, or floats, which they get as they are: (n, H, W, channels) or
             (n, channels, H, W) arrays or tensors, or lists of such images or of PIL images. Labels are the indices of
@@ -75,7 +77,7 @@ def case(
         source_split, target_split: "training", "validation" or "test" of each image, or one of them for all. Left out,
             all images count as validation, since nothing says which of them the models learned from.
         source_title, target_title, name, title, about: what pages and addresses call the domains and the case.
-        layers, baseline, n_steps, precision, seed: as in a case file (docs/cases.md).
+        layers, baseline, n_steps, precision, seed, output: as in a case file (docs/cases.md).
 
     Raises UserError, one sentence on what was given and what would be right.
     """
@@ -83,12 +85,18 @@ def case(
     level = _normalisation(domains, mean, std)
     images = {side: _as_taken(domains[side], side, *level) for side in DOMAINS}
     modules = {"source": source_model, "target": target_model}
-    networks = {side: _kept(modules[side], f"{side}_model") for side in MODELS}
-    outputs = {side: _outputs(networks[side], images[side][0], level, side) for side in MODELS}
+    copies = {side: _copied(modules[side], f"{side}_model") for side in MODELS}
+    states = {side: _state(copies[side], f"{side}_model") for side in MODELS}
+    networks = {side: kept.keep(copies[side]) for side in MODELS}
+    told = {side: _told(classes, side) or domains[side].classes for side in DOMAINS}
+    outputs = {
+        side: _outputs(networks[side], _few(images[side], level), len(told[side]) or None, output, f"{side}_model")
+        for side in MODELS
+    }
     splits = {"source": source_split, "target": target_split}
     titles = {"source": source_title, "target": target_title}
     parts = {
-        side: _domain(domains[side], images[side], _names(side, classes, domains[side], outputs), splits[side], side)
+        side: _domain(domains[side], images[side], _names(side, told[side], domains[side], outputs), splits[side], side)
         for side in DOMAINS
     }
     table: dict[str, Any] = {
@@ -105,13 +113,14 @@ def case(
         "n_steps": n_steps,
         "precision": precision,
         "seed": seed,
+        "output": output,
         **{side: {"kind": "tensors", "title": titles[side], "path": f"{side}.safetensors"} for side in DOMAINS},
         **{f"{model}_model": {"checkpoint": f"{model}_model.safetensors"} for model in MODELS},
     }
     if networks["target"] != networks["source"]:
         table["target_model"]["architecture"] = networks["target"]
     table = {key: value.item() if isinstance(value, np.generic) else value for key, value in table.items()}
-    made = _written(table, parts, {model: _state(modules[model], f"{model}_model") for model in MODELS})
+    made = _written(table, parts, states)
     pipeline.network(made)  # that a layer is unknown, or the two networks' layers do not meet, is told here
     return made
 
@@ -193,101 +202,102 @@ def _entering(pixels: np.ndarray, mean: list[float], std: list[float]) -> np.nda
     return levels.sub_(torch.tensor(mean)).div_(torch.tensor(std)).numpy()
 
 
-def _bare(module: Any) -> Any:
-    """The module within torch.compile's and DataParallel's wrapping."""
-    while True:
-        inner = getattr(module, "_orig_mod", None)
-        if inner is None and isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            inner = module.module
-        if inner is None:
-            return module
-        module = inner
-
-
-def _kept(module: Any, role: str) -> str:
-    """The name under which a copy of the module is kept. Raises ModelError for what is no module."""
+def _copied(module: Any, role: str) -> nn.Module:
+    """A copy of the module, to be kept. Raises ModelError for what is no module that can be."""
     if not isinstance(module, nn.Module):
         raise ModelError(
-            f"{role} is of type {type(module).__name__}; give a torch module that answers (n, classes) scores"
+            f"{role} is of type {type(module).__name__}; give a torch module that answers with class scores"
         )
-    if isinstance(module, torch.jit.ScriptModule):
-        raise ModelError(f"{role} is a TorchScript program; give the module that it was made from")
     try:
-        return kept.keep(_bare(module))
+        return kept.copied(module)
     except ModelError as error:
-        raise ModelError(f"{role}: {error}") from None
+        raise ModelError(f"{role} {error}") from None
 
 
 def _state(module: nn.Module, role: str) -> dict[str, Tensor]:
-    """Copies of the module's tensors, on the CPU. Raises ModelError for other state and for what is no number."""
+    """Copies of the module's tensors. Raises ModelError for other state and for what is no number."""
     state = {}
-    for name, one in _bare(module).state_dict().items():
+    for name, one in module.state_dict().items():
         if not isinstance(one, Tensor):
             raise ModelError(f"{role} has {name!r} in its state dict, which is no tensor; only tensors are kept")
-        state[name] = one.detach().to("cpu", copy=True).contiguous()
-        if state[name].is_floating_point() and (bad := int((~torch.isfinite(state[name])).sum())):
+        state[name] = one.clone().contiguous()
+        if one.is_floating_point() and (bad := int((~torch.isfinite(one)).sum())):
             raise ModelError(
                 f"{role} has {bad:,} value(s) in {name!r} that are NaN or infinite; its training went astray"
             )
     return state
 
 
-def _outputs(network: str, pixels: np.ndarray, level: Any, side: str) -> int:
-    """How many scores the model answers its own domain's images with. Raises ModelError for another answer."""
-    entering = torch.from_numpy(_entering(pixels[:2], *level)).permute(0, 3, 1, 2).contiguous()
-    entering = entering.expand(2, *entering.shape[1:]) if len(entering) == 1 else entering
-    called, shape, device = f"{side}_model", tuple(entering.shape), devices.default()
+def _outputs(network: str, images: Tensor, classes: int | None, output: str, role: str) -> int:
+    """How many scores the model answers images of its own domain with. classes: so many are named, if any are.
+
+    Raises ModelError for what is no answer, and where an image's changes from run to run, or with its batch.
+    """
     try:
-        with torch.inference_mode():
-            answer = kept.build(network).to(device)(entering.to(device))
-    except Exception as error:  # somebody else's forward
-        raise ModelError(
-            f"{called} fails on images of the shape {shape} ({type(error).__name__}: {first_line(error)}); give "
-            "images as it takes them"
-        ) from None
-    found = [one for one in _tensors_in(answer) if one.ndim == 2 and len(one) == 2]
-    if isinstance(answer, Tensor) and not found:
-        raise ModelError(
-            f"{called} answers 2 images with the shape {tuple(answer.shape)}; (2, classes) scores are needed"
-        )
-    if len({one.shape[1] for one in found}) != 1:
-        raise ModelError(
-            f"{called} answers with {type(answer).__name__}, in which the scores cannot be told; give a module that "
-            "answers with (n, classes) scores alone"
-        )
-    if (count := int(found[0].shape[1])) < 2:
-        raise ModelError(f"{called} has one output; two or more classes are needed, one output each")
+        answer = answers.run(kept.build(network), role, images)
+        count = _scores(answer, classes, output, role)
+        scored = answers.scored(kept.build(network), role, count, images, output)
+        if len(images) > 1:
+            answers.check(scored, role, images)
+    except ModelError as error:
+        raise ModelError(str(error).replace(f"architecture {role!r}", role)) from None
     return count
 
 
-def _tensors_in(answer: Any) -> list[Tensor]:
-    parts = answer.values() if isinstance(answer, Mapping) else answer if isinstance(answer, tuple | list) else [answer]
-    return [one for one in parts if isinstance(one, Tensor)]
+def _scores(answer: Any, classes: int | None, output: str, role: str) -> int:
+    """The number of scores in an answer, of the part that `output` names or that has one for each of the classes."""
+    parts = answers.tensors_in(answer)
+    if output not in ("", *parts):
+        why = unknown("output", output, parts) if parts else f"it answers with one tensor; leave output={output!r} out"
+        raise ModelError(f"{role}: {why}")
+    of_use = {"": answer} if isinstance(answer, Tensor) else parts
+    widths = [one.shape[1] for key, one in of_use.items() if one.ndim == 2 and output in ("", key)]
+    if not widths:
+        shapes = ", ".join(str(tuple(one.shape)) for one in of_use.values()) or type(answer).__name__
+        raise ModelError(f"{role} answers images with {shapes}; (n, classes) scores are needed")
+    count = int(classes if classes in widths else widths[0])
+    if classes not in widths and len(set(widths)) > 1:
+        raise ModelError(
+            f"{role} answers with tensors of {' and '.join(map(str, widths))} numbers; name as many classes as the "
+            "scores are, or say with output which of them are the scores"
+        )
+    if count < 2:
+        raise ModelError(f"{role} has one output; two or more classes are needed, one output each")
+    return count
 
 
-def _names(side: str, classes: Any, one: Given, outputs: Mapping[str, int]) -> tuple[str, ...]:
-    """What the side's model's outputs mean, in order. Raises CaseError where that is not said, or cannot be."""
-    count = outputs[side]
+def _few(images: tuple[np.ndarray, np.ndarray | None], level: tuple[list[float], list[float]]) -> Tensor:
+    """(n, channels, H, W): a few images of a domain from all over it, as the models take them."""
+    pixels, inputs = images
+    chosen = np.unique(np.linspace(0, len(pixels) - 1, _LOOKED_AT).astype(int))
+    given = _entering(pixels[chosen], *level) if inputs is None else inputs[chosen]
+    return torch.from_numpy(given).permute(0, 3, 1, 2).contiguous()
+
+
+def _told(classes: Any, side: str) -> tuple[str, ...]:
+    """The names that are given for the outputs of the side's model, or (). Raises CaseError for what are none."""
     told = classes.get(side) if isinstance(classes, Mapping) else classes
-    if told is None and one.classes:
-        names = one.classes
-    elif told is None:
-        if one.labels.dtype == object:
-            raise CaseError(
-                f"the labels of {side} are names; say with classes=[…] which output of the models is which, in order"
-            )
-        if len(set(outputs.values())) > 1:
-            raise CaseError(
-                f"the models have {outputs['source']} and {outputs['target']} outputs; name those of each with "
-                'classes={"source": […], "target": […]}, since classes match by name'
-            )
-        names = tuple(map(str, range(count)))
-    else:
-        if isinstance(told, str) or not isinstance(told, Sequence | np.ndarray):
-            raise CaseError(f"classes must be a list of names, not {told!r}")
-        names = tuple(map(str, told))
-    if len(names) != count:
-        raise CaseError(f"{side}_model has {count} outputs, and {len(names)} classes are named: {some(names)}")
+    if told is None:
+        return ()
+    if isinstance(told, str) or not isinstance(told, Sequence | np.ndarray):
+        raise CaseError(f"classes must be a list of names, not {told!r}")
+    return tuple(map(str, told))
+
+
+def _names(side: str, told: tuple[str, ...], one: Given, outputs: Mapping[str, int]) -> tuple[str, ...]:
+    """What the side's model's outputs mean, in order. Raises CaseError where that is not said, or cannot be."""
+    if not told and one.labels.dtype == object:
+        raise CaseError(
+            f"the labels of {side} are names; say with classes=[…] which output of the models is which, in order"
+        )
+    if not told and len(set(outputs.values())) > 1:
+        raise CaseError(
+            f"the models have {outputs['source']} and {outputs['target']} outputs; name those of each with "
+            'classes={"source": […], "target": […]}, since classes match by name'
+        )
+    names = told or tuple(map(str, range(outputs[side])))
+    if len(names) != outputs[side]:
+        raise CaseError(f"{side}_model has {outputs[side]} outputs, and {len(names)} classes are named: {some(names)}")
     if one.classes and names != one.classes and set(names) == set(one.classes):
         raise CaseError(
             f"classes gives the order {some(names)}, and the dataset of {side} has {some(one.classes)}: its labels are "
