@@ -61,6 +61,7 @@ def test_a_sound_case_has_facts_only(path: Path) -> None:
         assert fits == f"{model} model: checkpoint fits"
         assert outputs == f"{model} model: output 0 = lying, 1 = upright"
         assert re.fullmatch(rf"{model} model right on \d+ of 12 source images and \d+ of 12 target images", tried)
+    assert [fact.topic for fact in found.facts[13:]] == ["cost"]
 
 
 def test_everything_wrong_is_told_at_once(path: Path) -> None:
@@ -272,5 +273,5 @@ def test_an_empty_path_is_not_the_folder_the_app_was_started_in(path: Path, monk
 def test_facts_come_under_topics(path: Path) -> None:
     topics = [fact.topic for fact in inspect(path).facts]
     of_each = ["models", "classes", "models"]
-    assert topics == ["data", "data", "data", "data", "layers", "layers", "preprocessing", *of_each, *of_each]
+    assert topics == ["data", "data", "data", "data", "layers", "layers", "preprocessing", *of_each, *of_each, "cost"]
     assert set(topics) < set(TOPICS)

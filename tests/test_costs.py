@@ -8,7 +8,7 @@ import fakes
 import pytest
 import toy_results
 
-from tlx import needs, pipeline
+from tlx import estimates, needs, pipeline
 from tlx.analysis import silencing
 from tlx.app import costs, jobs
 from tlx.casefiles import builtin
@@ -16,10 +16,15 @@ from tlx.cases import Case, ModelPlan, Training
 from tlx.results import REPLACEMENTS
 
 PLAN = ModelPlan(training=Training(epochs=20))
-EPOCHS = 20 * (10 + 6) * costs.BACKWARD  # over 10 source and 6 target images
-PASSES = 2 * 6 * 17 * costs.BACKWARD  # the target images through both models, at both ends of 16 steps each
-ONCE = 2 * 6 * costs.FORWARD  # and once for what they respond
-EDGES = 2 * 3 * costs.EDGES  # of both models on the three target cats
+EPOCHS = 20 * (10 + 6) * estimates.BACKWARD  # over 10 source and 6 target images
+PASSES = 2 * 6 * 17 * estimates.BACKWARD  # the target images through both models, at both ends of 16 steps each
+ONCE = 2 * 6 * estimates.FORWARD  # and once for what they respond
+EDGES = 2 * 3 * estimates.EDGES  # of both models on the three target cats
+
+
+def about(seconds: float) -> object:
+    """But for the pairs of neurons that are assigned and the chance of edges: next to nothing in a network of 16."""
+    return pytest.approx(seconds, abs=1e-4)
 
 
 @pytest.fixture
@@ -32,41 +37,41 @@ def case(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Case:
 
 
 def test_the_score_costs_the_training_and_a_pass_through_both_models(case: Case) -> None:
-    assert costs.seconds(needs.score, case) == pytest.approx(costs.BEGIN + EPOCHS + 2 * 6 * costs.FORWARD)
+    assert costs.seconds(needs.score, case) == about(estimates.BEGIN + EPOCHS + 2 * 6 * estimates.FORWARD)
 
 
 def test_a_comparison_costs_conductance_and_edges_of_both_models(case: Case) -> None:
-    expected = costs.BEGIN + EPOCHS + PASSES + ONCE + EDGES
-    assert costs.seconds(needs.rewiring, case, "cat") == pytest.approx(expected)
-    assert costs.seconds(pipeline.comparison, case, "cat") == pytest.approx(expected)
+    expected = estimates.BEGIN + EPOCHS + PASSES + ONCE + EDGES
+    assert costs.seconds(needs.rewiring, case, "cat") == about(expected)
+    assert costs.seconds(pipeline.comparison, case, "cat") == about(expected)
 
 
 def test_the_seconds_grow_with_the_area_of_the_images(case: Case) -> None:
     larger = costs.seconds(needs.rewiring, replace(case, image_size=64), "cat")
-    assert larger == pytest.approx(costs.BEGIN + 4 * (EPOCHS + PASSES + ONCE + EDGES))
+    assert larger == about(estimates.BEGIN + 4 * (EPOCHS + PASSES + ONCE + EDGES))
 
 
 def test_what_many_results_are_made_of_counts_once(case: Case) -> None:
     """Reuse of both classes: the conductance is measured once, the edges are valued for either class."""
-    expected = costs.BEGIN + EPOCHS + PASSES + ONCE + 2 * EDGES
-    assert costs.seconds(pipeline.reuse_by_class, case) == pytest.approx(expected)
+    expected = estimates.BEGIN + EPOCHS + PASSES + ONCE + 2 * EDGES
+    assert costs.seconds(pipeline.reuse_by_class, case) == about(expected)
 
 
 def test_what_is_stored_costs_nothing(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where both models are there, and then where the comparison is."""
     fakes.install(monkeypatch, {"trained": lambda *_: None})
-    assert costs.seconds(needs.rewiring, case, "cat") == pytest.approx(costs.BEGIN + PASSES + ONCE + EDGES)
+    assert costs.seconds(needs.rewiring, case, "cat") == about(estimates.BEGIN + PASSES + ONCE + EDGES)
     fakes.install(monkeypatch, {"reuse": lambda *_: None})
-    assert costs.seconds(needs.rewiring, case, "cat") == costs.BEGIN
+    assert costs.seconds(needs.rewiring, case, "cat") == estimates.BEGIN
 
 
 def test_silencing_and_the_domain_gap_are_counted_by_what_they_pass(case: Case, monkeypatch) -> None:
     """203 runs over 4 held-out images, 2 of them cats; and 4 neurons of 4 layers of both models on the 8 cats."""
     known = ("trained", "activations", "images", "conductance", "abstraction")
     fakes.install(monkeypatch, {name: lambda *_: None for name in known})
-    expected = costs.BEGIN + 203 * (4 + 2) * costs.SILENCED
-    assert costs.seconds(pipeline.silenced, case, "cat", "target", ()) == pytest.approx(expected)
-    assert costs.seconds(pipeline.domain_gap, case, "cat") == pytest.approx(costs.BEGIN + 2 * 4 * 4 * 8 * costs.FIT)
+    expected = estimates.BEGIN + 203 * (4 + 2) * estimates.SILENCED
+    assert costs.seconds(pipeline.silenced, case, "cat", "target", ()) == about(expected)
+    assert costs.seconds(pipeline.domain_gap, case, "cat") == about(estimates.BEGIN + 2 * 4 * 4 * 8 * estimates.FIT)
 
 
 @pytest.mark.parametrize(
@@ -78,5 +83,5 @@ def test_no_more_is_promised_than_can_be_kept(seconds: float, said: str) -> None
 
 def test_the_cost_of_silencing_follows_what_it_does() -> None:
     """The numbers stand beside each other here because a page must not import torch to know them."""
-    assert len(REPLACEMENTS) * (1 + silencing.DRAWS) + 1 == costs.RUNS
-    assert (silencing.OF_CLASS, silencing.OF_ALL) == costs.ASKED
+    assert len(REPLACEMENTS) * (1 + silencing.DRAWS) + 1 == estimates.RUNS
+    assert (silencing.OF_CLASS, silencing.OF_ALL) == estimates.ASKED

@@ -14,10 +14,10 @@ from streamlit_help import run_to_end, script, text_of
 
 from tlx.app import job_queue, jobs
 from tlx.app.job_queue import AbandonedError, Job, JobQueue
-from tlx.app.jobs import duration, key_of, progress_text
+from tlx.app.jobs import key_of, progress_text
 from tlx.errors import EmptyError
 from tlx.needs import need
-from tlx.progress import track
+from tlx.progress import duration, track
 from tlx.storage.held import HELD
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tlx import cases, trying
+from tlx import cases, estimates, trying
 from tlx.casefiles import builtin, loading, reading
 from tlx.cases import DOMAINS, MODELS, Case, Preprocessing, default, renamed
 from tlx.errors import Told, UserError, key_of, some, unknown
@@ -130,7 +130,18 @@ def inspect(name: str | Path) -> Inspection:
             _model(case, model, names, inspection)
         else:
             _files(case, model, inspection)
+    if not inspection.fatal:
+        with inspection.collecting():
+            inspection.fact("cost", _estimate(case).sentence)
     return inspection
+
+
+def _estimate(case: Case) -> estimates.Estimate:
+    """What a run of the case will take, from a few of its images."""
+    listed = {side: domains.catalogue(case.domain(side)) for side in DOMAINS}
+    both = {model: models.network(case, len(listed[model].classes), model) for model in MODELS}
+    network = models.meeting(*both.values()) if case.two_networks else both["source"]
+    return estimates.of_run(case, network, listed)
 
 
 def _case(name: str | Path, inspection: Inspection) -> Case | None:

@@ -41,3 +41,13 @@ def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[
     for done, item in enumerate(items, start=1):
         yield item
         report(label, done, count)
+
+
+def duration(seconds: float) -> str:
+    """ "under a second", "12 s", "3 min 5 s", "1 h 12 min"."""
+    if seconds < 1:
+        return "under a second"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (0 if hours else rest, "s")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)

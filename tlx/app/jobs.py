@@ -21,6 +21,7 @@ from tlx.app.text import escape, sentence
 from tlx.cases import Case
 from tlx.errors import EmptyError, UserError
 from tlx.needs import Need, answered, need, panel_of
+from tlx.progress import duration
 from tlx.storage.held import HELD
 from tlx.storage.memory import NotStoredError, reading_only
 
@@ -209,13 +210,3 @@ def progress_text(job: Job, running: Job | None = None) -> str:
         parts.append(f"{rate:.1f} a second" if rate >= 1 else f"{1 / max(rate, 1e-9):.1f} s each")
         parts.append(f"{duration(left)} left")
     return " · ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """ "under a second", "12 s", "3 min 5 s", "1 h 12 min"."""
-    if seconds < 1:
-        return "under a second"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(hours, "h"), (minutes, "min"), (0 if hours else rest, "s")]
-    return " ".join(f"{number} {unit}" for number, unit in parts if number)
