@@ -103,7 +103,9 @@ def test_options_reach_every_kind_of_constructor(tmp_path: Path) -> None:
         "def make(classes, width=4, *, sizes=()):\n"
         "    return nn.Sequential(nn.Flatten(), nn.Linear(12, width * len(sizes)), nn.Linear(8, classes))\n"
     )
-    own = architectures.build("net:make", classes=2, home=str(tmp_path), options={"width": 4, "sizes": (1, 2)})
+    own = architectures.build(
+        "net:make", classes=2, image_size=2, home=str(tmp_path), options={"width": 4, "sizes": (1, 2)}
+    )
     assert own[1].out_features == 8
 
 
