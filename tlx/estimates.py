@@ -27,8 +27,8 @@ EDGES = 20e-3  # and to value all edges of one model on it
 FIT = 10e-6  # and to tell two domains apart, for one neuron and instance
 CLASSIFIER = 1.0  # and by the important neurons of a class
 PICTURE = 1.0  # and to place a class's instances in a picture
-ASSIGNED = 0.6e-6  # to find which neurons correspond, for each pair of a layer
-CHANCE = 0.2e-6  # to say what chance is for the edges of a class, for each edge
+ASSIGNED = 0.4e-6  # to find which neurons correspond, for each pair of a layer
+CHANCE = 0.12e-6  # to say what chance is for the edges of a class, for each edge
 LENGTHS = 2 + 4 + 8  # budgets that a control to its own end takes as a rule; 16 more at most
 RUNS = 203  # of a network to silence neurons: before; after and a hundred times others, with either replacement
 ASKED = 150, 100  # held-out images of a domain asked about it at most: of the class, and of all classes
@@ -238,8 +238,8 @@ def _measured(case: Case, model: str, listed: DomainImages) -> _Measured:
         for pair in network.joins:
             abstraction.edges(built, network, pair, images, np.arange(count), case=seen)
 
-    passed = _timed(forward, count) / count
-    speed = Speed(passed, _timed(backward, count) / count / 2, _timed(edges, 1), passed)  # at both ends of the one step
+    passed, back = _timed(forward, count) / count, _timed(backward, count) / count / 2  # at both ends of the one step
+    speed = Speed(passed, back, _timed(edges, len(images)) / len(images), passed)
     weights = sum(one.nbytes for one in built.state_dict().values())
     return _Measured(speed, weights, sum(sizes), max(sizes, default=0))
 
