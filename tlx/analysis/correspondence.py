@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from tlx.analysis.similarity import correlation, unit_rows
-from tlx.results import Correspondence, LayerCorrespondence, Network
+from tlx.results import Correspondence, Layer, LayerCorrespondence, Network
 
 DESCENT = 0.5  # median cosine of same-index neurons' incoming weights from which a layer may be the source's
 OTHERS = 0.99  # quantile of the cosines of other pairs that it must exceed, too
@@ -52,9 +52,22 @@ def incoming(tensors: Mapping[str, np.ndarray], network: Network) -> dict[str, n
     for layer in network.layers:
         own = tensors.get(f"{layer.module}.weight")
         within = [one for name, one in tensors.items() if name.startswith(f"{layer.module}.")] if own is None else [own]
-        parts = [one.reshape(layer.units, -1) for one in within if one.ndim > 1 and len(one) == layer.units]
+        parts = [_by_unit(one, layer) for one in within if one.ndim > 1 and _rows(one, layer)]
         rows[layer.name] = np.concatenate(parts, axis=1) if parts else np.empty((0, 0), np.float32)
     return rows
+
+
+def _rows(weights: np.ndarray, layer: Layer) -> int:
+    """How many rows of these weights belong to each neuron: one, or in a recurrent layer one for each gate; 0: none."""
+    if layer.kind == "recurrent":
+        return len(weights) // layer.units if len(weights) % layer.units == 0 else 0
+    return int(len(weights) == layer.units)
+
+
+def _by_unit(weights: np.ndarray, layer: Layer) -> np.ndarray:
+    """(U, D): gates lie one after the other, each with a row for every neuron."""
+    rows = weights.reshape(_rows(weights, layer), layer.units, -1)
+    return np.moveaxis(rows, 0, 1).reshape(layer.units, -1)
 
 
 def _middle_and_range(values: np.ndarray) -> tuple[float, float, float]:

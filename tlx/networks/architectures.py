@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tlx.errors import ModelError, first_line, unknown
 from tlx.networks import answers, kept
+from tlx.networks.names import OURS
 
 # Their second heads only serve training by their authors' recipe, and would make them answer with tuples.
 _ONE_ANSWER = {"aux_logits": False, "init_weights": True}
@@ -79,6 +80,10 @@ def build(
             why = f"compact_alexnet needs an image_size that is a multiple of 8, not {image_size}"
             raise ModelError(why, key="image_size")
         return compact_alexnet(classes, channels, image_size)
+    if name == "row_lstm":
+        for key in options:
+            raise _unknown_option(name, key, [])
+        return RowLSTM(classes, channels, image_size)
     with _as_model_error(name, f"{classes} classes and {channels} x {image_size} x {image_size} images"):
         if not rest and name in torchvision_names():
             return _torchvision(name, classes, channels, image_size, options)
@@ -119,6 +124,26 @@ def compact_alexnet(classes: int, channels: int = 3, image_size: int = 32) -> nn
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             nn.init.zeros_(module.bias)  # type: ignore[arg-type]
     return model
+
+
+class RowLSTM(nn.Module):
+    """Reads an image row by row, from above: two LSTMs of 96 hidden channels, then a hidden linear layer.
+
+    A step is one row, channels * image_size numbers. What the second LSTM says after the last row is classified.
+    """
+
+    def __init__(self, classes: int, channels: int = 3, image_size: int = 32) -> None:
+        super().__init__()
+        self.lstm1 = nn.LSTM(channels * image_size, 96, batch_first=True)
+        self.lstm2 = nn.LSTM(96, 96, batch_first=True)
+        self.fc3, self.relu3, self.fc4 = nn.Linear(96, 64), nn.ReLU(), nn.Linear(64, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, channels, H, W) to (n, classes) scores."""
+        steps, _ = self.lstm1(images.movedim(2, 1).flatten(2))
+        steps, _ = self.lstm2(steps)
+        scores: Tensor = self.fc4(self.relu3(self.fc3(steps[:, -1])))
+        return scores
 
 
 def torchvision_names() -> list[str]:
@@ -191,13 +216,13 @@ def _timm(name: str, classes: int, channels: int, image_size: int, options: dict
     wanted = name.removeprefix("timm:")
     if importlib.util.find_spec("timm") is None:
         if wanted == name:
-            raise ModelError(unknown("architecture", name, ["compact_alexnet", *torchvision_names()]))
+            raise ModelError(unknown("architecture", name, [*OURS, *torchvision_names()]))
         raise ModelError(f"architecture {name!r} needs timm, which is not installed; run: pip install timm")
     importlib.import_module("tlx.networks.torchvision_import")  # timm imports torchvision, which may need mending first
     timm = importlib.import_module("timm")
     if not timm.is_model(wanted):
         prefix = name.removesuffix(wanted)  # what is proposed can be written as it stands
-        others = [] if prefix else ["compact_alexnet", *torchvision_names()]
+        others = [] if prefix else [*OURS, *torchvision_names()]
         raise ModelError(unknown("architecture", name, [*others, *(f"{prefix}{one}" for one in timm.list_models())]))
 
     def made(given: dict[str, Any]) -> nn.Module:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-OURS = ("compact_alexnet",)
+OURS = ("compact_alexnet", "row_lstm")
 USUAL = (
     "alexnet",
     "resnet18",

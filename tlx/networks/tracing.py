@@ -407,6 +407,8 @@ def _acts_on_each_value(module: nn.Module, call: _Call) -> bool:
             mixed, first, second, middle = (module(drawn.clone()) for drawn in given)
     except Exception:  # somebody else's forward, which counts on more than one tensor
         return False
+    if not isinstance(mixed, Tensor):
+        return False
     apart = torch.equal(mixed, torch.where(mask, first, second))
     return apart and not torch.allclose(middle, (first + second) / 2, rtol=1e-3, atol=1e-3)
 
