@@ -93,10 +93,10 @@ class Probe:
     def __call__(self, images: Tensor) -> Tensor:
         """(n, channels, H, W) in the network's input space to (n, U, h, w)."""
         try:
-            given = images.to(self.weights.dtype)
+            given = images.to(self.weights)  # on the network's device; the picture itself is drawn on the processor
             self.model(given.contiguous(memory_format=models.layout(given)))
         except _Reached as reached:
-            maps = reached.output.float().movedim(self.axis, 1)
+            maps = reached.output.to(images).movedim(self.axis, 1)
             return maps.reshape(*maps.shape[:2], *(maps.shape[2:] if maps.ndim == 4 else (-1, 1)))
         raise RuntimeError("the layer was not reached")
 
@@ -104,7 +104,7 @@ class Probe:
 @contextmanager
 def reading(model: nn.Module, layer: str, case: Case) -> Iterator[Probe]:
     """Within the block the model stops at this layer; afterwards no hook is left on it."""
-    example = torch.zeros(1, case.channels, case.image_size, case.image_size, dtype=next(model.parameters()).dtype)
+    example = models.example(case).to(next(model.parameters()))
     readout = tracing.before_activation(model, layer, example)
 
     def stop(_readout: hooks.Readout, output: Tensor) -> None:

@@ -31,7 +31,7 @@ def response(
     whose sum is the edge's value.
     """
     with hooks.entering(model, join) as entered:
-        model(models.normalised(images.given[instance : instance + 1], case))
+        model(models.inputs(model, images.given[instance : instance + 1], case))
         inputs = entered[-1]
     module = model.get_submodule(join)
     if isinstance(module, nn.Conv2d):
@@ -41,7 +41,7 @@ def response(
         assert isinstance(module, nn.Linear)
         kernel, channel, answer = _of_linear(module, inputs, edge, units)
         value = float(answer.sum())
-    return KernelResponse(kernel.numpy().copy(), channel.numpy().copy(), answer.numpy().copy(), value)
+    return KernelResponse(*(part.cpu().numpy().copy() for part in (kernel, channel, answer)), value)
 
 
 def _of_convolution(
@@ -50,7 +50,7 @@ def _of_convolution(
     first, second = edge
     per_group = units[0] // module.groups
     channel = inputs[:, first : first + 1]
-    kernel = torch.zeros(1, 1, *module.kernel_size)
+    kernel = inputs.new_zeros(1, 1, *module.kernel_size)
     if second // (units[1] // module.groups) == first // per_group:  # in other groups no kernel joins the two
         kernel = module.weight[second, first % per_group][None, None]
     answer = functional.conv2d(padded(channel, module), kernel, stride=module.stride, dilation=module.dilation)

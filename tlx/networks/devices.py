@@ -9,6 +9,10 @@ import torch
 
 from tlx.errors import ModelError, first_line
 
+# A card's shortcut for float32, on by default for convolutions, would make its numbers others than a processor's, under
+# one key in the store; who wants speed has precision = "bfloat16".
+torch.backends.cudnn.allow_tf32 = False
+
 
 def default() -> torch.device:
     """`$TLX_DEVICE`, or a GPU where there is one. Raises ModelError where that device is not here."""
