@@ -2,9 +2,9 @@
 
     PYTHONPATH=. python benchmarks/gpu.py [alexnet resnet18 vit_b_16 row_lstm] [--images 256]
 
-All analysed layers, as a case gets them by default (8 steps of the trapezoid). Captum, where it is installed, loops over
-the layers on the same card with the internal batch size that is fastest of those tried. Busy: kernel time as a share of
-the time a pass takes, by torch's profiler.
+All analysed layers, as a case gets them by default (8 steps of the trapezoid). Captum, where it is installed, loops
+over the layers on the same card with the internal batch size that is fastest of those tried. Busy: kernel time as a
+share of the time a pass takes, by torch's profiler.
 """
 
 from __future__ import annotations
@@ -94,11 +94,8 @@ def measure(name: str, count: int) -> None:
 
         taken = seconds(run)
         said = f"difference from the processor {apart:.1e}" if precision == "float32" else ""
-        print(
-            f"{name:10} {len(names):6} tlx, {precision:8} {count / taken:10.0f} images/s {100 * busy(run):5.0f} % busy   "
-            f"{said}",
-            flush=True,
-        )
+        speed = f"{count / taken:10.0f} images/s {100 * busy(run):5.0f} % busy"
+        print(f"{name:10} {len(names):6} tlx, {precision:8} {speed}   {said}", flush=True)
         if precision == "float32":
             own = taken
     if find_spec("captum") is not None and name != "row_lstm":  # whose layers answer with tuples within tuples

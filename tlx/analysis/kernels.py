@@ -41,7 +41,8 @@ def response(
         assert isinstance(module, nn.Linear)
         kernel, channel, answer = _of_linear(module, inputs, edge, units)
         value = float(answer.sum())
-    return KernelResponse(*(part.cpu().numpy().copy() for part in (kernel, channel, answer)), value)
+    shown = [part.cpu().numpy().copy() for part in (kernel, channel, answer)]
+    return KernelResponse(*shown, value=value)
 
 
 def _of_convolution(
