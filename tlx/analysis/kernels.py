@@ -41,8 +41,8 @@ def response(
         assert isinstance(module, nn.Linear)
         kernel, channel, answer = _of_linear(module, inputs, edge, units)
         value = float(answer.sum())
-    shown = [part.cpu().numpy().copy() for part in (kernel, channel, answer)]
-    return KernelResponse(*shown, value=value)
+    kernel, channel, answer = (part.cpu() for part in (kernel, channel, answer))
+    return KernelResponse(kernel.numpy().copy(), channel.numpy().copy(), answer.numpy().copy(), value)
 
 
 def _of_convolution(
