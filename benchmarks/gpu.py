@@ -31,7 +31,10 @@ def build(name: str) -> tuple[nn.Module, int]:
     """A network with random weights, and the side of its images in pixels."""
     size = 32 if name == "row_lstm" else 224
     torch.manual_seed(0)
-    return architectures.build(name, classes=CLASSES, image_size=size).eval(), size
+    model = architectures.build(name, classes=CLASSES, image_size=size).eval()
+    for parameter in model.parameters():  # a head that starts from zeros would have no conductance
+        parameter.data += 0.02 * torch.randn_like(parameter)
+    return model, size
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -74,7 +77,13 @@ def captum(model: nn.Module, names: tuple[str, ...], images: Tensor, targets: Te
                 images, target=targets, n_steps=8, method="riemann_trapezoid", internal_batch_size=size
             )
 
-    return min((seconds(lambda size=size: loop(size)), size) for size in BATCHES)
+    taken = []
+    for size in BATCHES:
+        try:
+            taken.append((seconds(lambda size=size: loop(size)), size))
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+    return min(taken)
 
 
 def measure(name: str, count: int) -> None:

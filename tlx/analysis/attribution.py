@@ -24,6 +24,10 @@ from tlx.results import Conductance, DomainImages, Network
 
 BATCH_BYTES = 256 * 2**20  # of the maps of one batch at one path point; larger batches were not faster
 BATCH_MOST = 128
+CARD_PART, CARD_MOST = (
+    32,
+    512,
+)  # on a GPU, which is busy only with many images: a part of its free memory, so many images
 
 RULES = ("trapezoid", "left")
 STEPS = Case.n_steps
@@ -268,7 +272,10 @@ def _batch_size(model: nn.Module, reads: Sequence[Readout], example: Tensor) -> 
     with hooks.evaluated(model), hooks.captured(model, reads) as outputs, torch.no_grad():
         model(example)
         each = sum(value.numel() * value.element_size() for value in outputs.values())
-    return int(np.clip(BATCH_BYTES // (4 * max(each, 1)), 1, BATCH_MOST))
+    room, most = BATCH_BYTES, BATCH_MOST
+    if example.is_cuda:
+        room, most = max(room, torch.cuda.mem_get_info(example.device)[0] // CARD_PART), CARD_MOST
+    return int(np.clip(room // (4 * max(each, 1)), 1, most))
 
 
 def _largest(maps: Tensor, axis: int) -> Tensor:
