@@ -24,7 +24,7 @@ from tlx.analysis import attribution
 from tlx.networks import architectures, tracing
 
 CLASSES, REPEATS = 31, 3
-BATCHES = (64, 256, 1024)  # internal batch sizes tried for Captum
+BATCHES = (16, 64, 256, 1024)  # internal batch sizes tried for Captum
 
 
 def build(name: str) -> tuple[nn.Module, int]:
@@ -83,7 +83,7 @@ def captum(model: nn.Module, names: tuple[str, ...], images: Tensor, targets: Te
             taken.append((seconds(lambda size=size: loop(size)), size))
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
-    return min(taken)
+    return min(taken, default=(float("nan"), 0))
 
 
 def measure(name: str, count: int) -> None:
