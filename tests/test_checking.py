@@ -56,12 +56,13 @@ def test_a_sound_case_has_facts_only(path: Path) -> None:
     ]
     assert "7 analysed layers: conv1" in found.facts[4]
     assert found.facts[5] == "vectors of the Instances page: what enters fc6, 256 value(s)"
-    for model, facts in (("source", found.facts[7:10]), ("target", found.facts[10:13])):
-        fits, outputs, tried = facts
+    for model, facts in (("source", found.facts[7:11]), ("target", found.facts[11:15])):
+        fits, file, outputs, tried = facts
+        assert file == f"{model} model: 16 tensors of {model}.pt"
         assert fits == f"{model} model: checkpoint fits"
         assert outputs == f"{model} model: output 0 = lying, 1 = upright"
         assert re.fullmatch(rf"{model} model right on \d+ of 12 source images and \d+ of 12 target images", tried)
-    assert [fact.topic for fact in found.facts[13:]] == ["cost"]
+    assert [fact.topic for fact in found.facts[15:]] == ["cost"]
 
 
 def test_everything_wrong_is_told_at_once(path: Path) -> None:
@@ -272,6 +273,6 @@ def test_an_empty_path_is_not_the_folder_the_app_was_started_in(path: Path, monk
 
 def test_facts_come_under_topics(path: Path) -> None:
     topics = [fact.topic for fact in inspect(path).facts]
-    of_each = ["models", "classes", "models"]
+    of_each = ["models", "models", "classes", "models"]
     assert topics == ["data", "data", "data", "data", "layers", "layers", "preprocessing", *of_each, *of_each, "cost"]
     assert set(topics) <= set(TOPICS)

@@ -307,6 +307,10 @@ def _model(case: Case, model: str, classes: tuple[str, ...], inspection: Inspect
             return
         read = loop.read(case, model, classes)
         inspection.fact("models", "; ".join((f"{model} model: checkpoint fits", *read.notes)))
+        file = Path(plan.checkpoint)
+        under = checkpoints.read(file, plan.checkpoint_key).key
+        where = f"{file.name}, under {under!r}" if under else file.name
+        inspection.fact("models", f"{model} model: {len(read.tensors)} tensors of {where}")
         named = [f"{at} = {name}" for at, name in enumerate(read.classes)]
         inspection.fact("classes", f"{model} model: output {some(named, 12)}")
         results = trying.tried(case, model, models.fill(network, read.tensors), read.classes)
