@@ -221,15 +221,16 @@ def _measure(row: Row, sizes: Sequence[int], raw: Callable[[int], nn.Module], ho
 
     entering = _inputs(ours, images, entering, case)
     _predictions(ours, theirs, images, entering, case)
-    truth = Truth(theirs, entering[:1].clone().requires_grad_())
+    # On several images: of one alone some axes may be exchanged without a copy, so that other functions are called.
+    truth = Truth(theirs, entering.clone().requires_grad_())
     inside = beside(ours, truth, network)
-    places = _readouts(row, ours, network, inside, truth, entering)
-    _embedding(ours, truth, images, entering, case)
+    places = _readouts(row, ours, network, inside, truth)
+    _embedding(ours, truth, images, case)
     compared = [name for name in spread(network.names, SAMPLE) + inside if _instances_first(truth, places[name])]
     row.captum, row.captum_double = _conductance(ours, truth, compared, places, entering)
     row.completeness = _all_layers(ours, network, images, case)
     for pair in spread(list(network.joins), SAMPLE):
-        _edges(ours, network, pair, truth, places, images, entering, case)
+        _edges(ours, network, pair, truth, places, images, case)
 
 
 def fitting(case: Case, sizes: Sequence[int]) -> Case:
@@ -269,7 +270,7 @@ def beside(ours: nn.Module, truth: Truth, network: Network) -> list[str]:
     agreed = []
     for name in spread([name for name in used[:-1] if name not in network.names], SAMPLE):
         with suppress(UserError):
-            tracing.readouts(ours, [name], truth.image.detach())
+            tracing.readouts(ours, [name], truth.image[:1].detach())
             agreed.append(name)
     return agreed
 
@@ -309,12 +310,10 @@ def _predictions(ours: nn.Module, theirs: nn.Module, images: DomainImages, enter
         raise WrongError(f"predictions differ from the raw network's by {off:.1e}")
 
 
-def _readouts(
-    row: Row, ours: nn.Module, network: Network, inside: Sequence[str], truth: Truth, entering: Tensor
-) -> dict[str, int]:
+def _readouts(row: Row, ours: nn.Module, network: Network, inside: Sequence[str], truth: Truth) -> dict[str, int]:
     """Holds where tlx reads each layer against where its value is final; the number of each layer's value."""
     image, names = truth.image.detach(), [*network.names, *inside]
-    reads = tracing.readouts(ours, names, image)
+    reads = tracing.readouts(ours, names, image[:1])
     with hooks.captured(ours, reads) as outputs, torch.no_grad():
         ours(image)
         read = {name: value.clone() for name, value in outputs.items()}
@@ -329,7 +328,7 @@ def _readouts(
         allowed[name] = (final, follows) if weighted else ([own, *final], False)  # a block has an end of its own
     unactivated = [layer.name for layer in network.layers if not layer.activated]
     every = {value for values, _ in allowed.values() for value in values}
-    kept, of_several = truth.values(every), truth.values(every, image=entering.clone().requires_grad_())
+    kept = truth.values(every)
     places = {}
     for name, one in zip(names, reads, strict=True):
         values, follows = allowed[name]
@@ -342,7 +341,7 @@ def _readouts(
                 raise UserError(f"{told}; the pages say that it is read before an activation function")
             raise WrongError(told)
         places[name] = same[0]
-        if (rows := of_several[same[0]].shape[one.batch]) != IMAGES:
+        if (rows := kept[same[0]].shape[one.batch]) != len(image):
             raise WrongError(f"layer {name} is read though it has {rows} rows for {IMAGES} images")
         axis = _axis(ours.get_submodule(name), truth, same[0], read[name].ndim)
         if axis is not None and axis != one.axis:
@@ -357,7 +356,7 @@ def _readouts(
 
 def _instances_first(truth: Truth, value: int) -> bool:
     """Whether Captum, which takes the first axis for that of the instances, can say anything here."""
-    return truth.values([value])[value].shape[0] == 1
+    return truth.values([value])[value].shape[0] == len(truth.image)
 
 
 def _axis(module: nn.Module, truth: Truth, value: int, ndim: int) -> int | None:
@@ -377,12 +376,12 @@ def _elsewhere(truth: Truth, name: str, read: Tensor, values: Sequence[int]) -> 
     return f"behind {after} ({'before' if found[0] < values[0] else 'after'} its place behind {right})"
 
 
-def _embedding(ours: nn.Module, truth: Truth, images: DomainImages, entering: Tensor, case: Case) -> None:
+def _embedding(ours: nn.Module, truth: Truth, images: DomainImages, case: Case) -> None:
     vectors = activations.vectors(ours, images, case)
     if float(vectors.std(0).max()) <= 1e-6 * float(np.abs(vectors).max()):
         raise WrongError("the embedding's vectors are the same for every image")
     heads = [one for one in truth.operations if one.name == "linear" and truth.complete(one.outputs[0])]
-    kept = truth.values([one.inputs[0] for one in heads if one.inputs], image=entering.clone().requires_grad_())
+    kept = truth.values([one.inputs[0] for one in heads])
     flat = next((kept[one.inputs[0]] for one in heads if kept[one.inputs[0]].ndim == 2), None)
     if flat is None:
         return  # a head of convolutions: nothing is said about which vector is right
@@ -444,7 +443,6 @@ def _edges(
     truth: Truth,
     places: dict[str, int],
     images: DomainImages,
-    entering: Tensor,
     case: Case,
 ) -> None:
     """Holds a few edges against the kernel's response to one channel alone, and the channel against its neuron."""
@@ -453,8 +451,7 @@ def _edges(
     value = abstraction.edges(ours, network, pair, images, np.arange(IMAGES), case=case).value
     before, after = network.layer(pair[0]).units, network.layer(pair[1]).units
     entered = made.inputs[0]
-    whole = truth.values([entered], image=entering.clone().requires_grad_())[entered]
-    alone = truth.values([entered])[entered]
+    whole = truth.values([entered])[entered]
     drawn = np.random.default_rng(1)
     for i, j in zip(drawn.integers(0, before, 4), drawn.integers(0, after, 4), strict=True):
         right = float(response(module, whole, int(i), int(j), before).mean())
@@ -463,7 +460,7 @@ def _edges(
         moved = truth.values([entered], places[pair[0]], lambda made, i=int(i): _louder(made, i, truth, pair[0]))[
             entered
         ]
-        changed = channels((moved - alone).abs(), module, before).nonzero().flatten().tolist()
+        changed = channels((moved - whole).abs(), module, before).nonzero().flatten().tolist()
         if changed not in ([], [int(i)]):
             raise WrongError(f"neuron {i} of {pair[0]} enters {join} as channels {changed[:5]}")
 

@@ -229,12 +229,11 @@ class Truth:
                     waiting.append((one.outputs[0], axes))
         return None
 
-    def values(self, wanted: Iterable[int], tapped: int = -1, tap: Any = None, image: Tensor | None = None) -> dict:
-        """Copies of these values, on the recorded image or another, with one of them exchanged on the way."""
-        image = self.image if image is None else image
-        record = Record(image, tapped, tap)
+    def values(self, wanted: Iterable[int], tapped: int = -1, tap: Any = None) -> dict[int, Tensor]:
+        """Copies of these values, with one of them exchanged on the way."""
+        record = Record(self.image, tapped, tap)
         record.wanted = set(wanted)
-        record.run(self.network, image)
+        record.run(self.network, self.image)
         return record.kept
 
     def tapped(self, value: int) -> Tapped:
