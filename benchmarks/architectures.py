@@ -6,7 +6,7 @@
 Each network gets a process of its own and a row in a table of tab-separated values; a run that was stopped goes on
 after the last row. Weights are random. Every parameter and every running statistic is drawn away from where its
 constructor put it, since a gamma of zero, a layer scale of 1e-6 or a head of zeros would hide half of the network;
-batch norm is first given the statistics of random images, strong and faint, so that nothing vanishes or explodes.
+batch norm is given the statistics of random images, strong and faint, so that nothing vanishes or explodes.
 
 A network is *whole* when, on a few small images:
 - it is built, filled from a file of the raw network's tensors and analysed as `check` does, and its scores are the raw
@@ -142,7 +142,11 @@ def raw_network(name: str, image_size: int, classes: int) -> nn.Module:
 
 @torch.no_grad()
 def stirred(network: nn.Module, images: Tensor) -> nn.Module:
-    """The network with no parameter and no statistic where its constructor put it, and evaluated."""
+    """The network with no parameter and no statistic where its constructor put it, and evaluated.
+
+    Statistics are those of a batch, as far from 0 and 1 as its layers make them; noise on them would add up over the
+    depth, until scores hang on the last digit of a pixel.
+    """
     draws = torch.Generator().manual_seed(1)
     for parameter in network.parameters():
         noise = torch.randn(parameter.shape, generator=draws)
@@ -163,10 +167,8 @@ def stirred(network: nn.Module, images: Tensor) -> nn.Module:
         network(torch.cat([images, images / 4, images / 16, images[:1] * 0]))  # as along the path from the baseline
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.eval().momentum = momentum
-        if norm.running_var is not None:
-            spread = norm.running_var.clamp_min(0.1 * float(norm.running_var.mean()) + 1e-3)
-            norm.running_var.copy_(spread * (0.8 + 0.4 * torch.rand(spread.shape, generator=draws)))
-            norm.running_mean.add_(0.1 * spread.sqrt() * torch.randn(spread.shape, generator=draws))
+        if norm.running_var is not None:  # a channel that hardly moves would be turned up a thousand times
+            norm.running_var.clamp_min_(0.1 * float(norm.running_var.mean()) + 1e-3)
     return network
 
 
