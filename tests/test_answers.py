@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from tlx.errors import ModelError, UserError
 from tlx.networks import answers, checkpoints, models
 
 NETWORK = """
-import torch, warnings
+import collections, dataclasses, torch, warnings
 from torch import nn
 from torch.nn import functional
 
@@ -41,6 +42,17 @@ class Net(nn.Module):
 
     def forward(self, x):
 {forward}
+
+class Whole(Net):
+    def eval(self):
+        super().eval()
+
+Pair = collections.namedtuple("Pair", "features logits")
+
+@dataclasses.dataclass
+class Output:
+    features: torch.Tensor
+    logits: torch.Tensor
 
 def make(classes):
     torch.manual_seed(5)
@@ -174,6 +186,14 @@ def test_a_key_chooses_the_output(home: Path, answer: str, key: str, place: obje
     assert before.fingerprint("data") == case.fingerprint("data")
 
 
+@pytest.mark.parametrize("kind", ["Pair", "Output"])
+@pytest.mark.parametrize("keys", ["", 'output = "logits"\n'])
+def test_named_parts_of_an_answer_are_known_by_name(home: Path, kind: str, keys: str) -> None:
+    case = case_of(home, f"h = self.trunk(x)\nreturn {kind}(h, self.head(h))", keys=keys)
+    assert close(probabilities(case), filled(home)(pictures(case)).logits.softmax(1))
+    assert any("of which output = 'logits' is read" in note for note in pipeline.trained(case, "target").notes)
+
+
 @pytest.mark.parametrize(
     ("answer", "key", "said"),
     [
@@ -294,3 +314,86 @@ def test_checkpoints_of_compiled_networks_fit(home: Path) -> None:
     torch.save(tensors, home / "target.pt")
     network = models.build(case, 2)
     checkpoints.complete(network, home / "target.pt")
+
+
+@pytest.mark.parametrize(
+    ("forward", "made"),
+    [
+        ("self.head(self.trunk(x)).squeeze()", "net"),  # one image's answer has one axis
+        ("self.head(self.trunk(x.mul_(2).sub_(0.1)))", "net"),  # the images are changed in place
+        (
+            "x = self.bn(self.conv(input=x)).relu()\nreturn self.head(input=self.conv2(input=x).relu().mean((2, 3)))",
+            "net",
+        ),
+        (SCORES, "Whole(classes)"),  # whose eval() answers nothing
+        (SCORES, "nn.DataParallel(net)"),
+    ],
+)
+def test_odd_ways_of_a_forward_are_taken_as_they_are(home: Path, forward: str, made: str) -> None:
+    case = case_of(home, forward, made=made)
+    theirs = filled_anyhow(home)(pictures(case))
+    assert close(probabilities(case), theirs.softmax(1))
+    assert pipeline.network(case).names == ("conv", "conv2")
+    assert not inspect(home / "bars.toml").fatal
+    assert len(pipeline.comparison(case, "lying").neurons)
+
+
+def filled_anyhow(home: Path) -> nn.Module:
+    network = raw(home)
+    network.load_state_dict(torch.load(home / "target.pt"))
+    network.eval()
+    return network.requires_grad_(False)
+
+
+def test_a_network_in_half_precision_is_computed_in_single(home: Path) -> None:
+    case_of(home, SCORES)
+    (home / "own.py").write_text((home / "own.py").read_text().replace("return net\n", "return net.half()\n"))
+    case = load_case(home / "bars.toml")
+    network = raw(home).float()
+    network.load_state_dict(torch.load(home / "target.pt"))
+    assert close(probabilities(case), network.eval()(pictures(case)).detach().softmax(1))
+
+
+REFUSED = [
+    ("self.head(self.trunk(x)).argmax(1)", "answers with numbers of type torch.int64, as argmax gives them"),
+    ("self.head(self.trunk(x))[..., None, None]", r"shape \(2, 2, 1, 1\), .*let its forward end with flatten\(1\)"),
+    ("self.head(self.trunk(x.permute(0, 3, 1, 2)))", "takes images with channels last, so let a function of your own"),
+    ("self.head(self.trunk(x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x[:, :2]))", "it takes 1 channel;"),
+    (
+        "with torch.autocast('cpu', torch.bfloat16):\n    scores = self.head(self.trunk(x))\nreturn scores.float()",
+        "layer 'conv' answers in torch.bfloat16 where images are torch.float32",
+    ),
+    (
+        "h = torch.utils.checkpoint.checkpoint(self.trunk, x, use_reentrant=True)\nreturn self.head(h)",
+        "runs parts of itself by torch.utils.checkpoint, .* give it use_reentrant=False",
+    ),
+]
+
+
+@pytest.mark.parametrize(("forward", "said"), REFUSED)
+def test_what_cannot_be_read_is_told_with_what_to_do(home: Path, forward: str, said: str) -> None:
+    case = case_of(home, "self.head(self.trunk(x))")
+    lines = "\n".join(f"        {line}" for line in (forward if "\n" in forward else f"return {forward}").splitlines())
+    (home / "own.py").write_text(NETWORK.format(forward=lines, bn="nn.BatchNorm2d(6)", head=HEAD, made="net"))
+    case = load_case(home / "bars.toml")
+    with pytest.raises(ModelError, match=said):
+        pipeline.network(case)
+    assert any(re.search(said, one) for one in inspect(home / "bars.toml").fatal)
+
+
+def test_a_quantised_network_is_told_by_name() -> None:
+    with warnings.catch_warnings(action="ignore"):
+        network = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), {nn.Linear})
+    with pytest.raises(ModelError, match=r"'own' has quantised modules \(Linear\), through which no gradient runs"):
+        answers.scored(network, "own", 2, torch.zeros(2, 3, 2, 2))
+
+
+@pytest.mark.parametrize("last", [nn.Sigmoid(), nn.Identity()])
+def test_only_what_never_leaves_0_to_1_is_called_a_sigmoid(last: nn.Module) -> None:
+    """Scores of a network that was never trained lie there, too, on most images."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(12, 2), last)
+    nn.init.constant_(network[1].bias, 0.5)
+    network[1].weight.data *= 0.01
+    told = answers.notes(answers.scored(network, "own", 2, torch.randn(2, 3, 2, 2)))
+    assert any("as sigmoids give" in one for one in told) == isinstance(last, nn.Sigmoid)

@@ -173,9 +173,9 @@ def test_given_splits_may_bring_no_test_images(tmp_path: Path) -> None:
     assert domains.catalogue(replace(domain, test_share=0.5)).split.tolist()[4:] == ["validation"] * 3 + ["test"]
 
 
-@pytest.mark.parametrize("names", [("train/1.png", "test/2.png"), ("train/a/1.png", "bus/a/2.png"), ("val/a/1.png",)])
+@pytest.mark.parametrize("names", [("train/a/1.png", "bus/a/2.png"), ("val/a/1.png",)])
 def test_folders_that_only_look_like_splits_are_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
-    """A class called train has images right inside, stands beside a bus, or lacks its training folder."""
+    """A class called train stands beside a bus, or its training folder is lacking."""
     for name in names:
         draw(tmp_path / name)
     assert set(domains.catalogue(Domain("folder", "d", str(tmp_path))).classes) == {
@@ -316,7 +316,7 @@ def test_a_csv_lists_images_labels_splits_and_groups(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("", "lacks the column 'path'.*names nothing"),
-        ("path;label\n1.png;x", "lacks the column 'path'.*separated by commas, and names path;label"),
+        ("path|label\n1.png|x", r"lacks the column 'path'.*separated by commas, and names path\|label"),
         ("path,label", "lists no image"),
         (
             "path,label\nC:\\x.png,x\nD:/y.png,x",
@@ -629,3 +629,106 @@ def test_the_digest_tells_apart_which_kinds_can_be_read(tmp_path: Path, monkeypa
     before = fingerprints.of_case(case)
     monkeypatch.setattr(kinds, "_readable", lambda: (("JXL",), frozenset({".jxl"})))
     assert fingerprints.of_case(case) != before
+
+
+LAYOUTS = [  # of archives as they are published, and where their images of two classes are
+    (
+        ("seg_train/seg_train/a", "seg_train/seg_train/b", "seg_test/seg_test/a", "seg_test/seg_test/b"),
+        {"training", "test"},
+    ),
+    (("train/images/a", "train/images/b", "val/images/a", "val/images/b"), {"training", "validation"}),
+    (("train/a/images", "train/b/images", "val/a/images", "val/b/images"), {"training", "validation"}),
+    (("Final_Training/Images/a", "Final_Training/Images/b"), {"training"}),
+    (("train/a", "train/b", "val/a", "val/b", "test"), {"training", "validation"}),  # a competition's test images
+    (("train/a", "train/b", "test/a", "test/b", "val/images"), {"training", "test"}),
+]
+
+
+@pytest.mark.parametrize(("folders", "splits"), LAYOUTS)
+def test_published_layouts_are_read_by_class_and_split(
+    tmp_path: Path, folders: tuple[str, ...], splits: set[str]
+) -> None:
+    listed = listings.folder(plant(tmp_path, *folders, count=3))
+    assert listed.classes == ("a", "b")
+    assert {entry.split for entry in listed.entries} == splits
+    assert all(f"/{entry.label}/" in entry.name and (tmp_path / entry.name).is_file() for entry in listed.entries)
+    alone = 3 * any(folder in ("test", "val/images") for folder in folders)
+    assert len(listed.entries) == 3 * len(folders) - alone
+    assert any("3 image(s) beside the class folders are left out" in one for one in listed.told) == bool(alone)
+
+
+@pytest.mark.parametrize("beside", ["models/m.pth", "docs/readme.md", "labels/1.txt"])
+@pytest.mark.parametrize("folders", [("train/a", "train/b", "val/a", "val/b"), ("images/a", "images/b")])
+def test_folders_without_images_are_no_part_of_the_data(tmp_path: Path, beside: str, folders: tuple[str, ...]) -> None:
+    home = plant(tmp_path, *folders)
+    (home / beside).parent.mkdir()
+    (home / beside).write_text("")
+    assert listings.folder(home).classes == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        (("train", "test1"), r"images of test1, train lie in no class folders; put them into some, train/class/image"),
+        (("train",), r"images of train lie in no class folders"),
+        (
+            ("train/a", "train/b", "val/a", "val/b", "pred"),
+            r"folders train, val say splits, and 'pred' does not: move it",
+        ),
+        (("train/a", "train/b", "unlabeled"), r"folders train say splits, and 'unlabeled' does not"),
+        (("x/train/a", "x/train/b", "x/val/a", "x/val/b", "x/x/train/a"), r"say splits, and 'x' does not"),
+        (
+            ("a", "b", "flowers/a", "flowers/b"),
+            r"'flowers' holds folders of the same names as those beside it \(a, b\)",
+        ),
+        (("a/train", "a/test", "b/train", "b/test"), r"\(a, b\) holds the splits test, train; put the splits outside"),
+    ],
+)
+def test_layouts_that_may_be_meant_in_two_ways_are_asked_about(
+    tmp_path: Path, folders: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        listings.folder(plant(tmp_path, *folders))
+
+
+@pytest.mark.parametrize(("name", "said"), [("d.zip", "unpack it if it is an archive"), ("d.CSV", 'say kind = "csv"')])
+def test_a_file_that_is_given_as_a_folder_is_called_a_file(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(DataError, match=f"is a file; .*{said}"):
+        listings.folder(tmp_path / name)
+
+
+def test_names_in_either_form_of_unicode_are_one_class(tmp_path: Path) -> None:
+    """A Mac writes letters with accents as two characters; the file is found all the same."""
+    home = plant(tmp_path, "train/caf\u00e9", "train/the", "test/cafe\u0301", "test/the")
+    found = domains.load(Domain("folder", "d", str(home)), Preprocessing(8))
+    assert found.classes == ("caf\u00e9", "the")
+    assert len(found) == 8
+    assert table(tmp_path, "path,label\n1.png,cafe\u0301\n4.png,the").path
+    assert domains.catalogue(Domain("csv", "d", str(tmp_path / "set/list.csv"))).classes == ("caf\u00e9", "the")
+
+
+def test_classes_of_nearly_one_name_and_splits_of_several_folders_are_said(tmp_path: Path) -> None:
+    home = plant(tmp_path, "train/Cat", "train_small/Dog", "train/dog", "val/cat", "val/dog")
+    told = listings.folder(home).told
+    assert any("'Cat' and 'cat', 'Dog' and 'dog' differ by capitals or spaces only" in one for one in told)
+    assert "the training images are those of 2 folders: 'train', 'train_small'" in told
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_columns_may_be_parted_by_semicolons_or_tabs(tmp_path: Path, sign: str) -> None:
+    found = domains.catalogue(table(tmp_path, f'path{sign}label\n1.png{sign}"a, b"\n4.png{sign}c\n'))
+    assert found.classes == ("a, b", "c")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("path,label\n1.png,Doe, John\n", "line 2: there are more fields than the 2 that the first line names"),
+        ("path,label,label\n1.png,a,b\n", "has 2 columns 'label'; name one of them so"),
+        ("PK\x03\x04,\x00\n", "is no text; save the table as CSV"),
+    ],
+)
+def test_a_table_that_could_be_misread_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        domains.catalogue(table(tmp_path, text))

@@ -355,3 +355,92 @@ def test_what_a_block_hands_on_unchanged_is_not_its_answer() -> None:
         network(IMAGES)
         start = network.conv(IMAGES)
         assert torch.allclose(outputs["ways"], network.ways(start, start * 2)[1])
+
+
+class Skipping(nn.Module):
+    """A block that adds what entered it by an empty shortcut, as ResNets for small images do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.shortcut = nn.Conv2d(6, 6, 3, padding=1), nn.Sequential()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(self.conv(x) + self.shortcut(x))
+
+
+class Maps(nn.Module):
+    """Answers with the maps of both its layers, the second made of the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.later = nn.Conv2d(3, 6, 3), nn.Conv2d(6, 6, 3)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        early = functional.relu(self.conv(x))
+        return {"early": early, "late": functional.relu(self.later(early))}
+
+
+class Ends(nn.Module):
+    """Something that makes maps, then a block or not, and a head."""
+
+    def __init__(self, maps: nn.Module, block: nn.Module) -> None:
+        super().__init__()
+        self.maps, self.block, self.head = maps, block, nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.maps(x)
+        maps = maps["late"] if isinstance(maps, dict) else functional.relu(maps)
+        return self.head(self.block(maps).mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("maps", "block", "layer"),
+    [(nn.Conv2d(3, 6, 3), Skipping(), "maps"), (Maps(), nn.Identity(), "maps.conv")],
+    ids=["empty shortcut", "several maps"],
+)
+def test_a_change_reaches_all_that_is_made_of_the_neurons(maps: nn.Module, block: nn.Module, layer: str) -> None:
+    """Where a module answers with them again later, others have used them already."""
+    network = Ends(maps, block).eval()
+    reads = tracing.readouts(network, [layer], IMAGES[:1])
+    with torch.no_grad(), hooks.changed(network, reads) as changes:
+        changes[layer] = torch.zeros_like
+        silenced = network(IMAGES)
+        weights = network.get_submodule(layer)
+        weights.weight.zero_()
+        weights.bias.zero_()
+        changes.clear()
+        assert torch.allclose(silenced, network(IMAGES), atol=1e-6)
+
+
+def test_a_block_does_not_stand_for_a_layer_behind_what_it_answers_with_first() -> None:
+    class Both(Ends):
+        def forward(self, x: Tensor) -> Tensor:
+            early, late = self.maps(x).values()
+            return self.head(early.mean((2, 3)) + late.mean((2, 3)))
+
+    assert tracing.network(Both(Maps(), nn.Identity()).eval(), IMAGES[:1], (), "toy").names == ("maps.conv",)
+
+
+class Standardised(nn.Conv2d):
+    """Convolves with other weights than those it keeps, as networks with weight standardisation do."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight / self.weight.flatten(1).std(1).view(-1, 1, 1, 1)
+        return functional.conv2d(x, weight, self.bias)
+
+
+class Renamed(nn.Conv2d):
+    """Convolves as torch does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(("kind", "joined"), [(Standardised, False), (Renamed, True)])
+def test_a_convolution_with_other_weights_than_its_own_joins_nothing(kind: type[nn.Conv2d], joined: bool) -> None:
+    network = Network(functional.relu)
+    network.conv2 = kind(6, 8, 3)
+    found = tracing.network(network.eval(), IMAGES[:1], (), "toy")
+    assert (("conv1", "conv2") in found.joins) == joined
+    if not joined:
+        assert "conv2 works with other weights than it keeps" in found.apart["conv1", "conv2"]

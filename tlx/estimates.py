@@ -209,11 +209,14 @@ def _measured(case: Case, model: str, listed: DomainImages) -> _Measured:
     from tlx.analysis import abstraction, attribution
     from tlx.images import domains
     from tlx.networks import devices, models
+    from tlx.networks import hooks as networks
 
     seen = case.seen_by(model)
     images = domains.sample(case.domain(model), seen.preprocessing)
     network = models.network(case, len(listed.classes), model)
-    built = models.build(case, len(listed.classes), model).eval().requires_grad_(False).to(devices.default())
+    built = models.evaluating(models.build(case, len(listed.classes), model))
+    names = case.plan("target").layers if model == "target" else ()
+    built = networks.named_as(built.requires_grad_(False).to(devices.default()), names)
     sizes: list[int] = []
     hooks = [
         part.register_forward_hook(lambda _, __, out: sizes.append(4 * out.numel() if hasattr(out, "numel") else 0))

@@ -52,7 +52,7 @@ def tried(case: Case, model: str, network: nn.Module, outputs: tuple[str, ...]) 
     Raises ModelError where the network is no function of one image.
     """
     seen = case.seen_by(model)
-    network = network.eval().to(devices.default())
+    network = models.evaluating(network).to(devices.default())
     results = []
     for domain in DOMAINS:
         count = len(domains.catalogue(case.domain(domain)).present)

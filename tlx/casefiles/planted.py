@@ -120,7 +120,7 @@ def _answers_alike(soil: Soil, tensors: Tensors) -> bool:
     from tlx.networks import models
 
     pictures = models.normalised(soil.images["target"].given[:8], soil.case)
-    networks = [models.build(soil.case, len(soil.source.classes)).eval() for _ in range(2)]
+    networks = [models.evaluating(models.build(soil.case, len(soil.source.classes))) for _ in range(2)]
     with torch.no_grad():
         pairs = zip(networks, (soil.source.tensors, tensors), strict=True)
         before, after = (models.fill(network, one)(pictures) for network, one in pairs)

@@ -22,6 +22,11 @@ def below(folder: Path) -> list[Path]:
     return [Path(entry.path) for entry in _walk(folder, frozenset())]
 
 
+def any_below(folder: Path, wanted: Callable[[str], bool]) -> bool:
+    """Whether a file of such a name lies below a folder."""
+    return any(wanted(entry.name) for entry in _walk(folder, frozenset()))
+
+
 def folder_digest(folder: Path, mark: Callable[[str], str] = lambda _: "") -> str:
     """Of the names, sizes and times of all files below a folder; reading thousands of images would take too long.
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import os
 import re
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PureWindowsPath
+from typing import TextIO
 
 from tlx import places, pointers
 from tlx.errors import DataError, some
@@ -58,23 +61,19 @@ def folder(root: Path, *, grouped: bool = False) -> Listed:
     folders hold groups. Raises DataError when the folder does not exist or holds no image, or when nothing says whether
     its folders are splits or classes, or classes or groups.
     """
-    if not root.is_dir():
-        raise DataError(f"image folder {root} does not exist; it should hold class/image")
+    _check_is_folder(root)
     given, root = root, _holder(root, grouped=grouped)
-    tops, split_of = _folders(root), _split_folders(root)
-    if split_of:
-        classes = {inner.name for top in tops for inner in _folders(top)}
-    else:
-        if not grouped:
-            _check_classes(root, tops)
-        classes = {top.name for top in tops}
-    above = len(root.parts)
-    placed = [(path, path.parts[above:]) for path in files.below(root)]
+    tops, split_of = _folders(root), _split_folders(root, grouped=grouped)
+    homes = {top.name: _class_home(top) for top in tops if top.name in split_of}
+    if not homes and not grouped:
+        _check_classes(root, tops)
+    inner = [one for home in homes.values() for one in _folders(home)] if homes else tops
+    classes = {_label(one.name) for one in inner}
+    placed = [(path, _in_classes(path, root, homes)) for path in files.below(root)]
     images = [one for one in placed if kinds.is_image(one[0].name)]
-    deep = 3 if split_of else 2  # parts of an image's path at least: its split, its class, its name
-    entries = [_entry(path, parts, split_of) for path, parts in images if len(parts) >= deep]
-    others = [path for path, parts in placed if len(parts) >= deep and not kinds.is_image(path.name)]
-    told = _left_out(others, loose=len(images) - len(entries))
+    entries = [_entry(path, root, parts, split_of) for path, parts in images if len(parts) > 1]
+    others = [path for path, parts in placed if len(parts) > 1 and not kinds.is_image(path.name)]
+    told = (*_left_out(others, loose=len(images) - len(entries)), *_doubtful(classes, split_of))
     if root != given:
         told = (f"the images are looked for in its only folder, {str(root.relative_to(given))!r}", *told)
     if not entries:
@@ -88,35 +87,81 @@ def folder(root: Path, *, grouped: bool = False) -> Listed:
 
 def gives_splits(root: Path) -> bool:
     """Whether an image folder's own folders say who is for training. Raises DataError as `folder` does."""
-    return root.is_dir() and bool(_split_folders(_holder(root, grouped=False)))
+    return root.is_dir() and bool(_split_folders(_holder(root, grouped=False), grouped=False))
 
 
-def _split_folders(root: Path) -> dict[str, str]:
-    """The split that each folder at the top says; none at all where one says none or holds no folder.
+def _check_is_folder(root: Path) -> None:
+    if root.is_file():
+        do = (
+            'say kind = "csv"'
+            if root.suffix.lower() == ".csv"
+            else "unpack it if it is an archive, and give the folder"
+        )
+        raise DataError(f"image folder {root} is a file; it should hold class/image: {do}")
+    if not root.is_dir():
+        raise DataError(f"image folder {root} does not exist; it should hold class/image")
 
-    At least one must be for training.
+
+def _split_folders(root: Path, *, grouped: bool) -> dict[str, str]:
+    """The split that each folder at the top says, if it holds class folders; none at all where these are the classes.
+
+    At least one must be for training. Folders without images are passed by, as are images of a split that lie in no
+    class folder: those that a competition asks for. Raises DataError where one more folder holds images, or where the
+    images of all splits lie in no class folder.
     """
-    tops = _folders(root)
-    split_of = {top.name: split for top in tops if (split := split_named(top.name))}
-    whole = "training" in split_of.values() and len(split_of) == len(tops) and all(_folders(top) for top in tops)
-    return split_of if whole else {}
+    tops = [top for top in _folders(root) if _holds_images(top)]
+    said = {top.name: split for top in tops if (split := split_named(top.name))}
+    split_of = {top.name: said[top.name] for top in tops if top.name in said and _folders(_class_home(top))}
+    if "training" not in split_of.values():
+        if "training" in said.values() and len(said) == len(tops) and not split_of:
+            raise DataError(
+                f"in image folder {root} the images of {some([*said])} lie in no class folders; put them into some, "
+                "train/class/image, or list them in a CSV with the columns path, label and split",
+                key="path",
+            )
+        return {}
+    others = [top for top in tops if top.name not in said]
+    if not others:
+        return split_of
+    if not grouped and (len(set(said.values())) > 1 or not all(map(_folders, others))):
+        raise DataError(
+            f"in image folder {root} the folders {some([*said])} say splits, and {others[0].name!r} does not: move it "
+            "out of the folder or call it after its split; if all of them are classes that hold groups of images, say "
+            'split = "groups"',
+            key="path",
+        )
+    return {}
+
+
+def _class_home(top: Path) -> Path:
+    """The folder that holds the class folders of a split: its own, or a single one in it that only holds these."""
+    inside = [one for one in _folders(top) if _holds_images(one)]
+    if len(inside) != 1 or _has_images(top) or not _only_holds(inside[0].name, top.name):
+        return top
+    return _class_home(inside[0])
+
+
+def _only_holds(name: str, around: str) -> bool:
+    """Whether a single folder is called as one that only holds the data: images, or as the folder around it."""
+    words = re.findall("[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
+    return any(_HOLDERS.fullmatch(word.lower()) for word in words) or name.casefold() == around.casefold()
 
 
 def _holder(root: Path, *, grouped: bool) -> Path:
     """The folder that holds the class or split folders: this one, or a single one in it that does no more than that.
 
-    Raises DataError where the single folder might as well be the only class, with groups of images inside.
+    Folders without images are passed by. Raises DataError where the single folder might as well be the only class, with
+    groups of images inside.
     """
-    tops = _folders(root)
+    tops = [top for top in _folders(root) if _holds_images(top)]
     if len(tops) != 1 or _has_images(root) or split_named(tops[0].name):
         return root
     only, inside = tops[0], _folders(tops[0])
     if not inside or _has_images(only):
         return root
-    splits = [split_named(one.name) for one in inside]
-    words = re.findall("[A-Z]?[a-z]+|[A-Z]+(?![a-z])", only.name)
-    holds = any(_HOLDERS.fullmatch(word.lower()) for word in words) or only.name.casefold() == root.name.casefold()
-    if (all(splits) and "training" in splits) or (holds and (not grouped or any(map(_folders, inside)))):
+    named = [split_named(one.name) for one in inside]
+    splits = "training" in named and (all(named) or len({*named} - {""}) > 1)
+    if splits or (_only_holds(only.name, root.name) and (not grouped or any(map(_folders, inside)))):
         return _holder(only, grouped=grouped)
     if grouped:
         return root
@@ -167,12 +212,26 @@ def split_named(name: str) -> str:
 
 def _check_classes(root: Path, tops: list[Path]) -> None:
     """Raises DataError where all folders hold one and the same folders: who are the classes is then anybody's guess."""
-    inside = {tuple(inner.name for inner in _folders(top)) for top in tops}
-    inner = next(iter(inside), ())
-    if len(tops) < 2 or len(inside) > 1 or len(inner) < 2 or any(_has_images(top) for top in tops):
+    names = {top.name for top in tops}
+    inside = {top.name: [inner.name for inner in _folders(top)] for top in tops if _holds_images(top)}
+    if twice := [name for name, inner in inside.items() if len(inner) > 1 and names.issuperset(inner)]:
+        raise DataError(
+            f"in image folder {root} the folder {twice[0]!r} holds folders of the same names as those beside it "
+            f"({some(inside[twice[0]])}), as if the data lay there twice; give its path, or move it away",
+            key="path",
+        )
+    inner = next(iter(inside.values()), [])
+    alike = len(inside) > 1 and len(inner) > 1 and all(one == inner for one in inside.values())
+    if not alike or any(_has_images(top) for top in tops):
         return
+    if all(map(split_named, inner)):
+        raise DataError(
+            f"in image folder {root} every folder ({some([*inside])}) holds the splits {some(inner)}; put the splits "
+            "outside, train/class/image, or list the images in a CSV with the columns path, label and split",
+            key="split",
+        )
     raise DataError(
-        f"in image folder {root} every folder ({some([top.name for top in tops])}) holds the same folders "
+        f"in image folder {root} every folder ({some([*inside])}) holds the same folders "
         f"({some(inner)}), so that either may be the classes: name the outer ones train, val and test if they are "
         'splits, give the path of one of them if they are parts, or say split = "groups" if they are classes and the '
         "inner ones groups of images",
@@ -180,16 +239,54 @@ def _check_classes(root: Path, tops: list[Path]) -> None:
     )
 
 
+def _holds_images(home: Path) -> bool:
+    return files.any_below(home, kinds.is_image)
+
+
 def _has_images(home: Path) -> bool:
     return any(kinds.is_image(entry.name) and not files.is_aside(entry.name) for entry in home.iterdir())
 
 
-def _entry(path: Path, parts: tuple[str, ...], split_of: dict[str, str]) -> Entry:
+def _in_classes(path: Path, root: Path, homes: Mapping[str, Path]) -> tuple[str, ...]:
+    """The parts of a path from its class folder on; one of an image that lies in none.
+
+    homes: of each split folder's name the folder that holds its class folders; none where the classes lie at the top.
+    """
+    parts = path.parts[len(root.parts) :]
+    if not homes:
+        return parts
+    home = homes.get(parts[0])
+    inner = path.parts[len(home.parts) :] if home and path.is_relative_to(home) else parts[:1]
+    return inner if len(inner) > 1 else parts[:1]
+
+
+def _entry(path: Path, root: Path, parts: tuple[str, ...], split_of: Mapping[str, str]) -> Entry:
     """An image of a class folder, perhaps in a split folder; what lies between class and image is its group."""
-    split, inner = (split_of[parts[0]], parts[1:]) if split_of else ("", parts)
-    label, *between = inner[:-1]
-    name = "/".join(parts) if os.sep == "/" else str(Path(*parts))
+    name, (folder, *between) = "/".join(path.parts[len(root.parts) :]), parts[:-1]
+    label, split = _label(folder), split_of.get(name.partition("/")[0], "")
     return Entry(path, label, name, split, f"{label}/{between[0]}" if between else name)
+
+
+def _label(name: str) -> str:
+    """A class by its name: letters with accents are written in two ways, by systems and in tables, and are the same."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _doubtful(classes: Iterable[str], split_of: Mapping[str, str]) -> tuple[str, ...]:
+    """Sentences on what may be meant otherwise: classes of nearly one name, several folders of one split."""
+    told: list[str] = []
+    alike: dict[str, list[str]] = {}
+    for name in sorted(classes):
+        alike.setdefault(" ".join(name.casefold().split()), []).append(name)
+    if pairs := [" and ".join(map(repr, names)) for names in alike.values() if len(names) > 1]:
+        told.append(
+            f"classes {some(pairs, 3)} differ by capitals or spaces only and are read as different ones; if they are "
+            "the same, say so in rename"
+        )
+    of_splits = {split: [repr(name) for name, own in split_of.items() if own == split] for split in SPLITS}
+    several = (one for one in of_splits.items() if len(one[1]) > 1)
+    told += [f"the {split} images are those of {len(names)} folders: {some(names)}" for split, names in several]
+    return tuple(told)
 
 
 def table(path: Path) -> Listed:
@@ -203,15 +300,29 @@ def table(path: Path) -> Listed:
         raise DataError(f"CSV {path} {pointers.WHY}", key="path")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, strict=True)
+            rows = csv.DictReader(file, strict=True, delimiter=_delimiter(file))
             head = [str(name).strip() for name in rows.fieldnames or ()]
             rows.fieldnames = head
+            if any(not word.isprintable() for word in head):
+                raise DataError(f"CSV {path} is no text; save the table as CSV, UTF-8 with commas", key="path")
+            if twice := [name for name in ("path", "label", "split", "group") if head.count(name) > 1]:
+                raise DataError(
+                    f"CSV {path} has {head.count(twice[0])} columns {twice[0]!r}; name one of them so", key="path"
+                )
             if lacking := [name for name in ("path", "label") if name not in head]:
                 raise DataError(
                     f"CSV {path} lacks the column {lacking[0]!r}; its first line must name path, label, and if wanted "
                     f"split and group, separated by commas, and names {', '.join(head) or 'nothing'}"
                 )
-            numbered = [(rows.line_num, {key: (row[key] or "").strip() for key in head}) for row in rows]
+            numbered = []
+            for row in rows:
+                if None in row:
+                    raise DataError(
+                        f"CSV {path}, line {rows.line_num}: there are more fields than the {len(head)} that the first "
+                        "line names; put names with commas between double quotes",
+                        key="path",
+                    )
+                numbered.append((rows.line_num, {key: (row[key] or "").strip() for key in head}))
     except FileNotFoundError:
         raise DataError(f"CSV {path} does not exist; it should list images in the columns path and label") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -232,7 +343,7 @@ def _listed(path: Path, numbered: list[tuple[int, dict[str, str]]]) -> Listed:
         lines[os.path.normpath(row["path"])] = line
         split = split_named(row["split"]) if row.get("split") else ""
         group = row.get("group") or row["path"]
-        entries.append(Entry(path.parent / row["path"], row["label"], row["path"], split, group))
+        entries.append(Entry(path.parent / row["path"], _label(row["label"]), row["path"], split, group))
     if problems:
         more = f" (and {len(problems) - 1} more lines like it)" if len(problems) > 1 else ""
         raise DataError(f"CSV {path.name if places.is_public() else path}, {problems[0]}{more}")
@@ -240,8 +351,16 @@ def _listed(path: Path, numbered: list[tuple[int, dict[str, str]]]) -> Listed:
         raise DataError(f"CSV {path} lists no image; each line after the first should hold a path and a label")
     if any(entry.split for entry in entries) and not all(entry.split for entry in entries):
         raise DataError(f"CSV {path} gives a split for some images only; give it for all of them, or leave it out")
+    classes = tuple(sorted({entry.label for entry in entries}))
     told = (f"{turned:,} path(s) in {path.name} have backslashes, which are read as slashes",) if turned else ()
-    return Listed(tuple(entries), tuple(sorted({entry.label for entry in entries})), told=told)
+    return Listed(tuple(entries), classes, told=(*told, *_doubtful(classes, {})))
+
+
+def _delimiter(file: TextIO) -> str:
+    """What parts the columns: commas, or semicolons or tabs in a first line that has no comma."""
+    first = file.readline()
+    file.seek(0)
+    return next((sign for sign in ",;\t" if sign in first), ",")
 
 
 def _with_slashes(given: str, home: Path) -> str:

@@ -7,8 +7,9 @@ which is refused with its cause.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
@@ -35,6 +36,8 @@ def scored(network: nn.Module, name: str, classes: int, images: Tensor | None, o
     can. Raises ModelError where its forward fails, or there is no such part.
     """
     network = uncompiled(network)
+    if isinstance(network, nn.DataParallel):
+        network = network.module
     if isinstance(network, torch.jit.ScriptModule):
         raise ModelError(
             f"architecture {name!r} is a scripted module, inside which nothing can be read: give the module as it was "
@@ -42,21 +45,52 @@ def scored(network: nn.Module, name: str, classes: int, images: Tensor | None, o
         )
     told: list[str] = []
     if images is not None:
+        _refuse_quantised(network, name)
+        network.float()  # as all that is read and computed here is
+        # A copy of the images, since a forward may change what it is given.
+        network.register_forward_pre_hook(_with_copies)
         answer = run(network, name, images)
         told += _about_parts(answer, name, classes, output)
         answer = _part(answer, output, classes)
-    network.register_forward_hook(lambda _network, _inputs, given: _part(given, output, classes))
+    network.register_forward_hook(
+        lambda _network, inputs, given: _rowed(_part(given, output, classes), inputs, classes)
+    )
     if images is not None and are_scores(answer, classes):
         if are_probabilities(answer):
             told.append("the network answers with probabilities; their logarithm is taken as class scores")
             network.register_forward_hook(lambda _network, _inputs, given: _logarithm(given))
-        elif classes > 1 and bool(((answer >= 0) & (answer <= 1)).all()) and float(answer.std()) > 0:
+        elif classes > 1 and float(answer.std()) > 0 and _within_one(network, answer, images):
             told.append(
                 "the network answers with numbers from 0 to 1 that do not add up to 1, as sigmoids give; they are "
                 "taken as class scores as they are"
             )
     network.tlx_notes = tuple(told)  # type: ignore[assignment]
     return network
+
+
+def _refuse_quantised(network: nn.Module, name: str) -> None:
+    if quantised := [part for part in network.modules() if ".quantized." in f"{type(part).__module__}."]:
+        raise ModelError(
+            f"architecture {name!r} has quantised modules ({type(quantised[0]).__name__}), through which no gradient "
+            "runs: give the network as it was before quantisation, with its own checkpoint"
+        )
+
+
+def _with_copies(_network: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(one.clone() if isinstance(one, Tensor) else one for one in inputs)
+
+
+def _rowed(answer: Any, inputs: tuple[Any, ...], classes: int) -> Any:
+    """The answer to one image as a row, which a `squeeze()` in a forward takes away."""
+    single = len(inputs) == 1 and isinstance(inputs[0], Tensor) and len(inputs[0]) == 1
+    return answer[None] if single and isinstance(answer, Tensor) and answer.shape == (classes,) else answer
+
+
+def _within_one(network: nn.Module, answer: Tensor, images: Tensor) -> bool:
+    """Whether scores stay between 0 and 1 also where images are far outside of what they ever are."""
+    with hooks.evaluated(network), torch.no_grad():
+        far = network(1e4 * images)
+    return all(bool(((one >= 0) & (one <= 1)).all()) for one in (answer, far))
 
 
 def _about_parts(answer: Any, name: str, classes: int, output: str) -> list[str]:
@@ -100,6 +134,7 @@ def uncompiled(network: nn.Module) -> nn.Module:
 def run(network: nn.Module, name: str, images: Tensor) -> Any:
     """What the evaluated network answers to images. Raises ModelError where its forward fails."""
     size = " x ".join(map(str, images.shape[1:]))
+    images = images.clone()  # which a forward may change
     try:
         with hooks.evaluated(network), torch.no_grad():
             return network(images)
@@ -112,7 +147,17 @@ def run(network: nn.Module, name: str, images: Tensor) -> Any:
 
 def _taken(network: nn.Module, images: Tensor) -> str:
     """Which usual image size the network does take, the next larger one first, as the beginning of what to do."""
-    own = images.shape[-1]
+    own, channels = images.shape[-1], 4 - images.shape[1]
+    for other, said in (
+        (
+            images.permute(0, 2, 3, 1),
+            "it takes images with channels last, so let a function of your own permute them; ",
+        ),
+        (images[:, :1].expand(-1, channels, -1, -1), f"it takes {channels} channel{'s' * (channels > 1)}; "),
+    ):
+        with suppress(Exception), hooks.evaluated(network), torch.no_grad():
+            network(other.contiguous())
+            return said
     for size in sorted(SIZES, key=lambda size: (size < own, abs(size - own))):
         with suppress(Exception), hooks.evaluated(network), torch.no_grad():
             network(images.new_zeros(*images.shape[:2], size, size))
@@ -147,20 +192,23 @@ def are_probabilities(answer: Tensor) -> bool:
 
 
 def tensors_in(answer: Any, above: str = "") -> dict[str, Tensor]:
-    """The tensors of a tuple, list or dict by place or key, those further inside by "key.place"."""
-    if isinstance(answer, Mapping):
-        named = [(str(key), one) for key, one in answer.items()]
-    elif isinstance(answer, tuple | list):
-        named = [(str(at), one) for at, one in enumerate(answer)]
-    else:
-        return {}
+    """The tensors of a tuple, list, dict or dataclass by place, key or name, those further inside by "key.place"."""
     parts: dict[str, Tensor] = {}
-    for key, one in named:
+    for key, one in _held(answer):
         if isinstance(one, Tensor):
             parts[above + key] = one
         else:
             parts |= tensors_in(one, f"{above}{key}.")
     return parts
+
+
+def _held(answer: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(answer, Mapping):
+        yield from ((str(key), one) for key, one in answer.items())
+    elif isinstance(answer, tuple | list):
+        yield from zip(getattr(answer, "_fields", map(str, range(len(answer)))), answer, strict=True)
+    elif is_dataclass(answer):
+        yield from ((one.name, getattr(answer, one.name)) for one in fields(answer))
 
 
 def are_scores(answer: Any, classes: int) -> bool:

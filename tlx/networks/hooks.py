@@ -203,12 +203,12 @@ def entering(model: nn.Module, module: str) -> Iterator[list[Tensor]]:
     def restart(_module: nn.Module, _inputs: Any) -> None:
         entered.clear()
 
-    def hook(_module: nn.Module, inputs: Any) -> None:
-        entered.append(inputs[0])
+    def hook(_module: nn.Module, inputs: Any, named: Any) -> None:
+        entered.append(tensors((inputs, named))[0])
 
     with LOCK:
         handles = [model.register_forward_pre_hook(restart)]
-        handles.append(model.get_submodule(module).register_forward_pre_hook(hook))
+        handles.append(model.get_submodule(module).register_forward_pre_hook(hook, with_kwargs=True))
         try:
             yield entered
         finally:

@@ -31,7 +31,9 @@ def copied(module: nn.Module) -> nn.Module:
     if any(map(is_lazy, [*module.parameters(), *module.buffers()])):
         raise ModelError("has a lazy module that was never run; run it once on images")
     try:
-        return answers.uncompiled(copy.deepcopy(module)).cpu().eval().requires_grad_(False)
+        made = answers.uncompiled(copy.deepcopy(module)).cpu().float()
+        made.eval()
+        return made.requires_grad_(False)
     except Exception as error:  # somebody else's __deepcopy__, __getstate__ or a tensor within a graph
         raise ModelError(
             f"cannot be copied ({type(error).__name__}: {first_line(error)}); keep tensors in parameters and buffers, "

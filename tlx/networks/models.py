@@ -60,14 +60,32 @@ def probe(network: nn.Module, case: Case, classes: int, model: str = "source") -
         raise ModelError(
             f"architecture {name!r} answers with {type(scores).__name__} that holds no (n, {classes}) scores"
         )
+    if not scores.is_floating_point():
+        raise ModelError(
+            f"architecture {name!r} answers with numbers of type {scores.dtype}, as argmax gives them; it must answer "
+            f"with the (n, {classes}) scores that those are chosen by"
+        )
     if classes == 2 and scores.shape in ((2,), (2, 1)):
         raise ModelError(f"architecture {name!r} answers with one output for two classes; {ONE_OUTPUT}")
     if scores.shape != (2, classes):
         raise ModelError(
             f"architecture {name!r} answers 2 images with an array of shape {tuple(scores.shape)}, not with the "
-            f"(2, {classes}) scores of the {model} domain's {classes} classes"
+            f"(2, {classes}) scores of the {model} domain's {classes} classes; {_mended(scores, classes)}"
         )
     return network
+
+
+def _mended(scores: Tensor, classes: int) -> str:
+    """What to do about scores of another shape."""
+    if scores.shape[:2] == (2, classes):
+        return (
+            "pool its maps and flatten what is left"
+            if scores[0, 0].numel() > 1
+            else "let its forward end with flatten(1)"
+        )
+    if scores.ndim == 2 and scores.shape[1] > classes:
+        return "if it knows more classes than the domain has images of, name all of them in the domain's classes"
+    return "the function is called with the number of classes, which its last layer must have as outputs"
 
 
 def fill(model: nn.Module, tensors: Mapping[str, np.ndarray | Tensor], called: str = "the checkpoint") -> nn.Module:
@@ -135,7 +153,7 @@ def network(case: Case, classes: int, model: str = "source") -> Network:
     """
     case = case.seen_by(model)
     torch.manual_seed(0)
-    built = probe(build(case, classes, model), case, classes, model).eval()
+    built = evaluating(probe(build(case, classes, model), case, classes, model))
     name = case.architecture_of(model)
     pairs = case.plan("target").layers
     check_named(built, [pair[model == "target"] for pair in pairs], name)
@@ -213,7 +231,13 @@ def _loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]
             network, name, example(case.seen_by(model), 2).normal_(generator=torch.Generator().manual_seed(0))
         )
     names = case.plan("target").layers if model == "target" else ()
-    return hooks.named_as(network.eval().requires_grad_(False).to(devices.default()), names)
+    return hooks.named_as(evaluating(network).requires_grad_(False).to(devices.default()), names)
+
+
+def evaluating(model: nn.Module) -> nn.Module:
+    """The model, in evaluation mode; an `eval` of somebody's own need not return it."""
+    model.eval()
+    return model
 
 
 def device_of(model: nn.Module) -> torch.device:

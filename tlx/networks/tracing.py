@@ -194,15 +194,16 @@ def _run(model: nn.Module, example: Tensor) -> _Run:
     counts: dict[str, int] = {}
     sources: list[list[Any]] = []  # of the modules entered and not yet left, since modules nest
 
-    def enter(_module: nn.Module, inputs: Any) -> None:
+    def enter(_module: nn.Module, inputs: Any, named: Any) -> None:
         # Taken on entry: an in-place module changes the node of its own input.
-        sources.append([one.grad_fn for one in hooks.tensors(inputs)])
+        sources.append([one.grad_fn for one in hooks.tensors((inputs, named))])
 
     def leave_for(name: str) -> Callable[..., None]:
-        def leave(module: nn.Module, inputs: Any, output: Any) -> None:
-            at, entered, given = counts.get(name, -1) + 1, sources.pop(), tuple(hooks.tensors(inputs))
+        def leave(module: nn.Module, inputs: Any, named: Any, output: Any) -> None:
+            at, entered, given = counts.get(name, -1) + 1, sources.pop(), tuple(hooks.tensors((inputs, named)))
             counts[name] = at
-            source = entered[0] if inputs and isinstance(inputs[0], Tensor) else None
+            first = next(iter((*inputs, *named.values())), None)
+            source = entered[0] if isinstance(first, Tensor) else None
             answers = hooks.tensors(output)
             for part, one in enumerate(answers):
                 on = len(answers) > 1 and any(one.grad_fn is node for node in entered if node is not None)
@@ -220,23 +221,39 @@ def _run(model: nn.Module, example: Tensor) -> _Run:
     with LOCK, evaluated(model), torch.inference_mode(False), torch.enable_grad():
         modules = ((name, module) for name, module in model.named_modules() if name)
         inner = [(name, one) for name, one in modules if not isinstance(one, torch.jit.ScriptModule)]  # has no hooks
-        handles = [module.register_forward_pre_hook(enter) for _, module in inner]
-        handles += [module.register_forward_hook(leave_for(name)) for name, module in inner]
+        handles = [module.register_forward_pre_hook(enter, with_kwargs=True) for _, module in inner]
+        handles += [module.register_forward_hook(leave_for(name), with_kwargs=True) for name, module in inner]
         try:
             with hooks.Functions(called):
                 score = model(example.detach().clone().requires_grad_())
         finally:
             for handle in handles:
                 handle.remove()
-    if not isinstance(score, Tensor) or score.ndim != 2:
-        raise ModelError(f"{type(model).__name__} must answer with class scores of shape (n, classes)")
+    if not isinstance(score, Tensor) or score.shape != (len(example), score.shape[-1]):
+        given = f"an array of shape {tuple(score.shape)}" if isinstance(score, Tensor) else type(score).__name__
+        raise ModelError(
+            f"{type(model).__name__} answers {len(example)} image{'s' * (len(example) > 1)} with {given}, and must "
+            "answer with class scores of shape (n, classes), whatever n is"
+        )
     if score.grad_fn is None:
         raise ModelError(
             f"{type(model).__name__} lets no gradient through to its image, so that nothing can be attributed to its "
             "layers: take torch.no_grad(), inference_mode() or detach() out of its forward; parameters are frozen by "
             "requires_grad_(False)"
         )
-    return _Run(len(example), calls, functions, score.grad_fn, _users(score.grad_fn))
+    for call in calls:
+        if isinstance(call.module, WEIGHTED) and call.output.dtype.itemsize < example.dtype.itemsize:
+            raise ModelError(
+                f"layer {call.name!r} answers in {call.output.dtype} where images are {example.dtype}, so that its "
+                "neurons are rounded: leave torch.autocast() and conversions to the training loop"
+            )
+    users = _users(score.grad_fn)
+    if any(_named(node, ("CheckpointFunction",)) for node in users):
+        raise ModelError(
+            f"{type(model).__name__} runs parts of itself by torch.utils.checkpoint, inside which nothing can be read: "
+            "give it use_reentrant=False, or use it in training only (if self.training)"
+        )
+    return _Run(len(example), calls, functions, score.grad_fn, users)
 
 
 def _users(score: Any) -> Users:
@@ -339,10 +356,13 @@ def _place(node: Any, layer: _Call, run: _Run) -> tuple[_Call, int]:
     """Where a node's value can be read: at a module's output, or after so many functions called after the layer."""
     if node is layer.node:
         return layer, 0
-    module = next((call for call in run.calls if call.node is node), None)
+    function = next((call for call in run.functions if call.node is node and call.at > layer.at), None)
+    made = [call for call in run.calls if call.node is node and call.source is not node and not call.handed_on]
+    # Not where a module answers with it after others were given it: a block with a skip connection may answer with
+    # what entered it, one with several answers has used the first for the second.
+    module = next((call for call in made if function is None or call.at <= function.at), None)
     if module is not None:
         return module, 0
-    function = next((call for call in run.functions if call.node is node and call.at > layer.at), None)
     if function is None:
         return layer, 0
     return replace(layer, output=function.output, node=node, part=0), function.at - layer.at
@@ -491,21 +511,24 @@ def _automatic(model: nn.Module, run: _Run) -> tuple[str, ...]:
 
     The block is the smallest module around it through whose output every path to the score runs.
     """
-    weighted = [call.name for call in run.calls if isinstance(call.module, (*WEIGHTED, RECURRENT))]
+    weighted = [call for call in run.calls if isinstance(call.module, (*WEIGHTED, RECURRENT))]
     names: list[str] = []
-    for name in weighted[:-1]:
-        while name and not _is_complete(model, name, run):
+    for call in weighted[:-1]:
+        name = call.name
+        while name and not _is_complete(model, name, call.node, run):
             name = name.rpartition(".")[0]
         if name and name not in names:
             names.append(name)
     return tuple(sorted(names, key=run.order().__getitem__))
 
 
-def _is_complete(model: nn.Module, name: str, run: _Run) -> bool:
+def _is_complete(model: nn.Module, name: str, inner: Any, run: _Run) -> bool:
+    """Whether a layer, or a block around a layer whose node is `inner`, is on all paths, and read behind that node."""
     try:
-        return _complete(run.score, _read(model, name, run).node)
+        node = _read(model, name, run).node
     except ModelError:  # nothing can be read there
         return False
+    return _complete(run.score, node) and inner in _reached(node, None)
 
 
 def _complete(score: Any, node: Any) -> bool:
@@ -546,11 +569,24 @@ def _joins(layers: tuple[Layer, ...], nodes: list[Any], run: _Run) -> tuple[dict
             apart[pair] = f"{second.name} is a block of several modules, so no single kernel joins it to {first.name}"
         elif call.output.ndim == 3:
             apart[pair] = f"{second.name} works on a sequence, so no single kernel joins it to {first.name}"
+        elif not _is_plain(call):
+            apart[pair] = f"{second.name} works with other weights than it keeps, or pads in its own way"
         elif not _passive(call.node, before):
             apart[pair] = f"more than {second.name} stands between {first.name} and {second.name}"
         else:
             joins[pair] = second.name
     return joins, apart
+
+
+def _is_plain(call: _Call) -> bool:
+    """Whether a convolution or linear layer does what torch's do, as classes derived from them need not."""
+    module, kind = call.module, nn.Linear if isinstance(call.module, nn.Linear) else nn.Conv2d
+    if module is None or type(module).forward is kind.forward:
+        return True
+    drawn = torch.randn(call.inputs[0].shape, generator=torch.Generator().manual_seed(0)).to(call.inputs[0])
+    with torch.no_grad(), evaluated(module):
+        own, plain = module(drawn), kind.forward(module, drawn)  # type: ignore[arg-type]
+    return own.shape == plain.shape and torch.allclose(own, plain, rtol=1e-3, atol=1e-5)
 
 
 def _passive(node: Any, before: Any) -> bool:
