@@ -50,7 +50,7 @@ def test_every_key_is_documented_with_its_default(heading: str) -> None:
 
 def test_the_examples_are_sound(tmp_path: Path) -> None:
     """Nothing is wrong with them but that their files are not here."""
-    assert len(EXAMPLES) == 2
+    assert len(EXAMPLES) == 3
     for at, text in enumerate(EXAMPLES):
         (tmp_path / f"{at}.toml").write_text(text, encoding="utf-8")
         assert reading.examined(tmp_path / f"{at}.toml")[1] == []
