@@ -7,6 +7,7 @@ import os
 import pickle
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -422,3 +423,58 @@ def test_a_pointer_of_large_file_storage_is_named(tmp_path: Path, suffix: str) -
     path = tmp_path / f"m.{suffix}"
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 12345\n")
     refused(path, "is a pointer of Git LFS, not the file itself; run git lfs pull")
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        {"state": STATE},
+        {"net": {"module": STATE}, "epoch": 3},
+        {"module": STATE, "optimizer": {"state": {"exp_avg": torch.zeros(2)}}},
+    ],
+)
+def test_weights_under_the_only_key_that_holds_some_are_read(tmp_path: Path, inside: dict[str, object]) -> None:
+    torch.save(inside, tmp_path / "m.pt")
+    assert same(taken(tmp_path / "m.pt"))
+
+
+def test_of_several_unusual_keys_one_is_asked_for(tmp_path: Path) -> None:
+    torch.save({"netG": network(seed=3).state_dict(), "netD": STATE, "optimizerD": {"state": {}}}, tmp_path / "m.pt")
+    refused(tmp_path / "m.pt", "holds weights under 'netG', 'netD'; choose with checkpoint_key")
+    assert same(checkpoints.read(tmp_path / "m.pt", "netD").tensors)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda one: (100 * one).to(torch.int8), "numbers of type torch.int8, as quantisation leaves them"),
+        (lambda one: one.to("meta"), "a shape without numbers"),
+        (lambda one: one.to_sparse(), "numbers in the layout torch.sparse_coo"),
+    ],
+)
+def test_tensors_without_plain_numbers_are_named(tmp_path: Path, change: Callable[[Tensor], Tensor], said: str) -> None:
+    torch.save(STATE | {"conv.weight": change(STATE["conv.weight"])}, tmp_path / "m.pt")
+    with pytest.raises(ModelError, match=f"tensor 'conv.weight' of checkpoint .* holds {said}"):
+        checkpoints.complete(network(), tmp_path / "m.pt")
+
+
+@pytest.mark.parametrize("name", ["m.pt", "m.bin", "m.SAFETENSORS"])
+def test_a_file_is_known_by_how_it_begins(tmp_path: Path, name: str) -> None:
+    save_file(dict(STATE), tmp_path / name)
+    assert same(taken(tmp_path / name))
+    torch.save(dict(STATE), tmp_path / "m.safetensors")
+    assert same(taken(tmp_path / "m.safetensors"))
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x89HDF\r\n\x1a\n" + bytes(99), b"\x08\x07pytorch" + bytes(99), b"\x1f\x8b" + bytes(99)]
+)
+def test_files_of_other_programs_are_no_files_of_tensors(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "m.h5").write_bytes(content)
+    refused(tmp_path / "m.h5", r"is not a file of tensors only \(it is none that torch.save or safetensors writes\)")
+
+
+def test_an_archive_of_something_else_says_what_it_holds(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+        archive.writestr("best.pt", b"")
+    refused(tmp_path / "m.zip", "is an archive that torch.save did not write, which holds best.pt")

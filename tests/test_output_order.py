@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import small_case
 import torch
+from safetensors.torch import save_file
 
 from tlx import load_case, pipeline
 from tlx.__main__ import main
@@ -96,6 +98,14 @@ def test_predictions_are_the_raw_networks_in_the_order_that_is_said(
         {"idx_to_class": {"0": "2", "1": "10", "2": "1"}},
         {"idx_to_class": {0: "2", 1: "10", 2: "1"}},
         {"classes": ["2", "10", "1"], "epoch": 7},
+        {"class_to_idx": {"2": "0", "10": "1", "1": "2"}},
+        {"class_to_idx": {"2": 0.0, "10": 1.0, "1": 2.0}},
+        {"idx_to_class": ["2", "10", "1"]},
+        {"label2id": {"2": 0, "10": 1, "1": 2}},
+        {"config": {"id2label": {"0": "2", "1": "10", "2": "1"}}},
+        {"hyper_parameters": {"lr": 0.1, "class_to_idx": {"2": 0, "10": 1, "1": 2}}},
+        {"meta": {"CLASSES": ("2", "10", "1")}},
+        {"meta": {"dataset_meta": {"classes": ("2", "10", "1")}}},
     ],
 )
 def test_a_file_that_names_its_outputs_is_believed(bars: Path, beside: dict[str, object]) -> None:
@@ -149,3 +159,21 @@ def test_which_weights_were_read_is_said_and_chosen(bars: Path, capsys: pytest.C
     trained = pipeline.trained(load_case(bars), "target")
     assert "under 'model_ema' of its file were read, and others lie under 'model'" in trained.notes[0]
     assert all(np.array_equal(trained.tensors[name], one.numpy()) for name, one in other.items())
+
+
+@pytest.mark.parametrize(
+    "remark", [{"id2label": {"0": "b", "1": "a"}}, {"class_to_idx": {"a": 1, "b": 0}}, {"classes": ["b", "a"]}]
+)
+def test_remarks_of_a_safetensors_file_may_be_json(tmp_path: Path, remark: dict[str, object]) -> None:
+    held = {name: json.dumps(one) for name, one in remark.items()}
+    save_file({"w": torch.zeros(1)}, tmp_path / "m.safetensors", metadata=held)
+    assert checkpoints.read(tmp_path / "m.safetensors").classes == ("b", "a")
+
+
+@pytest.mark.parametrize(
+    "beside", [{"id2label": {0: "LABEL_0", 1: "LABEL_1"}}, {"classes": 2}, {"classes": [0, 1]}, {"class_to_idx": {}}]
+)
+def test_what_names_no_class_is_no_order(tmp_path: Path, beside: dict[str, object]) -> None:
+    """The names that transformers gives where nobody did; numbers."""
+    torch.save({"state_dict": {"w": torch.zeros(1)}} | beside, tmp_path / "m.pt")
+    assert checkpoints.read(tmp_path / "m.pt").classes == ()

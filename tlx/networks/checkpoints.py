@@ -5,7 +5,9 @@ A file is read with torch's tensors-only unpickler: one that holds other objects
 
 from __future__ import annotations
 
+import json
 import re
+import unicodedata
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -27,7 +29,11 @@ from tlx.results import TrainedModel
 WRAPPERS = (
     "state_dict", "model_state_dict", "model", "net", "network", "weights", "state_dict_ema", "model_ema", "ema",
 )  # fmt: skip
-CLASSES = ("classes", "class_names", "categories")
+CLASSES = ("classes", "class_names", "categories", "CLASSES", "label_names")
+BY_NAME, BY_PLACE = ("class_to_idx", "label2id", "class_to_index"), ("idx_to_class", "id2label", "index_to_class")
+# Where in a file these lie: at its top, beside the weights, or among what a run of training keeps of its settings.
+_SETTINGS = ("", "hyper_parameters", "config", "meta", "meta.dataset_meta", "args", "hparams", "model", "state_dict")
+_UNNAMED = re.compile(r"LABEL_\d+")  # what transformers calls classes that nobody has named
 PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "net.", "network.", "encoder.")
 _ONLY_FOR_TRAINING = ("aux1.", "aux2.", "AuxLogits.")  # second heads of GoogLeNet and Inception
 _KINDS = "a .safetensors file or a state dict (.pt, .pth)"
@@ -90,7 +96,7 @@ def read(path: Path, key: str = "") -> Checkpoint:
     if pointers.is_pointer(path):
         raise ModelError(f"{called} {pointers.WHY}")
     try:
-        checkpoint = _safetensors(path, called, key) if path.suffix == ".safetensors" else _torch(path, called, key)
+        checkpoint = _safetensors(path, called, key) if _is_safetensors(path) else _torch(path, called, key)
     except ModelError:
         raise
     except Exception as error:  # whatever a damaged or hostile file makes the readers raise
@@ -100,19 +106,40 @@ def read(path: Path, key: str = "") -> Checkpoint:
     return checkpoint
 
 
+def _is_safetensors(path: Path) -> bool:
+    """By how the file begins, or else by its name: the length of a header of JSON, which any other kind lacks."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    if start[8:] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size:
+        return True
+    return path.suffix.lower() == ".safetensors" and not start.startswith(b"PK\x03\x04")
+
+
 def _why(error: Exception) -> str:
     wanted = re.search(r"GLOBAL (\S+)", str(error)) or re.search(r"class (\S+) was not an allowed", str(error))
     if wanted:
-        return f"it would need {wanted[1]}, and only tensors are read"
+        return f"it would need {wanted[1]}, and only tensors are read from a file"
     if isinstance(error, SafetensorError | EOFError | zipfile.BadZipFile) or "PytorchStreamReader" in str(error):
         return f"it is damaged or cut off: {first_line(error)}"
-    return first_line(error).removesuffix(". This file can still be loaded, to do so you have two options")[:200]
+    if "Weights only load failed" in str(error):
+        return "it is none that torch.save or safetensors writes"
+    return first_line(error)[:200]
 
 
 def _safetensors(path: Path, called: str, key: str) -> Checkpoint:
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return Checkpoint(_under(tensors, key, called), dict(file.metadata() or {}), called, key)
+        remarks = dict(file.metadata() or {})
+        told = {name: _of_json(remarks[name]) for name in (*CLASSES, *BY_NAME, *BY_PLACE) if name in remarks}
+        return Checkpoint(_under(tensors, key, called), remarks | _remarks(told, called), called, key)
+
+
+def _of_json(text: str) -> Any:
+    """What a remark holds that is written as JSON; nothing of any other, such as our own lines of names."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _torch(path: Path, called: str, key: str) -> Checkpoint:
@@ -134,28 +161,57 @@ def _content(path: Path, called: str) -> Any:
             raise ModelError(f"{called} is a NumPy archive; give {_KINDS}")
         if any(name.endswith("/constants.pkl") for name in members):
             raise ModelError(f"{called} is a TorchScript archive, a program; save its state_dict() and give that")
+        if not any(name.endswith("/data.pkl") for name in members):
+            held = some(members, 3) or "nothing"
+            raise ModelError(f"{called} is an archive that torch.save did not write, which holds {held}; give {_KINDS}")
     elif path.read_bytes()[:2] == b"PK":
         raise ModelError(f"{called} is damaged or cut off: it is an archive without an end; copy or save it again")
-    with warnings.catch_warnings(action="ignore"):  # about old pickle protocols; what matters is refused anyway
-        return torch.load(path, map_location="cpu", weights_only=True)
+    # Open, since torch judges by the name otherwise; warnings are of old pickle protocols, which are refused anyway.
+    with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _remarks(content: Any, called: str) -> dict[str, str]:
-    """What a wrapping says of its outputs: `class_to_idx`, `idx_to_class`, or a list of names."""
-    named: Any = None
-    if isinstance(content, Mapping):
-        if isinstance(told := content.get("class_to_idx"), Mapping):
-            named = {place: name for name, place in told.items()}
-        elif isinstance(told := content.get("idx_to_class"), Mapping):
-            named = {int(place): name for place, name in told.items() if str(place).isdecimal()}
-        else:
-            told = next((content[key] for key in CLASSES if isinstance(content.get(key), list | tuple)), ())
-            named = dict(enumerate(told))
-    if not named or not all(isinstance(name, str) for name in named.values()):
-        return {}
-    if sorted(named) != list(range(len(named))):
-        raise ModelError(f"{called} names outputs {sorted(named)[:5]} …; its class_to_idx should number them from 0")
-    return {"classes": "\n".join(named[at] for at in range(len(named)))}
+    """What a wrapping, or the settings kept in it, says of its outputs: names by place or places by name, or a list."""
+    for settings in _SETTINGS:
+        held = content
+        for part in settings.split(".") if settings else ():
+            held = held.get(part) if isinstance(held, Mapping) else None
+        for key in (*BY_NAME, *BY_PLACE, *CLASSES) if isinstance(held, Mapping) else ():
+            if names := _by_place(held.get(key), by_name=key in BY_NAME):
+                if sorted(names) != list(range(len(names))):
+                    places = some([*map(str, sorted(names))], 5)
+                    raise ModelError(f"{called} names outputs {places}; its {key} should number them from 0")
+                return {"classes": "\n".join(names[at] for at in range(len(names)))}
+    return {}
+
+
+def _by_place(told: Any, *, by_name: bool) -> dict[int, str]:
+    """Names by output, of {name: place}, {place: name} or a list of names; nothing of anything else.
+
+    by_name: which of the first two is looked for first, since names may be numbers as well.
+    """
+    if isinstance(told, list | tuple):
+        told, by_name = dict(enumerate(told)), False
+    pairs = [*told.items()] if isinstance(told, Mapping) else []
+    turned = [(place, name) for name, place in pairs]
+    for some_pairs in (turned, pairs) if by_name else (pairs, turned):
+        places = [_place(place) for place, _ in some_pairs]
+        found = {
+            place: unicodedata.normalize("NFC", name)
+            for place, (_, name) in zip(places, some_pairs, strict=True)
+            if place is not None and isinstance(name, str) and not _UNNAMED.fullmatch(name)
+        }
+        if len(found) == len(pairs):
+            return found
+    return {}
+
+
+def _place(one: Any) -> int | None:
+    """A whole number, also where it is written as 1.0 or "1"."""
+    if isinstance(one, str):
+        return int(one) if one.isdecimal() else None
+    return int(one) if isinstance(one, int | float) and not isinstance(one, bool) and one == int(one) else None
 
 
 def _under(content: Any, key: str, called: str) -> Any:
@@ -220,6 +276,12 @@ def _state_dict(content: Any, called: str, key: str) -> tuple[str, dict[str, Ten
             return _state_dict(content[name], called, f"{key}.{name}".lstrip("."))
     tensors = {str(name): one for name, one in content.items() if isinstance(one, Tensor)}
     if not tensors:
+        inner = [name for name, _ in _weights(content) if not re.search("optim|sched|scaler", name)]
+        if len(inner) == 1:
+            return _state_dict(_under(content, inner[0], called), called, f"{key}.{inner[0]}".lstrip("."))
+        if inner:
+            keys = some([repr(f"{key}.{name}".lstrip(".")) for name in inner], 8)
+            raise ModelError(f"{called} holds weights under {keys}; choose with checkpoint_key", key="checkpoint_key")
         held = ", ".join(map(str, list(content)[:5]))
         raise ModelError(f"{called} holds no tensors{f' but {held}' if held else ''}; save model.state_dict()")
     return key, tensors
@@ -242,12 +304,25 @@ def named_for(network: nn.Module, checkpoint: Checkpoint) -> dict[str, Tensor]:
     for name in expected:
         # Only of the right shape are they looked at: another may promise more numbers than the file holds.
         fits = name in kept and kept[name].shape == expected[name].shape
+        if fits and (kind := _no_numbers(kept[name], expected[name])):
+            raise ModelError(
+                f"tensor {name!r} of {checkpoint.called} holds {kind}; give the weights as plain floating-point numbers"
+            )
         if fits and (bad := int((~torch.isfinite(kept[name].float())).sum())):
             raise ModelError(
                 f"tensor {name!r} of {checkpoint.called} holds {bad:,} value(s) that are NaN or infinite; the training "
                 "it comes from went astray, so give an earlier state of it"
             )
     return kept
+
+
+def _no_numbers(given: Tensor, expected: Tensor) -> str:
+    """What a tensor holds instead of the numbers themselves; "" where it holds these."""
+    if given.is_quantized or (expected.is_floating_point() and not given.is_floating_point()):
+        return f"numbers of type {given.dtype}, as quantisation leaves them"
+    if given.is_meta:
+        return "a shape without numbers"
+    return "" if given.layout == torch.strided else f"numbers in the layout {given.layout}"
 
 
 def _wrapper(network: nn.Module) -> str:
@@ -381,7 +456,7 @@ def _few_names(tensors: Mapping[str, Tensor]) -> str:
 
 def _key_that_fits(expected: Mapping[str, Tensor], checkpoint: Checkpoint, path: Path) -> str:
     """Says which other key of the file holds weights that fit the network whole; "" where none does."""
-    content: Any = {} if path.suffix == ".safetensors" else _content(path, checkpoint.called)
+    content: Any = {} if _is_safetensors(path) else _content(path, checkpoint.called)
     for key, _ in _weights(content):
         given = _best({str(name): one for name, one in _under(content, key, "").items()}, expected)
         if all(name in given and given[name].shape == expected[name].shape for name in _lacking(expected, {})):
