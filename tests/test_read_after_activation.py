@@ -444,3 +444,34 @@ def test_a_convolution_with_other_weights_than_its_own_joins_nothing(kind: type[
     assert (("conv1", "conv2") in found.joins) == joined
     if not joined:
         assert "conv2 works with other weights than it keeps" in found.apart["conv1", "conv2"]
+
+
+class Widening(nn.Module):
+    """A block that ends with an activation function, and may have more channels than what enters it."""
+
+    def __init__(self, ends: Step, more: int) -> None:
+        super().__init__()
+        self.conv, self.ends, self.more = nn.Conv2d(6, 6 + 2 * more, 3, padding=1), ends, more
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.conv(x)
+        out += functional.pad(x, (0, 0, 0, 0, self.more, self.more))
+        return self.ends(out)
+
+
+@pytest.mark.parametrize(
+    "ends", [functional.relu, nn.ReLU(inplace=True), nn.ReLU()], ids=["called", "in place", "module"]
+)
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_block_that_ends_with_an_activation_is_drawn_by_what_enters_that(ends: Step, more: int) -> None:
+    """Not by what enters the block."""
+    network = nn.Sequential(
+        nn.Conv2d(3, 6, 3), Widening(ends, more), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(4)
+    )
+    network.eval()(IMAGES)
+    read = tracing.before_activation(network, "1", IMAGES[:1])
+    with torch.no_grad(), hooks.captured(network, [read]) as outputs:
+        network(IMAGES)
+        answered = network[1](network[0](IMAGES))
+    assert torch.allclose(outputs["1"].relu(), answered, atol=1e-6)
+    assert (outputs["1"] < 0).any()

@@ -292,7 +292,8 @@ def _read(model: nn.Module, layer: str, run: _Run, *, activated: bool = True) ->
     if activated:
         node, activated = _after_activation(call, run, behind_norm=norm_too)
     else:
-        node = call.source if _named(call.node, ACTIVATIONS) else _behind_norms(call, run) if norm_too else call.node
+        entering = _before(call.node) if _named(call.node, ACTIVATIONS) else []
+        node = entering[0] if entering else _behind_norms(call, run) if norm_too else call.node
     read, after = _place(node, call, run)
     batch = _batch_axis(read, run.count)
     output = read.output.movedim(batch, 0)
@@ -353,19 +354,22 @@ def _behind_norms(call: _Call, run: _Run) -> Any:
 
 
 def _place(node: Any, layer: _Call, run: _Run) -> tuple[_Call, int]:
-    """Where a node's value can be read: at a module's output, or after so many functions called after the layer."""
+    """Where a node's value can be read: at a module's output, or after so many functions called after one."""
     if node is layer.node:
         return layer, 0
-    function = next((call for call in run.functions if call.node is node and call.at > layer.at), None)
+    function = next((call for call in run.functions if call.node is node), None)
     made = [call for call in run.calls if call.node is node and call.source is not node and not call.handed_on]
     # Not where a module answers with it after others were given it: a block with a skip connection may answer with
     # what entered it, one with several answers has used the first for the second.
     module = next((call for call in made if function is None or call.at <= function.at), None)
     if module is not None:
         return module, 0
-    if function is None:
+    # Functions are counted from the layer on or, within a block, from the last module before.
+    before = [] if function is None else [call for call in (layer, *run.calls) if call.at < function.at]
+    if function is None or not before:
         return layer, 0
-    return replace(layer, output=function.output, node=node, part=0), function.at - layer.at
+    start = layer if layer in before else max(before, key=lambda call: call.at)
+    return replace(start, output=function.output, node=node, part=0), function.at - start.at
 
 
 def _named(node: Any, names: tuple[str, ...]) -> bool:
