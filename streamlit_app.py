@@ -3,7 +3,7 @@
 import streamlit as st
 
 from tlx import findings, needs
-from tlx.app import frame, jobs
+from tlx.app import frame
 from tlx.app.case_facts import case_facts
 from tlx.app.costs import ask
 from tlx.app.layout import beside
@@ -27,7 +27,7 @@ with left:
     st.subheader("Transferability", anchor=False)
     score = ask("Compute the score", needs.score, case)
     if score is not None:
-        score_card(score, jobs.result(needs.probe, case), controls_of(case))
+        score_card(score, ask("Probe the source model", needs.probe, case), controls_of(case))
 with right:
     st.subheader("Worth a look", anchor=False)
     table = ask("Find the classes that change most", needs.class_table, case)

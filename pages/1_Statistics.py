@@ -3,7 +3,7 @@
 import streamlit as st
 
 from tlx import needs
-from tlx.app import frame, jobs
+from tlx.app import costs, frame
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.case_facts import case_facts
 from tlx.app.layout import beside
@@ -26,7 +26,7 @@ case = selection.case
 case_facts(case)
 
 there = controls_of(case)
-history = controls.with_control(jobs.require(needs.history, case), there)
+history = controls.with_control(costs.require("Prepare both models", needs.history, case), there)
 
 left, right = beside([1, 2.4], name="statistics", least=270)
 with right:
@@ -42,12 +42,12 @@ with right:
         for model in [model for model in MODELS if model not in set(history["model"])]:
             st.caption(f"The {model} model has no accuracy history, so its lines are missing.")
 with left:  # after the chart, which is at hand at once: the score has to look at every target image
-    score = jobs.result(needs.score, case)
+    score = costs.ask("Compute the score", needs.score, case)
     if score is not None:
-        score_card(score, jobs.result(needs.probe, case), there)
+        score_card(score, costs.ask("Probe the source model", needs.probe, case), there)
         controls.offers(case, there)
 
-table = jobs.require(needs.class_table, case)
+table = costs.require("Compare the models class by class", needs.class_table, case)
 st.subheader(f"Classes, on the target's {table['split'].iloc[0]} images", anchor=False)
 class_table(table, selection.class_name)
 

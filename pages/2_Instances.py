@@ -21,8 +21,8 @@ selection = frame.page(
 )
 case, picked = selection.case, selection.instance
 
-table = jobs.require(needs.class_table, case)
-instances, sheets = jobs.require(needs.instances, case)
+instances, sheets = costs.require("Show the instances", needs.instances, case)
+table = costs.require("Compare the models class by class", needs.class_table, case)
 served = pictures.serve(sheets)
 
 left, right = beside([1, 1], name="instance choices", least=400, align="bottom")
@@ -37,7 +37,8 @@ scatter_controls.class_list(instances, colours)
 names = ", ".join(chosen)
 for model, column in zip(models, beside(len(models), name="scatters"), strict=True):
     with column:
-        embedding = jobs.result(needs.embedding, case, selection.class_name, chosen, model, layer)
+        drawing = f"Draw the instances under the {model} model"
+        embedding = costs.ask(drawing, needs.embedding, case, selection.class_name, chosen, model, layer)
         if embedding is None:
             continue
         marks = points(embedding, instances, colours)
@@ -62,7 +63,8 @@ with detail:
     one_instance.picker(instances, picked)
     if picked:
         one_instance.detail(served, one_instance.row_of(instances, picked), chosen)
-        near = jobs.result(pipeline.neighbours, case, picked.domain, picked.index, models[0], layer)
+        place = picked.domain, picked.index, models[0], layer
+        near = costs.ask("Find the nearest instances", pipeline.neighbours, case, *place)
         if near is not None:
             one_instance.nearest(served, near, instances, picked)
 with gathered:

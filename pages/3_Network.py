@@ -27,7 +27,8 @@ selection = frame.page(
 )
 case, name, layers = selection.case, selection.class_name, selection.layers
 
-subject, reused = jobs.require(needs.compared, case, name, controls.measure())
+comparing = f"Compare the neurons of both models for class {name}"
+subject, reused = costs.require(comparing, needs.compared, case, name, controls.measure())
 network = subject.network
 words = reuse_words.summary(reused, network)
 st.markdown(f"Class **{escape(name)}**, {subject.target.n:,} target instances of every split.  \n{words}")
@@ -75,20 +76,20 @@ with right:
                 weight_panel.draw(*response, edge)
 
 st.subheader("Instances that activate the neuron most", anchor=False)
-table, sheets = jobs.require(needs.instances, case)
-served = pictures.serve(sheets)
-crops = jobs.result(needs.seen_by, case, neuron)
-for domain, column in zip(DOMAINS, st.columns(2, gap="large"), strict=True):
+every = costs.ask("Show the instances", needs.instances, case)
+crops = costs.ask("Find what the neuron sees", needs.seen_by, case, neuron) if every else None
+for domain, column in zip(DOMAINS if every else (), st.columns(2, gap="large") if every else (), strict=True):
     with column:
-        strongest = jobs.result(needs.strongest, case, neuron.model, domain)
-        neuron_panel.gallery(served, strongest, table, neuron, domain)
+        finding = f"Find what activates each neuron of the {neuron.model} model most in the {domain} domain"
+        strongest = costs.ask(finding, needs.strongest, case, neuron.model, domain)
+        neuron_panel.gallery(pictures.serve(every[1]), strongest, every[0], neuron, domain)
         neuron_panel.parts_seen(crops, network.layer(neuron.layer), domain)
 
 st.subheader("Reuse over depth", anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     second = controls.second_class(case, name)
     costs.offer("Compare all classes", pipeline.reuse_by_class, case)
-other = second and jobs.result(pipeline.reuse, case, second)
+other = second and costs.ask(f"Compare with class {second}", pipeline.reuse, case, second)
 known = controls.known_reuse(case, reused, other)
 charts = {measure: reuse.reuse(network, known, name, measure, second=second) for measure in MEASURES}
 for row in (list(charts)[:3], list(charts)[3:]):  # the headline measures above, the paper's and others below

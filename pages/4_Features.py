@@ -29,8 +29,8 @@ model = st.segmented_control(
     persist_state="session",
 )  # fmt: skip
 network, _ = jobs.require(needs.frame, case)
-result, abstraction, contribution = jobs.require(needs.ranking, case, name, model)
-instances, sheets = jobs.require(needs.instances, case)
+result, abstraction, contribution = costs.require(f"Rank the neurons of class {name}", needs.ranking, case, name, model)
+instances, sheets = costs.require("Show the instances", needs.instances, case)
 served = pictures.serve(sheets)
 discriminability_panel.verdict(result)
 st.caption(conductance_words.completeness_by_layer(contribution))
@@ -61,7 +61,8 @@ one, gathered = beside([1.15, 1], name="features below", least=390)
 with one:
     st.subheader("One neuron", anchor=False)
     neuron = ranking_list.neuron_picker(table, model, selection.neuron)
-    look, crops = jobs.result(needs.looks, case, [neuron]), jobs.result(needs.seen_by, case, neuron)
+    look = jobs.result(needs.looks, case, [neuron])
+    crops = costs.ask("Find what the neuron sees", needs.seen_by, case, neuron)
     feature_strip((look or {}).get(neuron), crops or {})
     ranking_list.network_link(neuron, network.names, selection.layers)
 with gathered:

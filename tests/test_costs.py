@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import fakes
+import numpy as np
 import pytest
 import toy_results
+from streamlit_help import script
 
 from tlx import estimates, needs, pipeline
 from tlx.analysis import silencing
@@ -20,6 +22,7 @@ EPOCHS = 20 * (10 + 6) * estimates.BACKWARD  # over 10 source and 6 target image
 PASSES = 2 * 6 * 17 * estimates.BACKWARD  # the target images through both models, at both ends of 16 steps each
 ONCE = 2 * 6 * estimates.FORWARD  # and once for what they respond
 EDGES = 2 * 3 * estimates.EDGES  # of both models on the three target cats
+READ = {"target": 6 * estimates.READING[0], "both": 16 * estimates.READING[0]}  # the images, which have no files here
 
 
 def about(seconds: float) -> object:
@@ -37,30 +40,32 @@ def case(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Case:
 
 
 def test_the_score_costs_the_training_and_a_pass_through_both_models(case: Case) -> None:
-    assert costs.seconds(needs.score, case) == about(estimates.BEGIN + EPOCHS + 2 * 6 * estimates.FORWARD)
+    assert costs.seconds(needs.score, case) == about(
+        estimates.BEGIN + READ["both"] + EPOCHS + 2 * 6 * estimates.FORWARD
+    )
 
 
 def test_a_comparison_costs_conductance_and_edges_of_both_models(case: Case) -> None:
-    expected = estimates.BEGIN + EPOCHS + PASSES + ONCE + EDGES
+    expected = estimates.BEGIN + READ["both"] + EPOCHS + PASSES + ONCE + EDGES
     assert costs.seconds(needs.rewiring, case, "cat") == about(expected)
     assert costs.seconds(pipeline.comparison, case, "cat") == about(expected)
 
 
 def test_the_seconds_grow_with_the_area_of_the_images(case: Case) -> None:
     larger = costs.seconds(needs.rewiring, replace(case, image_size=64), "cat")
-    assert larger == about(estimates.BEGIN + 4 * (EPOCHS + PASSES + ONCE + EDGES))
+    assert larger == about(estimates.BEGIN + READ["both"] + 4 * (EPOCHS + PASSES + ONCE + EDGES))
 
 
 def test_what_many_results_are_made_of_counts_once(case: Case) -> None:
     """Reuse of both classes: the conductance is measured once, the edges are valued for either class."""
-    expected = estimates.BEGIN + EPOCHS + PASSES + ONCE + 2 * EDGES
+    expected = estimates.BEGIN + READ["both"] + EPOCHS + PASSES + ONCE + 2 * EDGES
     assert costs.seconds(pipeline.reuse_by_class, case) == about(expected)
 
 
 def test_what_is_stored_costs_nothing(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where both models are there, and then where the comparison is."""
     fakes.install(monkeypatch, {"trained": lambda *_: None})
-    assert costs.seconds(needs.rewiring, case, "cat") == about(estimates.BEGIN + PASSES + ONCE + EDGES)
+    assert costs.seconds(needs.rewiring, case, "cat") == about(estimates.BEGIN + READ["target"] + PASSES + ONCE + EDGES)
     fakes.install(monkeypatch, {"reuse": lambda *_: None})
     assert costs.seconds(needs.rewiring, case, "cat") == estimates.BEGIN
 
@@ -85,3 +90,48 @@ def test_the_cost_of_silencing_follows_what_it_does() -> None:
     """The numbers stand beside each other here because a page must not import torch to know them."""
     assert len(REPLACEMENTS) * (1 + silencing.DRAWS) + 1 == estimates.RUNS
     assert (silencing.OF_CLASS, silencing.OF_ALL) == estimates.ASKED
+
+
+def test_reading_images_and_placing_many_of_them_are_counted(case: Case, monkeypatch, tmp_path) -> None:
+    """Files of 1 MB take longer to read than the moment that an image takes; a picture takes longer with more in it."""
+    (tmp_path / "large.png").write_bytes(bytes(1_000_000))
+    listed = toy_results.catalogue(case, "target")
+    named = replace(listed, names=np.array(["large.png"] * len(listed)))
+    owner = replace(case, target=replace(case.target, path=str(tmp_path)))
+    domains = {"source": listed, "target": named}
+    speed = estimates.rough(case)
+    read = estimates.seconds(needs.need(pipeline.images, owner, "target"), toy_results.network(case), domains, speed)
+    assert read == pytest.approx(6 * (estimates.READING[0] + 1e6 * estimates.READING[1]))
+    drawn = {
+        names: estimates.seconds(needs.need(pipeline.embedding, case, names), toy_results.network(case), domains, speed)
+        for names in (("cat",), toy_results.CLASSES)
+    }
+    assert estimates.PICTURE < drawn["cat",] < drawn[toy_results.CLASSES]
+
+
+def test_images_smaller_than_32_px_are_not_said_to_be_quicker(case: Case) -> None:
+    """At that size a pass takes what its layers take beside their arithmetic."""
+    assert estimates.rough(replace(case, image_size=8)) == estimates.rough(replace(case, image_size=32))
+
+
+def test_a_page_ends_where_what_it_requires_takes_long(case: Case) -> None:
+    """Nothing is begun by opening a page: there is a button that says what it costs, and nothing below it."""
+
+    def requiring() -> None:
+        from dataclasses import replace
+
+        import streamlit as st
+
+        from tlx import needs
+        from tlx.app import costs
+        from tlx.casefiles import builtin
+        from tlx.cases import ModelPlan, Training
+
+        plan = ModelPlan(training=Training(epochs=200_000))
+        costs.require("Score <it>", needs.score, replace(builtin.cases()["digits"], target_model=plan))
+        st.markdown("below")
+
+    page = script(requiring).run()
+    assert [button.label.partition(" (about")[0] for button in page.button] == [r"Score \<it\>"]
+    assert not page.markdown
+    assert not jobs.queue().busy()

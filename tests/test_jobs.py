@@ -42,7 +42,7 @@ def asking_page():
     elif which == "two":
         st.session_state.got = [jobs.result(remembered, CASE, name) for name in "ab"]
     elif which == "offered":
-        st.session_state.got = jobs.offered("Compute it", "about 5 s", remembered, CASE, "a")
+        st.session_state.got = jobs.offered("Compute it", lambda: "about 5 s", remembered, CASE, "a")
     elif which == "refused":
         jobs.require(refused, CASE, "x")
     elif which == "broken":

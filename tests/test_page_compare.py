@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit_help import app, component, figure_of, fire, run_to_end, source_of, text_of
 
 from tlx import cases, pipeline
+from tlx.analysis import means
 from tlx.app import known_cases
 from tlx.app.compare import case_table, summaries
 from tlx.casefiles import builtin, loading
@@ -149,7 +150,7 @@ def _reuse(value):
 
 def test_means_over_classes_by_relative_depth():
     """First layer 0, last 1, a pair between its layers; 0.5 and 1 make 0.75."""
-    told = summaries.reuse_by_depth(_network(), {"a": _reuse(0.5), "b": _reuse(1.0)})
+    told = summaries.reuse_by_depth(_network(), means.of_reuse({"a": _reuse(0.5), "b": _reuse(1.0)}))
     assert told[["measure", "depth", "value"]].to_numpy().tolist() == [
         ["correspondence", 0.0, 0.75],
         ["correspondence", 1.0, 0.75],
@@ -157,7 +158,7 @@ def test_means_over_classes_by_relative_depth():
     ]
     assert told["place"].tolist() == ["Layer 1: conv (4)", "Layer 3: conv (4)", "layers 1 → 2"]
     gaps = tuple(LayerGap(model, "c2", 4, share, 0, 1) for model, share in (("source", 1.0), ("target", 0.75)))
-    gap = summaries.gap_by_depth(_network(), {"a": gaps})
+    gap = summaries.gap_by_depth(_network(), means.of_gaps({"a": gaps}))
     assert gap[["depth", "value", "chance", "classes"]].to_numpy().tolist() == [[0.5, 1.0, 0.0, 1]]
 
 

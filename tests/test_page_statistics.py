@@ -74,6 +74,22 @@ def test_confusion_matrices_come_on_demand_and_a_tap_chooses_the_true_class(page
     assert page.sidebar.selectbox(key="tlx widget class_name").value == "book"
 
 
+def test_of_many_classes_the_most_confused_are_shown_and_the_chosen_one(page, monkeypatch):
+    """With room for two: a pen, which a cup is taken for, stands beside the chosen book; a tap chooses what it hits."""
+    monkeypatch.setattr(confusion_matrices, "BESIDE", 2)
+    monkeypatch.setattr(confusion_matrices, "SIZES", (2,))
+    page.sidebar.selectbox(key="tlx widget class_name").set_value("book")
+    page.toggle(key="statistics confusion").set_value(True)
+    run_to_end(page)
+    np.testing.assert_array_equal(source_of(page, "confusion target", "cells")["count"][0], [[2, 0], [0, 3]])
+    assert "0 of the 1 mistakes" in text_of(page)
+    fire(page, "confusion target", "tap", {"x": 1.4, "y": 0.7})
+    assert page.query_params["class"] == "cup"
+    page.selectbox(key="statistics confusion size").set_value(0)
+    run_to_end(page)
+    assert source_of(page, "confusion target", "cells")["count"][0].shape == (3, 3)
+
+
 @pytest.mark.parametrize(("x", "y"), [(-0.1, 0.5), (0.5, 3.2), (5.0, 0.5), (0.5, -1.0)])
 def test_a_tap_beside_the_matrix_chooses_nothing(monkeypatch, x, y):
     """Only cells choose a class."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tlx import needs, pipeline
+from tlx.analysis.embedding import LIMIT as DRAWN_AT_MOST
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.needs import Need
 from tlx.progress import duration
@@ -27,6 +28,9 @@ EDGES = 20e-3  # and to value all edges of one model on it
 FIT = 10e-6  # and to tell two domains apart, for one neuron and instance
 CLASSIFIER = 1.0  # and by the important neurons of a class
 PICTURE = 1.0  # and to place a class's instances in a picture
+PLACED = 6e-3  # and for each instance that is placed
+READING = 0.25e-3, 30e-9  # seconds to read an image, and for each byte of its file
+LOOKED_AT = 8  # files whose size is taken for that of all
 ASSIGNED = 0.4e-6  # to find which neurons correspond, for each pair of a layer
 CHANCE = 0.12e-6  # to say what chance is for the edges of a class, for each edge
 LENGTHS = 2 + 4 + 8  # budgets that a control to its own end takes as a rule; 16 more at most
@@ -72,7 +76,9 @@ class Estimate:
 
 def rough(case: Case) -> Speed:
     """Of any network, by the size of its images: good to a factor of two or three."""
-    area = max(case.seen_by(model).image_size for model in MODELS) ** 2 / REFERENCE
+    area = max(
+        1.0, max(case.seen_by(model).image_size for model in MODELS) ** 2 / REFERENCE
+    )  # smaller ones gain nothing
     return Speed(FORWARD * area, BACKWARD * area, EDGES * area, SILENCED * area)
 
 
@@ -111,13 +117,28 @@ def seconds(wanted: Need, network: Network, domains: Mapping[str, DomainImages],
             return len(MODELS) * sum(min(layer.units, rows) * rows * FIT for layer in network.layers)
         case "silenced", [class_name, *_]:
             return RUNS * sum(_asked(listed, class_name) for listed in domains.values()) * speed.silenced
-        case "embedding", _:
-            return PICTURE
+        case "images", [domain]:
+            return _reading(case, domain, domains[domain])
+        case "embedding", [class_names, *_]:
+            return PICTURE + PLACED * sum(_placed(listed, class_names) for listed in domains.values())
         case "correspondence", _:
             return sum(layer.units**2 for layer in network.layers) * ASSIGNED
         case "reuse", _:
             return _edges(network) * CHANCE
     return 0.0
+
+
+def _reading(case: Case, domain: str, listed: DomainImages) -> float:
+    """Seconds to read a domain's images, by the size of a few of their files where these are its own."""
+    named = listed.names[np.linspace(0, len(listed) - 1, min(LOOKED_AT, len(listed))).astype(int)]
+    files = [Path(case.domain(domain).path, str(name)) for name in named] if case.domain(domain).path else []
+    sizes = [file.stat().st_size for file in files if file.is_file()]
+    return len(listed) * (READING[0] + READING[1] * sum(sizes) / max(len(sizes), 1))
+
+
+def _placed(listed: DomainImages, class_names: Iterable[str]) -> int:
+    """How many instances of a domain an embedding of these classes has."""
+    return min(sum(len(listed.of_class(name)) for name in class_names), DRAWN_AT_MOST)
 
 
 def _edges(network: Network) -> int:

@@ -6,6 +6,7 @@ who shows them escapes them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -68,6 +69,20 @@ def by_change(table: pd.DataFrame) -> list[str]:
     """The classes by how much their accuracy differs between the models, largest first; unknown ones last."""
     order = (-table["difference"].abs()).fillna(1).to_numpy().argsort(kind="stable")
     return [str(name) for name in table["class_name"].iloc[order]]
+
+
+def by_confusion(counts: Iterable[pd.DataFrame]) -> list[str]:
+    """The classes of several confusion matrices by how often they were mistaken or said by mistake, most often first.
+
+    counts: (C, C) each, rows true classes, columns what was said; classes that are mistaken alike keep their order.
+    """
+    often: dict[str, int] = {}
+    for matrix in counts:
+        values = matrix.to_numpy()
+        wrong = values.sum(axis=0) + values.sum(axis=1) - 2 * values.diagonal()
+        for name, count in zip(matrix.columns, wrong.tolist(), strict=True):
+            often[str(name)] = often.get(str(name), 0) + count
+    return sorted(often, key=lambda name: -often[name])
 
 
 def worst_class(table: pd.DataFrame) -> str | None:

@@ -64,7 +64,7 @@ WAYS = ("fine-tuned", "from scratch")
 DRAWN = 32  # neurons whose feature images are; more saves little time and costs memory
 
 
-@memoized("Reading the images of the {domain} domain", part="data")
+@memoized("Reading the images of the {domain} domain", part="data", held=True)
 def images(case: Case, domain: str) -> DomainImages:
     """The labelled images of one domain, read or rendered, in the case's size (method 2)."""
     from tlx.images import domains
@@ -89,7 +89,7 @@ def images_for(case: Case, model: str, domain: str) -> DomainImages:
     return own
 
 
-@memoized("Reading who is in the {domain} domain", part="data")
+@memoized("Reading who is in the {domain} domain", part="data", held=True)
 def catalogue(case: Case, domain: str) -> DomainImages:
     """Who is in a domain (labels, classes, split, names) without its pixels, at hand long before `images`."""
     from tlx.images import domains
@@ -672,6 +672,14 @@ def reuse_by_class(case: Case) -> dict[str, Reuse]:
     return {name: reuse(case, name) for name in track(names, "reuse, class by class")}
 
 
+@memoized("Summing up the reuse of all classes", of=_each_reuse)
+def reuse_means(case: Case) -> pd.DataFrame:
+    """Means over all these classes, in one result instead of one for each class; see `means.of_reuse`."""
+    from tlx.analysis import means as stage
+
+    return stage.of_reuse(reuse_by_class(case))
+
+
 @memoized("Measuring the kernel's response", of="trained model | images_for model target | network")
 def kernel_response(case: Case, model: str, pair: Pair, edge: tuple[int, int], instance: int) -> KernelResponse:
     """An edge's kernel and what it alone answers to a target instance (5.3.3). Raises SelectionError without edges."""
@@ -734,6 +742,15 @@ def discriminability_by_class(case: Case) -> dict[str, dict[str, Discriminabilit
         with suppress(errors.EmptyError):  # no neuron's conductance varies
             by_class[name] = {model: discriminability(case, name, model) for model in MODELS}
     return by_class
+
+
+@memoized("Summing up the domain gap of all classes", of=_each_discriminability)
+def discriminability_means(case: Case) -> pd.DataFrame:
+    """Means over all these classes, in one result; see `means.of_distances`."""
+    from tlx.analysis import means as stage
+
+    by_class = discriminability_by_class(case)
+    return stage.of_distances({model: {name: of[model] for name, of in by_class.items()} for model in MODELS})
 
 
 @memoized("Embedding the instances under the {model} model", of="vectors model *domain layer")
@@ -806,6 +823,14 @@ def domain_gap(case: Case, class_name: str) -> tuple[LayerGap, ...]:
 
 def _each_domain_gap(case: Case) -> list[Call]:
     return [(domain_gap, (case, name)) for name in in_both_domains(case)]
+
+
+@memoized("Summing up the domain gap of all layers", of=_each_domain_gap)
+def domain_gap_means(case: Case) -> pd.DataFrame:
+    """Means over all these classes, in one result; see `means.of_gaps`."""
+    from tlx.analysis import means as stage
+
+    return stage.of_gaps(domain_gap_by_class(case))
 
 
 @derived("Measuring every layer on all classes", of=_each_domain_gap)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import streamlit as st
+
 from tlx import estimates, needs
 from tlx.app import jobs
 from tlx.errors import UserError
@@ -21,13 +23,27 @@ def ask(label: str, asked: Callable[..., Any], *args: Any) -> Any:
 
     label: of that button; asked, args: a panel of `needs` or a function of the pipeline, the case first.
     """
+    with suppress(UserError):  # `result` says it
+        given = jobs.stored(asked, *args)
+        if given is not None:
+            return given
     expected = seconds(asked, *args)
-    return jobs.result(asked, *args) if expected <= MOMENT else jobs.offered(label, words(expected), asked, *args)
+    return (
+        jobs.result(asked, *args) if expected <= MOMENT else jobs.offered(label, lambda: words(expected), asked, *args)
+    )
+
+
+def require(label: str, asked: Callable[..., Any], *args: Any) -> Any:
+    """Like `ask`, but the page ends here until the result is there."""
+    given = ask(label, asked, *args)
+    if given is None:
+        st.stop()
+    return given
 
 
 def offer(label: str, asked: Callable[..., Any], *args: Any) -> Any:
     """Offers it as a button that says what it costs, however little that is."""
-    return jobs.offered(label, words(seconds(asked, *args)), asked, *args)
+    return jobs.offered(label, lambda: words(seconds(asked, *args)), asked, *args)
 
 
 def words(expected: float) -> str:

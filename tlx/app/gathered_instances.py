@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -17,6 +18,7 @@ from tlx.app.selection import case_name, choose
 from tlx.app.text import csv
 from tlx.cases import DOMAINS
 from tlx.figures.pictures import Pictures
+from tlx.figures.scatter import rows_of
 from tlx.results import InstanceRef
 
 _LASSO = "instances lasso"
@@ -62,7 +64,8 @@ def gallery(pictures: Pictures, instances: pd.DataFrame) -> None:
     if not pairs:
         st.caption("Draw a lasso around marks, or gather by class and prediction, to see their pictures here.")
         return
-    rows = instances.set_index(["domain", "instance"]).loc[pairs].reset_index()
+    domains, numbers = (np.array(part) for part in zip(*pairs, strict=True))
+    rows = instances.iloc[rows_of(instances, domains, numbers)].reset_index(drop=True)
     rows = rows.sort_values("mispredicted", ascending=False, kind="stable")  # what went wrong is seen first
     wrong = int(rows["mispredicted"].sum())
     counts = rows["domain"].value_counts()

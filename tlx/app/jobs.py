@@ -93,10 +93,10 @@ def require(asked: Callable[..., Any], *args: Any) -> Any:
     return given
 
 
-def offered(label: str, cost: str, asked: Callable[..., Any], *args: Any) -> Any:
+def offered(label: str, cost: Callable[[], str], asked: Callable[..., Any], *args: Any) -> Any:
     """The result if it is at hand or being computed; else a button that computes it and says what it costs.
 
-    label: what the button promises (plain text, escaped here); cost: the expected time in words, "about 20 s".
+    label: what the button promises (plain text, escaped here); cost: says the expected time in words, "about 20 s".
     """
     key = key_of(need(asked, *args))
     wanted = st.session_state.setdefault("tlx wanted", set())
@@ -106,7 +106,7 @@ def offered(label: str, cost: str, asked: Callable[..., Any], *args: Any) -> Any
         at_hand = True  # `result` says why there is none
     if at_hand or key in wanted or queue().job(key) is not None:
         return result(asked, *args)
-    _button(f"{escape(label)} ({escape(cost)})", f"offer {key}", wanted.add, key)
+    _button(f"{escape(label)} ({escape(cost())})", f"offer {key}", wanted.add, key)
     return None
 
 

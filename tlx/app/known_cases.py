@@ -14,6 +14,7 @@ from tlx.app.text import escape, sentence
 from tlx.casefiles import builtin, loading, reading
 from tlx.cases import Case
 from tlx.errors import CaseError, UserError
+from tlx.images import files
 
 _log = logging.getLogger("tlx.cases")
 
@@ -31,6 +32,11 @@ def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[Broken
 
     chosen: the case whose files are looked at anew; those of the others may have changed within the last minute.
     """
+    with files.one_look():
+        return _known_cases(chosen)
+
+
+def _known_cases(chosen: str | None) -> tuple[dict[str, Case], list[Broken]]:
     cases: dict[str, Case] = {}
     problems = []
     here = [name for name, case in builtin.cases().items() if not builtin.missing(case)]

@@ -36,7 +36,9 @@ def _domain(domain: Domain) -> str:
     if domain.kind == "csv":
         return _table(domain, path)
     own = path / domain.dataset
-    digest = files.folder_digest(own if own.is_dir() else path, kinds.mark if domain.kind == "folder" else lambda _: "")
+    digest = files.folder_digest(
+        own if own.is_dir() else path, kinds.mark if domain.kind == "folder" else files.unmarked
+    )
     if domain.kind != "folder" or not _limits_given_splits(domain):
         return digest
     with suppress(DataError):

@@ -33,11 +33,14 @@ class Pictures:
 
     def columns_of(self, domains: np.ndarray, instances: np.ndarray, size: int = HOVER) -> dict[str, np.ndarray]:
         """Data source columns sheet, left, top (CSS pixels) of the instances' tiles, each `size` pixels wide."""
-        places = np.array([self.place(*pair) for pair in zip(domains, instances.tolist(), strict=True)]).reshape(-1, 3)
+        sheet, cell = np.divmod(np.asarray(instances, dtype=np.int64), self.columns**2)
+        row, column = np.divmod(cell, self.columns)
+        for domain, urls in self.urls.items():
+            sheet[np.asarray(domains) == domain] += self.all_urls.index(urls[0]) if urls else 0
         return {
-            "sheet": places[:, 0].astype(np.uint8),
-            "left": (places[:, 1] * size).astype(np.int32),
-            "top": (places[:, 2] * size).astype(np.int32),
+            "sheet": sheet.astype(np.uint8 if len(self.all_urls) <= 256 else np.uint16),
+            "left": (column * size).astype(np.int32),
+            "top": (row * size).astype(np.int32),
         }
 
     def css(self, domain: str, instance: int, size: int) -> str:

@@ -52,8 +52,8 @@ def reuse(
 def table(network: Network, known: Mapping[str, Reuse], measure: str) -> pd.DataFrame:
     """One row for each class and layer (or pair): class_name, place, counted, and what `Reuse.table` says."""
     index = {layer.name: str(layer.index) for layer in network.layers} | {"": ""}
-    parts = [reuse_of.of(measure).assign(class_name=name) for name, reuse_of in known.items()]
-    data = pd.concat(parts, ignore_index=True)
+    every = pd.concat({name: of.table for name, of in known.items()}, names=["class_name", "row"])  # once for all
+    data = every[every["measure"] == measure].reset_index("class_name").reset_index(drop=True)
     data["place"] = [
         index[first] + (f"→{index[second]}" if second else "")
         for first, second in zip(data["first"], data["second"], strict=True)

@@ -20,6 +20,7 @@ from tlx.results import Embedding
 # is turned to stand like an x.
 MARKS = {"source": ("plus", np.pi / 4, 11.0), "target": ("circle", 0.0, 8.5)}
 FAINT = 0.12
+NAMED = len(theme.CLASS_PALETTE)  # classes whose names are drawn: more would hide the marks, and colours repeat
 # Bokeh's tap takes every mark under the pointer; a person means the one on top, which is drawn last.
 _TOPMOST = "cb_data.source.selected.indices = cb_data.source.selected.indices.slice(-1)"
 _HALO = "#c9ccd2"  # a light rim around the dark grey border, so that it shows on a dark page too
@@ -73,8 +74,7 @@ def scatter(
 
 def points(embedding: Embedding, instances: pd.DataFrame, colours: Mapping[str, str]) -> pd.DataFrame:
     """One row a mark: coordinates, what both models say, and how it is drawn; mispredicted ones last, so on top."""
-    rows = instances.set_index(["domain", "instance"]).loc[list(zip(embedding.domain, embedding.instance, strict=True))]
-    data = rows.reset_index()
+    data = instances.iloc[rows_of(instances, embedding.domain, embedding.instance)].reset_index(drop=True)
     data["x"], data["y"] = embedding.coordinates[:, 0], embedding.coordinates[:, 1]
     data["marker"], data["angle"], data["size"] = (data["domain"].map(lambda d, at=at: MARKS[d][at]) for at in range(3))
     wrong = data["mispredicted"].to_numpy()
@@ -85,6 +85,19 @@ def points(embedding: Embedding, instances: pd.DataFrame, colours: Mapping[str, 
     data["verdict"] = np.where(wrong, "✗ mispredicted", "✓")
     data = data.sort_values("mispredicted", kind="stable", ignore_index=True)
     return data.assign(row=np.arange(len(data), dtype=np.int32))
+
+
+def rows_of(instances: pd.DataFrame, domain: np.ndarray, instance: np.ndarray) -> np.ndarray:
+    """(N,) rows of `pipeline.instances` that are these instances of these domains. Raises KeyError for one it lacks."""
+    there, numbers = instances["domain"].to_numpy(), instances["instance"].to_numpy()
+    rows = np.full(len(instance), -1)
+    for name in dict.fromkeys(domain.tolist()):
+        own, wanted = np.flatnonzero(there == name), np.asarray(domain == name)
+        place = pd.Index(numbers[own]).get_indexer(instance[wanted])
+        if (place < 0).any():
+            raise KeyError(f"{name}: {instance[wanted][place < 0][:3].tolist()}")
+        rows[wanted] = own[place]
+    return rows
 
 
 def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None) -> None:
@@ -126,7 +139,9 @@ def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None) ->
 
 
 def _draw_names(plot: figure, data: pd.DataFrame, colours: Mapping[str, str], width: int) -> None:
-    rows = [(name, *_middle(data[data["label"] == name])) for name in colours if (data["label"] == name).any()]
+    groups = dict(list(data.groupby("label", sort=False)))
+    drawn = [name for name in colours if name in groups][:NAMED]
+    rows = [(name, *_middle(groups[name])) for name in drawn]
     table = pd.DataFrame(rows, columns=["name", "x", "y"])
     table["fill"] = table["name"].map(colours)
     table["ink"] = table["fill"].map(theme.text_on)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,11 +29,38 @@ def any_below(folder: Path, wanted: Callable[[str], bool]) -> bool:
     return any(wanted(entry.name) for entry in _walk(folder, frozenset()))
 
 
-def folder_digest(folder: Path, mark: Callable[[str], str] = lambda _: "") -> str:
+_look: ContextVar[dict[object, str] | None] = ContextVar("tlx_look", default=None)
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Within the block a folder's files are looked at once, in however many cases it is."""
+    token = _look.set({})
+    try:
+        yield
+    finally:
+        _look.reset(token)
+
+
+def unmarked(name: str) -> str:
+    """No mark, whatever the file's name."""
+    return ""
+
+
+def folder_digest(folder: Path, mark: Callable[[str], str] = unmarked) -> str:
     """Of the names, sizes and times of all files below a folder; reading thousands of images would take too long.
 
     mark: what a file's name is told apart by besides, such as that it can be read here and perhaps not elsewhere.
     """
+    seen = _look.get()
+    if seen is None:
+        return _folder_digest(folder, mark)
+    if (folder, mark) not in seen:
+        seen[folder, mark] = _folder_digest(folder, mark)
+    return seen[folder, mark]
+
+
+def _folder_digest(folder: Path, mark: Callable[[str], str]) -> str:
     return _facts_digest(
         (entry.path[len(str(folder)) + 1 :] + mark(entry.name), entry.stat()) for entry in _walk(folder, frozenset())
     )

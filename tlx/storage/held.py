@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-MOST = 256  # results; arrays of stored results are memory-mapped, so most of them cost little
+MOST = 1_024  # results; arrays of stored results are memory-mapped, so most of them cost little
 HEAVIEST = 256 * 2**20  # bytes that they take together
 
 

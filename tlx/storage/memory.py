@@ -30,6 +30,7 @@ from tlx.errors import EmptyError, SelectionError
 from tlx.results import Nothing
 from tlx.storage import bundles, inventory, limit
 from tlx.storage.derived import Derived, Ingredients
+from tlx.storage.held import HELD
 from tlx.storage.locks import one_at_a_time
 from tlx.storage.store import UnreadableError
 
@@ -71,7 +72,7 @@ class Memoized(Derived[P, R]):
     """A function that remembers on the disk.
 
     reduced: what is stored of a result; completed: what is made of that at each call; either is given it and the call's
-    arguments.
+    arguments; held: whether memory holds what was read, for small results that are asked for again and again.
     """
 
     def __init__(
@@ -82,9 +83,10 @@ class Memoized(Derived[P, R]):
         of: Ingredients,
         reduced: Callable[..., R] | None,
         completed: Callable[..., R] | None,
+        held: bool,
     ) -> None:
         super().__init__(function, doing, of)
-        self._part, self._reduced, self._completed = part, reduced, completed
+        self._part, self._reduced, self._completed, self._held = part, reduced, completed, held
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         result = self._kept(*args, **kwargs)
@@ -93,15 +95,21 @@ class Memoized(Derived[P, R]):
     def _kept(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The result as it is stored, computed if it must be."""
         key, case, rest = self._key(args, kwargs)
+        place = (self._name, case.bundle, location() / key, case.name, *rest.values()) if self._held else None
+        if place and (held := HELD.get(place)) is not None:
+            return held[0]  # type: ignore[no-any-return]
         if (exported := self._exported(case, rest)) is not None:
             return exported[0]
         stored = self._read(key, rest)
         if stored is None:
             takes_long(self._function.__qualname__)
             stored = self._settled(key, rest, lambda: self._result(*args, **kwargs))
+            place = None  # what was just computed is not yet mapped from the disk, and may be large
         inventory.note(location() / key, case.name)
         if isinstance(stored[0], Nothing):
             raise EmptyError(stored[0].why)
+        if place:
+            HELD.put(place, stored[0])
         return stored[0]
 
     def _result(self, *args: P.args, **kwargs: P.kwargs) -> R | Nothing:
@@ -222,9 +230,10 @@ def memoized(
     of: Ingredients = "",
     reduced: Callable[..., Any] | None = None,
     completed: Callable[..., Any] | None = None,
+    held: bool = False,
 ) -> Callable[[Callable[P, R]], Memoized[P, R]]:
     """Decorates a pipeline function whose results depend on this part of its case (see `Case.fingerprint`).
 
-    doing, of: see `Derived`; reduced, completed: see `Memoized`.
+    doing, of: see `Derived`; reduced, completed, held: see `Memoized`.
     """
-    return lambda function: Memoized(function, part, doing, of, reduced, completed)
+    return lambda function: Memoized(function, part, doing, of, reduced, completed, held)

@@ -18,6 +18,7 @@ from tlx.figures.side_by_side import COMPARED
 
 KEY = "compare table"
 VIEWS = ("Statistics", "Instances", "Network", "Features")
+WHOLE = 30  # cases that are seen without scrolling the table
 _SHARES = ("source_accuracy", "target_accuracy", "scratch_accuracy", *COMPARED)
 _FIRST = ("title", "strategy", "score", "low", "high", *_SHARES)
 _LAST = ("split", "source_distance", "target_distance", "source", "target", "network", "compared", "note")
@@ -39,6 +40,7 @@ def case_table(table: pd.DataFrame, chosen: str) -> None:
         shown(table),
         key=key,
         hide_index=True,
+        height="content" if len(table) <= WHOLE else 40 + 35 * WHOLE,
         placeholder="–",
         column_config=_columns(),
         on_select=_take(key, names, at),

@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from tlx import needs, pipeline
+from tlx.analysis import means
 from tlx.app import jobs
 from tlx.app.score_card import controls_of
 from tlx.cases import MODELS, Case, Training
 from tlx.errors import UserError
 from tlx.figures.side_by_side import COMPARED
-from tlx.results import Control, LayerGap, Network, Reuse, Transferability
+from tlx.results import Control, Network, Transferability
 
+FEW = 16  # classes; means over more are kept as one result
 SEEN = 30  # seconds after which what is stored of a case that is not chosen is looked up again
 DEPTH = ["measure", "depth", "place", "value", "chance", "classes"]
 
@@ -68,46 +69,78 @@ def summary(case: Case) -> CaseSummary:
         return nothing
     network, domains = known
     of_target, both = domains["target"].present, pipeline.in_both_domains(case)
-    reused = _stored(pipeline.reuse, case, of_target)
-    gaps = _stored(pipeline.domain_gap, case, both)
-    told = {model: _stored(pipeline.discriminability, case, both, model) for model in MODELS}
+    reused, reuses = _means(pipeline.reuse_means, means.of_reuse, pipeline.reuse, case, of_target)
+    gaps, measured = _means(pipeline.domain_gap_means, means.of_gaps, pipeline.domain_gap, case, both)
+    told, distances = _distances(case, both)
     return CaseSummary(
         case,
         None,
         pd.concat([reuse_by_depth(network, reused), gap_by_depth(network, gaps)], ignore_index=True),
-        {
-            model: float(np.mean([of.a_distance for of in results.values()]))
-            for model, results in told.items()
-            if results
-        },
-        {
-            "reuse": (len(reused), len(of_target)),
-            "distance": (min(map(len, told.values())), len(both)),
-            "gap": (len(gaps), len(both)),
-        },
+        dict(zip(told["model"], told["value"].astype(float), strict=True)),
+        {"reuse": reuses, "distance": distances, "gap": measured},
     )
 
 
-def reuse_by_depth(network: Network, by_class: Mapping[str, Reuse]) -> pd.DataFrame:
-    """The measures that cases are compared by, by relative depth, means over classes; columns DEPTH."""
-    if not by_class:
-        return pd.DataFrame(columns=DEPTH)
-    rows = pd.concat([of.table for of in by_class.values()], ignore_index=True)
-    rows = rows[rows["measure"].isin(COMPARED)]
-    means = rows.groupby(["measure", "first", "second"], sort=False)[["value", "chance"]].mean().reset_index()
-    ends = [(first, second or first) for first, second in zip(means["first"], means["second"], strict=True)]
-    means["depth"] = [(_depth(network, first) + _depth(network, second)) / 2 for first, second in ends]
-    means["place"] = [_place(network, *pair) for pair in ends]
-    return means.assign(classes=len(by_class))[DEPTH]
+def _means(
+    whole: Any, mean: Callable[[dict[str, Any]], pd.DataFrame], part: Any, case: Case, names: Sequence[str]
+) -> tuple[pd.DataFrame, tuple[int, int]]:
+    """Means over the classes that have such a result, and (how many have one, how many can).
+
+    whole: the means over all classes as one result, which is kept where there are many; part: the result of one class.
+    """
+    if whole.is_stored(case):
+        return whole(case), (len(names), len(names))
+    there, possible = _stored(part, case, names)
+    table = mean(there)
+    _keep(whole, table, case, len(names), complete=len(there) == len(names))
+    return table, (len(there), possible)
 
 
-def gap_by_depth(network: Network, by_class: Mapping[str, tuple[LayerGap, ...]]) -> pd.DataFrame:
-    """The target model's proxy A-distance by relative depth, means over classes; chance is 0; columns DEPTH."""
-    rows = [(gap.layer, 4 * gap.accuracy - 2) for of in by_class.values() for gap in of if gap.model == "target"]
-    means = pd.DataFrame(rows, columns=["layer", "value"]).groupby("layer", sort=False)["value"].mean().reset_index()
-    means["depth"] = [_depth(network, layer) for layer in means["layer"]]
-    means["place"] = [_place(network, layer, layer) for layer in means["layer"]]
-    return means.assign(measure="domain_gap", chance=0.0, classes=len(by_class))[DEPTH]
+def _distances(case: Case, names: Sequence[str]) -> tuple[pd.DataFrame, tuple[int, int]]:
+    """The same of the domain gap by either model's important neurons."""
+    if pipeline.discriminability_means.is_stored(case):
+        return pipeline.discriminability_means(case), (len(names), len(names))
+    both = {model: _stored(pipeline.discriminability, case, names, model) for model in MODELS}
+    table = means.of_distances({model: there for model, (there, _) in both.items()})
+    there, possible = min(len(there) for there, _ in both.values()), min(possible for _, possible in both.values())
+    _keep(pipeline.discriminability_means, table, case, len(names), complete=there == len(names))
+    return table, (there, possible)
+
+
+def _keep(whole: Any, table: pd.DataFrame, case: Case, count: int, *, complete: bool) -> None:
+    """Stores the means over all of many classes: reading a result for each of them takes seconds."""
+    if complete and count > FEW and not case.bundle:
+        whole.put(table, case)
+
+
+def _stored(part: Any, case: Case, names: Sequence[str], *rest: str) -> tuple[dict[str, Any], int]:
+    """The results of the classes that have one, by class name, and how many classes can have one."""
+    there, possible = {}, len(names)
+    for name in names:
+        try:
+            result = jobs.stored(part, case, name, *rest)
+        except UserError:  # it is stored that there is none
+            possible -= 1
+            continue
+        if result is not None:
+            there[name] = result
+    return there, possible
+
+
+def reuse_by_depth(network: Network, reused: pd.DataFrame) -> pd.DataFrame:
+    """The measures that cases are compared by, by relative depth; reused: of `means.of_reuse`; columns DEPTH."""
+    rows = reused[reused["measure"].isin(COMPARED)]
+    ends = [(first, second or first) for first, second in zip(rows["first"], rows["second"], strict=True)]
+    depth = [(_depth(network, first) + _depth(network, second)) / 2 for first, second in ends]
+    return rows.assign(depth=depth, place=[_place(network, *pair) for pair in ends])[DEPTH]
+
+
+def gap_by_depth(network: Network, gaps: pd.DataFrame) -> pd.DataFrame:
+    """The target model's proxy A-distance by relative depth; chance is 0; gaps: of `means.of_gaps`; columns DEPTH."""
+    rows = gaps[gaps["model"] == "target"]
+    depth = [_depth(network, layer) for layer in rows["layer"]]
+    place = [_place(network, layer, layer) for layer in rows["layer"]]
+    return rows.assign(depth=depth, place=place, measure="domain_gap", chance=0.0)[DEPTH]
 
 
 def table(summaries: list[CaseSummary]) -> pd.DataFrame:
@@ -142,11 +175,6 @@ def _score(case: Case) -> tuple[Transferability | None, str]:
     if score is None:
         return None, "not computed yet"
     return score, "" if score.known else "no score: the source model can name none of the target's classes"
-
-
-def _stored(function: Any, case: Case, names: Sequence[str], *rest: str) -> dict[str, Any]:
-    """The results of the classes that have one on disk, by class name."""
-    return {name: function(case, name, *rest) for name in names if function.is_stored(case, name, *rest)}
 
 
 def _row(one: CaseSummary) -> dict[str, object]:

@@ -18,6 +18,7 @@ from tlx.findings import percent
 from tlx.results import Discriminability, InstanceRef
 
 _ROW = defaults.HISTOGRAMS  # beside each other
+PILLS = 12  # classes at most that are pills; more are searched by name
 
 
 def panels(chosen: Sequence[str]) -> Iterator[tuple[str, Any]]:
@@ -25,15 +26,17 @@ def panels(chosen: Sequence[str]) -> Iterator[tuple[str, Any]]:
 
     Every class needs a classifier of its own, so that thirty-one of them are not trained unasked.
     """
-    shown = st.pills(
-        "Histograms of classes",
-        chosen,
-        selection_mode="multi",
-        default=chosen[:_ROW],
-        format_func=escape,
-        key=f"instances histograms of {chosen}",  # another choice above starts afresh
-        help="Each class has a linear classifier of its own that tells its source from its target instances.",
-    )
+    asked: dict[str, Any] = {
+        "label": "Histograms of classes",
+        "options": chosen,
+        "default": chosen[:_ROW],
+        "key": f"instances histograms of {chosen}",  # another choice above starts afresh
+        "help": "Each class has a linear classifier of its own that tells its source from its target instances.",
+    }
+    if len(chosen) <= PILLS:
+        shown = st.pills(selection_mode="multi", format_func=escape, **asked)
+    else:
+        shown = st.multiselect(**asked)
     if not shown:
         st.caption("Choose a class above to see its histogram.")
     for at in range(0, len(shown), _ROW):

@@ -11,11 +11,13 @@ from tlx import defaults
 from tlx.app.layout import beside
 from tlx.app.text import escape, escape_html
 from tlx.cases import DOMAINS
+from tlx.figures.scatter import NAMED
 from tlx.findings import percent
 from tlx.results import Embedding, Network
 
 _CLASSES, _FOR = "instances classes", "instances classes for"
 HARDLY = 0.01  # of their length, by which vectors must lie apart for groups of them to mean something
+LEGEND = 150  # px that the list of classes is high at most
 SIGNS = {"source": "✕", "target": "●"}
 
 
@@ -95,10 +97,11 @@ def class_list(instances: pd.DataFrame, colours: Mapping[str, str]) -> None:
         "✕ source · ● target, images of every split, also those that were learned · in brackets and with a dark grey "
         "border: mispredicted by the target model"
     )
-    st.html(
-        '<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:3px 16px;'
-        f'font-size:14px">{"".join(parts)}</div><div style="font-size:14px;opacity:.75;margin-top:4px">{marks}</div>'
+    listed = (  # of many classes it is scrolled, so that the plot stays in sight
+        '<div tabindex="0" style="display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:3px 16px;'
+        f'font-size:14px;max-height:{LEGEND}px;overflow:auto">{"".join(parts)}</div>'
     )
+    st.html(f'{listed}<div style="font-size:14px;opacity:.75;margin-top:4px">{marks}</div>')
 
 
 def about(embedding: Embedding, network: Network) -> str:
@@ -112,4 +115,6 @@ def about(embedding: Embedding, network: Network) -> str:
         trust = f"The picture keeps {percent(kept)} of each image's {count:.0f} nearest neighbours by activations."
     alike = embedding.method.get("spread", 1.0) < HARDLY
     flat = "" if not alike else "**These vectors hardly vary**: groups here mean nothing, so choose another layer."
-    return " ".join(filter(None, (read, flat, trust, embedding.sampled)))
+    drawn = len(set(embedding.label.tolist()))
+    names = f"The plot names {NAMED} of the {drawn} classes; hover for the others." if drawn > NAMED else ""
+    return " ".join(filter(None, (read, flat, trust, embedding.sampled, names)))

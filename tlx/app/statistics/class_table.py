@@ -14,6 +14,7 @@ from tlx.figures import theme
 from tlx.findings import FEW
 
 KEY = "statistics class table"
+WHOLE = 16  # classes that are seen without scrolling the table
 _ONLY = {"both": "", "source": "source domain only", "target": "target domain only"}
 
 
@@ -51,6 +52,7 @@ def class_table(table: pd.DataFrame, class_name: str) -> None:
         shown(table),
         key=f"{KEY} {at}",  # a class chosen elsewhere makes a new table, whose default row is that class
         hide_index=True,
+        height="content" if len(table) <= WHOLE else 40 + 35 * WHOLE,
         column_config=_columns(split),
         on_select=_take(f"{KEY} {at}", names, at),
         selection_mode="single-row",

@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from tlx import pipeline
+from tlx import findings, pipeline
 from tlx.app import frame, jobs
 from tlx.app.bokeh_view import Event, bokeh_view
 from tlx.app.layout import beside
 from tlx.app.selection import choose
 from tlx.cases import MODELS, Case
-from tlx.figures.confusion import confusion
+from tlx.figures.confusion import BESIDE, confusion
+
+SIZES = (BESIDE, 60)  # classes shown where there are more
 
 
 def confusion_matrices(case: Case, class_name: str, split: str) -> None:
     """Counts on the target domain's headline split, source model left, target model right, one fixed scale."""
+    both = {model: jobs.require(pipeline.confusion, case, model) for model in MODELS}
+    shown = _shown(both, class_name)
     st.caption("Darkness is the share of a row, from 0 to 1 in both matrices. Tap a row to choose its class.")
-    for model, column in zip(MODELS, beside(2, name="confusion"), strict=True):
+    places = beside(2, name="confusion") if len(shown) <= BESIDE else (st.container(), st.container())
+    for model, column in zip(MODELS, places, strict=True):
         with column:
-            counts = jobs.result(pipeline.confusion, case, model)
-            if counts is None:
-                continue
-            drawn = confusion(counts, model=model, split=split, chosen=class_name)
+            counts = both[model]
+            names = [name for name in shown if name in counts.columns]
+            drawn = confusion(counts, model=model, split=split, chosen=class_name, shown=names)
             label = f"Confusion matrix of the {model} model on the target domain's {split} data"
-            names = [str(name) for name in counts.index]
             bokeh_view(drawn, key=f"confusion {model}", label=label, on_tap=partial(tap, names=names))
-            frame.downloads(drawn, long_form(counts), name=f"confusion-{case.name}-{model}")
+            if len(names) < len(counts):
+                st.caption(_among(counts, names))
+            whole = partial(confusion, counts, model=model, split=split, chosen=class_name)
+            frame.downloads(whole, long_form(counts), name=f"confusion-{case.name}-{model}")
+
+
+def _shown(both: Mapping[str, pd.DataFrame], class_name: str) -> list[str]:
+    """The classes to draw: all of few; of many as many as were asked for, most confused first, and the chosen one."""
+    every = list(dict.fromkeys(str(name) for counts in both.values() for name in counts.columns))
+    if len(every) <= BESIDE:
+        return every
+    most: int = st.selectbox(
+        "Classes shown",
+        [*(size for size in SIZES if size < len(every)), 0],
+        format_func=lambda size: f"the {size} most confused" if size else f"all {len(every)}",
+        key="statistics confusion size",
+        persist_state="session",
+        width=220,
+        help="Those that either model mistakes, or says by mistake, most often come first. All of them stand in their "
+        "own order; zoom in to read every name.",
+    )
+    if not most:
+        return every
+    ordered = findings.by_confusion(both.values())
+    first = ordered[:most]
+    return first if class_name in first or class_name not in ordered else [*first[:-1], class_name]
+
+
+def _among(counts: pd.DataFrame, names: Sequence[str]) -> str:
+    """How many of a model's mistakes the part of its matrix that is drawn has."""
+    values, places = counts.to_numpy(), counts.columns.get_indexer(pd.Index(names))
+    inside, all_of_them = (int(part.sum() - part.diagonal().sum()) for part in (values[places][:, places], values))
+    return f"{inside:,} of the {all_of_them:,} mistakes lie between these classes."
 
 
 def tap(event: Event, names: list[str]) -> None:
