@@ -47,6 +47,9 @@ class Whole(Net):
     def eval(self):
         super().eval()
 
+    def train(self, mode=True):
+        super().train(mode)
+
 Pair = collections.namedtuple("Pair", "features logits")
 
 @dataclasses.dataclass
@@ -397,3 +400,41 @@ def test_only_what_never_leaves_0_to_1_is_called_a_sigmoid(last: nn.Module) -> N
     network[1].weight.data *= 0.01
     told = answers.notes(answers.scored(network, "own", 2, torch.randn(2, 3, 2, 2)))
     assert any("as sigmoids give" in one for one in told) == isinstance(last, nn.Sigmoid)
+
+
+def test_a_softmax_in_evaluation_only_leaves_the_training_its_scores(home: Path) -> None:
+    case = case_of(home, f"return ({SCORES}).softmax(1) if not self.training else {SCORES}\n")
+    assert close(probabilities(case), filled(home)(pictures(case)))
+    network = models.fill(models.build(case, 2), torch.load(home / "target.pt")).requires_grad_(False)
+    theirs = raw(home)
+    theirs.load_state_dict(torch.load(home / "target.pt"))
+    with torch.no_grad():
+        assert close(network.train()(pictures(case)), theirs.train()(pictures(case)))
+
+
+def test_a_network_that_does_not_run_in_the_precision_is_told_before(home: Path) -> None:
+    case = case_of(home, f"({SCORES}).double() + torch.fft.rfft(x).abs().mean()", keys='precision = "bfloat16"\n')
+    with pytest.raises(ModelError, match=r"does not run in bfloat16 \(RuntimeError: .*; leave precision out") as caught:
+        pipeline.network(case)
+    assert caught.value.key == "precision"
+
+
+UNTRAINED = "[source_model.training]\nepochs = 1\n[target_model.training]\nepochs = 1\n"
+
+
+@pytest.mark.parametrize(("forward", "made"), [(SCORES, "Whole(classes)"), (FAULTS[0][0], "net")])
+def test_check_and_training_agree_on_a_network_of_odd_make(home: Path, forward: str, made: str) -> None:
+    """One whose train() answers nothing is trained; one that drops neurons always is refused by both."""
+    case_of(home, forward, made=made, bn="nn.BatchNorm2d(6)" if made == "net" else "nn.Identity()")
+    path = home / "bars.toml"
+    text = path.read_text()
+    for model in ("source", "target"):
+        text = text.replace(f'checkpoint = "{model}.pt"\n', "")
+    path.write_text(text + UNTRAINED)
+    refused = any("applies dropout" in one for one in inspect(path).fatal)
+    assert refused == (made == "net")
+    if refused:
+        with pytest.raises(ModelError, match="applies dropout"):
+            pipeline.predictions(load_case(path), "source", "target")
+    else:
+        assert len(pipeline.predictions(load_case(path), "source", "target"))

@@ -297,7 +297,8 @@ def _model(case: Case, model: str, classes: tuple[str, ...], inspection: Inspect
         inspection.warn("models", unsaid, f"{table}." * bool(plan.architecture) + "architecture_options")
     with inspection.collecting(f"{table}.{role}" if getattr(plan, role) else "architecture", table):
         if not plan.checkpoint:
-            _, notes = loop.begun(case, model, classes, None, plan.training)
+            network, notes = loop.begun(case, model, classes, None, plan.training)
+            models.check_answers(network, case, model)
             inspection.fact("models", "; ".join((f"{model} model: will be trained", *notes)))
             return
         network = models.build(case, len(classes), model)

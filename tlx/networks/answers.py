@@ -58,7 +58,7 @@ def scored(network: nn.Module, name: str, classes: int, images: Tensor | None, o
     if images is not None and are_scores(answer, classes):
         if are_probabilities(answer):
             told.append("the network answers with probabilities; their logarithm is taken as class scores")
-            network.register_forward_hook(lambda _network, _inputs, given: _logarithm(given))
+            network.register_forward_hook(lambda asked, _inputs, given: _logarithm(given, training=asked.training))
         elif classes > 1 and float(answer.std()) > 0 and _within_one(network, answer, images):
             told.append(
                 "the network answers with numbers from 0 to 1 that do not add up to 1, as sigmoids give; they are "
@@ -229,7 +229,9 @@ def _part(answer: Any, output: str, classes: int) -> Any:
     return next((one for one in parts.values() if are_scores(one, classes)), answer)
 
 
-def _logarithm(probabilities: Tensor) -> Tensor:
+def _logarithm(probabilities: Tensor, *, training: bool) -> Tensor:
+    if training and not are_probabilities(probabilities.detach()):
+        return probabilities  # of a network that has its softmax in evaluation only
     return probabilities.clamp_min(torch.finfo(torch.float32).tiny).log()
 
 

@@ -158,6 +158,8 @@ def network(case: Case, classes: int, model: str = "source") -> Network:
     pairs = case.plan("target").layers
     check_named(built, [pair[model == "target"] for pair in pairs], name)
     layers = [renamed(layer, pairs) if model == "target" else layer for layer in case.layers]
+    if case.precision == "bfloat16":
+        _check_precision(built, case, name)
     try:
         found = tracing.network(built, torch.randn(1, case.channels, case.image_size, case.image_size), layers, name)
         return _by_source_names(found, pairs) if model == "target" else found
@@ -165,6 +167,19 @@ def network(case: Case, classes: int, model: str = "source") -> Network:
         raise
     except RuntimeError as error:
         raise ModelError(f"architecture {name!r} cannot be analysed: {first_line(error)}") from None
+
+
+def _check_precision(network: nn.Module, case: Case, name: str) -> None:
+    """Raises ModelError for a network that does not run in bfloat16, where some functions of torch do not."""
+    try:
+        with torch.no_grad():
+            in_precision(network, case.precision)(example(case, 2).bfloat16())
+    except Exception as error:  # somebody else's forward
+        raise ModelError(
+            f"architecture {name!r} does not run in bfloat16 ({type(error).__name__}: {first_line(error)}); leave "
+            "precision out",
+            key="precision",
+        ) from None
 
 
 def check_named(network: nn.Module, modules: Iterable[str], architecture: str) -> None:
@@ -226,12 +241,16 @@ def loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel])
 def _loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> nn.Module:
     trained_model = trained(case, model)
     network = fill(build(case, len(trained_model.classes), model), trained_model.tensors)
-    if ":" in (name := case.architecture_of(model)):  # those of libraries are known to be functions of one image
-        answers.check(
-            network, name, example(case.seen_by(model), 2).normal_(generator=torch.Generator().manual_seed(0))
-        )
+    check_answers(network, case, model)
     names = case.plan("target").layers if model == "target" else ()
     return hooks.named_as(evaluating(network).requires_grad_(False).to(devices.default()), names)
+
+
+def check_answers(network: nn.Module, case: Case, model: str) -> None:
+    """Raises ModelError where the network of a model is no function of one image; see `answers.check`."""
+    if ":" in (name := case.architecture_of(model)):  # those of libraries are known to be functions of one image
+        images = example(case.seen_by(model), 2).normal_(generator=torch.Generator().manual_seed(0))
+        answers.check(network, name, images.to(device_of(network)))
 
 
 def evaluating(model: nn.Module) -> nn.Module:

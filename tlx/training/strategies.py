@@ -60,7 +60,8 @@ def notes(network: nn.Module, training: Training, example: Tensor) -> tuple[str,
 
 def hold(network: nn.Module, names: frozenset[str]) -> None:
     """Puts the network in training mode, but for what is held."""
-    network.train().requires_grad_(True)
+    network.train()
+    network.requires_grad_(True)
     for name in names:
         for parameter in network.get_submodule(name).parameters(recurse=False):
             parameter.requires_grad_(False)
