@@ -358,6 +358,11 @@ def test_a_network_in_half_precision_is_computed_in_single(home: Path) -> None:
 
 
 REFUSED = [
+    (
+        "assert len(x) > 1, 'give me more'\nreturn self.head(self.trunk(x))",
+        "fails on one image alone \\(AssertionError: give me more\\), though not on two",
+    ),
+    ("self.head(self.trunk(x).view(2, 8))", "fails on one image alone \\(RuntimeError: "),
     ("self.head(self.trunk(x)).argmax(1)", "answers with numbers of type torch.int64, as argmax gives them"),
     ("self.head(self.trunk(x))[..., None, None]", r"shape \(2, 2, 1, 1\), .*let its forward end with flatten\(1\)"),
     ("self.head(self.trunk(x.permute(0, 3, 1, 2)))", "takes images with channels last, so let a function of your own"),

@@ -131,14 +131,22 @@ def uncompiled(network: nn.Module) -> nn.Module:
     return network
 
 
-def run(network: nn.Module, name: str, images: Tensor) -> Any:
-    """What the evaluated network answers to images. Raises ModelError where its forward fails."""
+def run(network: nn.Module, name: str, images: Tensor, *, alone: bool = False) -> Any:
+    """What the evaluated network answers to images. Raises ModelError where its forward fails.
+
+    alone: whether it is known to answer several images, and is asked about one.
+    """
     size = " x ".join(map(str, images.shape[1:]))
     images = images.clone()  # which a forward may change
     try:
         with hooks.evaluated(network), torch.no_grad():
             return network(images)
     except Exception as error:  # somebody else's forward
+        if alone:
+            raise ModelError(
+                f"architecture {name!r} fails on one image alone ({_named(error)}), though not on two; its forward "
+                "must take any number of images"
+            ) from None
         raise ModelError(
             f"architecture {name!r} fails on images of {size} ({_named(error)}); {_taken(network, images)}change "
             "image_size, channels or the architecture"

@@ -72,6 +72,8 @@ def probe(network: nn.Module, case: Case, classes: int, model: str = "source") -
             f"architecture {name!r} answers 2 images with an array of shape {tuple(scores.shape)}, not with the "
             f"(2, {classes}) scores of the {model} domain's {classes} classes; {_mended(scores, classes)}"
         )
+    if ":" in name:
+        answers.run(network, name, example(case, 1).to(device_of(network)), alone=True)
     return network
 
 
