@@ -12,7 +12,7 @@ import pytest
 
 from tlx.casefiles.loading import load_case
 from tlx.cases import Case
-from tlx.errors import EmptyError
+from tlx.errors import EmptyError, RoomError
 from tlx.storage.memory import memoized, reading_only
 
 
@@ -86,3 +86,24 @@ def test_that_there_is_no_result_is_found_out_once(tmp_path: Path) -> None:
     assert computed(log) == 1
     with reading_only(), pytest.raises(EmptyError):
         nothing(case, str(log))
+
+
+@memoized()
+def large_map(case: Case, kind: str) -> np.ndarray:
+    if kind == "numpy":
+        return np.empty((2**45, 2**10))
+    raise RuntimeError(kind)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "numpy",
+        "[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes",
+    ],
+)
+def test_memory_that_runs_out_is_the_inputs_and_no_defect(kind: str) -> None:
+    with pytest.raises(RoomError, match=r"not enough memory for large map \(.*\); take fewer images of a class"):
+        large_map(load_case("digits"), kind)
+    with pytest.raises(RuntimeError, match="something else"):
+        large_map(load_case("digits"), "something else")

@@ -26,6 +26,10 @@ class CaseError(UserError):
     """A case or its file cannot be used."""
 
 
+class RoomError(UserError):
+    """Something needs more memory than there is."""
+
+
 class DataError(UserError):
     """A domain's images cannot be read."""
 
@@ -68,6 +72,14 @@ def first_line(error: BaseException) -> str:
     """What an exception of another library says, as part of a sentence of ours: its first line, or its kind."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(" .:") if lines else type(error).__name__
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out: Python's and numpy's own, or one of torch's, which is not imported."""
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+    )
 
 
 class Told(str):

@@ -26,7 +26,7 @@ from joblib.func_inspect import get_func_code
 
 from tlx import places
 from tlx.cases import Case
-from tlx.errors import EmptyError, SelectionError
+from tlx.errors import EmptyError, RoomError, SelectionError, first_line, lacks_memory
 from tlx.results import Nothing
 from tlx.storage import bundles, inventory, limit
 from tlx.storage.derived import Derived, Ingredients
@@ -118,6 +118,14 @@ class Memoized(Derived[P, R]):
             return self._less(self._function(*args, **kwargs), *args, **kwargs)
         except EmptyError as error:
             return Nothing(str(error))
+        except (MemoryError, RuntimeError) as error:
+            if not lacks_memory(error):
+                raise
+            raise RoomError(
+                f"there is not enough memory for {self._function.__name__.strip('_').replace('_', ' ')} "
+                f"({first_line(error)[:120]}); take fewer images of a class (per_class), smaller ones (image_size) or "
+                "fewer layers (layers), or close other programs"
+            ) from error
 
     def _less(self, result: R, *args: P.args, **kwargs: P.kwargs) -> R:
         return result if self._reduced is None else self._reduced(result, *args, **kwargs)
