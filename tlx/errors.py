@@ -75,7 +75,7 @@ def first_line(error: BaseException) -> str:
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out: Python's, numpy's, or one of torch's, which is not imported here."""
+    """Whether an exception says that memory ran out: Python's, numpy's or torch's, which is not imported here."""
     words = ("can't allocate memory", "not enough memory", "out of memory")
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
