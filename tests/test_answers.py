@@ -443,3 +443,13 @@ def test_check_and_training_agree_on_a_network_of_odd_make(home: Path, forward: 
             pipeline.predictions(load_case(path), "source", "target")
     else:
         assert len(pipeline.predictions(load_case(path), "source", "target"))
+
+
+def test_a_scripted_part_is_passed_through(home: Path) -> None:
+    """Nothing in it is read; check and the pipeline take the network all the same."""
+    made = "setattr(net, 'bn', torch.jit.trace(nn.ReLU(), torch.zeros(2, 6, 7, 7))) or net"
+    case = case_of(home, SCORES, made=made)
+    assert not inspect(home / "bars.toml").fatal
+    assert close(probabilities(case), filled(home)(pictures(case)).softmax(1))
+    assert pipeline.network(case).names == ("conv", "conv2")
+    assert set(pipeline.comparison(case, "lying").match) == {"conv", "conv2"}

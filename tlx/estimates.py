@@ -242,7 +242,7 @@ def _measured(case: Case, model: str, listed: DomainImages) -> _Measured:
     hooks = [
         part.register_forward_hook(lambda _, __, out: sizes.append(4 * out.numel() if hasattr(out, "numel") else 0))
         for part in built.modules()
-        if not any(part.children())
+        if not any(part.children()) and not isinstance(part, torch.jit.ScriptModule)  # which takes no hooks
     ]
 
     def forward(count: int) -> None:
