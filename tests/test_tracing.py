@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tlx.networks import tracing
+from tlx.networks import neurons, tracing
 
 IMAGE = torch.randn(2, 4, 8, 8, requires_grad=True)
 # One operation for each name: what a network calls, and the node that tracing must know again.
@@ -85,7 +85,7 @@ def test_an_operation_leaves_a_node_of_the_name_that_is_looked_for(name: str) ->
 
 def test_every_name_that_is_looked_for_is_one_of_torchs() -> None:
     """Those that no operation here leaves are torch's, too: a name that is nobody's would never match again."""
-    looked_for = {*tracing.ACTIVATIONS, *tracing.BENT, *tracing.STRAIGHT, *tracing.PASSIVE}
+    looked_for = {*neurons.ACTIVATIONS, *neurons.BENT, *neurons.STRAIGHT, *tracing.PASSIVE}
     assert looked_for == OPERATIONS.keys() | ELSEWHERE
     for name in looked_for:
         assert any(known.startswith(name) for known in dir(torch._C._functions)), name

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tlx.cases import Case, renamed
 from tlx.errors import ModelError, UserError, first_line, unknown
-from tlx.networks import answers, architectures, devices, hooks, tracing
+from tlx.networks import answers, architectures, devices, hooks, passes, tracing
 from tlx.results import Network, TrainedModel
 
 devices.use_threads()
@@ -130,7 +130,7 @@ def only_the_head_differs(model: nn.Module, given: Mapping[str, Tensor]) -> bool
 
 
 def _is_of_the_head(name: str, expected: Tensor, given: Tensor, model: nn.Module) -> bool:
-    last = [name for name, part in model.named_modules() if isinstance(part, tracing.WEIGHTED)][-1:]
+    last = [name for name, part in model.named_modules() if isinstance(part, passes.WEIGHTED)][-1:]
     return last == [name.rpartition(".")[0]] and given.shape[1:] == expected.shape[1:]
 
 

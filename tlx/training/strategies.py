@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from tlx.cases import Training
 from tlx.errors import ModelError, UserError
-from tlx.networks import hooks, tracing
+from tlx.networks import hooks, passes, tracing
 
 Event = tuple[str, bool]
 """A module's name, and whether it is left (True) or entered (False)."""
@@ -74,7 +74,7 @@ def hold(network: nn.Module, names: frozenset[str]) -> None:
 def head(network: nn.Module, example: Tensor) -> str:
     """Name of the last convolution or linear layer that is run: its outputs are the class scores."""
     modules = dict(network.named_modules())
-    run = [name for name, left in _events(network, example) if left and isinstance(modules[name], tracing.WEIGHTED)]
+    run = [name for name, left in _events(network, example) if left and isinstance(modules[name], passes.WEIGHTED)]
     if not run:
         raise ModelError(f"{type(network).__name__} has no convolution or linear layer, so it has no head to train")
     return run[-1]
