@@ -8,6 +8,7 @@ import many_cases
 import pytest
 from e2e import figures
 from e2e.conftest import running
+from e2e.test_new_case import press, type_in
 
 from tlx import pipeline
 from tlx.casefiles import loading
@@ -62,26 +63,26 @@ def test_a_figure_is_saved_as_png(opened, tmp_path):
 
 
 def test_a_case_is_put_together_saved_and_opened(tab, home):
-    """Typed in, written where it is said, known at once, and opened by its link; a reload keeps nothing half done."""
+    """Typed in, checked, written where it is said, known at once, and opened by its link."""
     opened = tab("dark").open("/New_case?case=bars").ready()
     page = opened.page
-
-    def fill(key, value):
-        field = page.locator(f".st-key-new-case-{key} input")
-        field.fill(value)
-        field.press("Enter")
-        opened.settle()
-
-    for key, value in (
-        ("title", "Made in the browser"),
-        ("architecture", "compact_alexnet"),
-        ("image_size-8", "16"),
-        ("source-path", "bars/thick"),
-        ("target-path", "bars/thin"),
-        ("file", str(home / "made.toml")),
+    for label, value in (
+        ("Save as", str(home / "made.toml")),
+        ("Source folder", "bars/thick"),
+        ("Target folder", "bars/thin"),
+        ("Network", "compact_alexnet"),
+        ("Title", "Made in the browser"),
     ):
-        fill(key, value)
-    page.get_by_role("button", name="Save", exact=True).click()
+        type_in(opened, label, value)
+    page.locator("[data-testid=stMain] [data-testid=stExpander]").get_by_text("Preprocessing", exact=True).click()
+    size = page.get_by_role("spinbutton", name="Image size")
+    size.fill("16")
+    size.press("Enter")
+    opened.settle()
+    press(opened, "Check")
+    page.get_by_text("The case will work.").wait_for(timeout=60_000)
+    opened.settle()
+    press(opened, "Save")
     page.get_by_role("link", name="Open the case").click()
     opened.wait_for_parameter("case", "made")
     assert loading.load_case(home / "made.toml").title == "Made in the browser"
