@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -276,7 +277,7 @@ def test_progress_tells_rate_and_time_left():
     said = progress_text(heard(("edges", 0, 10), ("edges", 3, 10), ago=6))
     for part in (r"Comparing class \*8\*", "edges", "3 of 10", "2.0 s each", "14 s left"):
         assert part in said
-    assert "20.0 a second" in progress_text(heard(("edges", 0, 80), ("edges", 40, 80), ago=2))
+    assert re.search(r"(20\.0|19\.\d) a second", progress_text(heard(("edges", 0, 80), ("edges", 40, 80), ago=2)))
 
 
 def test_a_waiting_job_says_for_what():
