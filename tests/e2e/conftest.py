@@ -76,7 +76,9 @@ def running(folder: Path, *, base: str = "", port: int = 0, clean: bool = True, 
     traceback at the end.
     """
     port = port or free_port()
-    environment = {"TLX_CACHE": str(folder / "cache"), "STREAMLIT_SERVER_BASE_URL_PATH": base} | os.environ | settings
+    # With what ships with tlx, as a visitor has it: without, pages of digits first offer what takes long.
+    environment = {"TLX_CACHE": str(folder / "cache"), "STREAMLIT_SERVER_BASE_URL_PATH": base} | os.environ
+    environment |= {"TLX_SHIPPED": "1"} | settings
     command = (
         f"-m streamlit run streamlit_app.py --server.port {port} --server.address 127.0.0.1 --server.headless true"
     )
