@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from tlx import defaults, needs, pipeline
+from tlx import defaults, findings, needs, pipeline
 from tlx.app import conductance_words, costs, frame, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
@@ -41,7 +41,7 @@ with st.container(key=legend.VIEW):
     bokeh_view(draw(), key="zigzag", label=label, on_tap=controls.taker(layout), layout=fixed)
     st.html(legend.html(layout, subject, options))
 st.caption(similarity_words.caption(subject, options))
-if before := conductance_words.read_before([network.layer(layer) for layer in layers]):
+if before := findings.read_before([layer.title for layer in network.unactivated if layer.name in layers]):
     st.caption(before)
 whole = partial(controls.with_key, draw, subject, options)
 frame.downloads(whole, controls.table(layout, subject), name=f"network-{case.name}-{name}")

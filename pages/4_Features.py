@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from tlx import needs, pipeline
+from tlx import findings, needs, pipeline
 from tlx.app import conductance_words, costs, frame, gathered_instances, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import feature_strip
@@ -34,7 +34,7 @@ instances, sheets = costs.require("Show the instances", needs.instances, case)
 served = pictures.serve(sheets)
 discriminability_panel.verdict(result)
 st.caption(conductance_words.completeness_by_layer(contribution))
-if before := conductance_words.read_before(network.layers):
+if before := findings.read_before([layer.title for layer in network.unactivated]):
     st.caption(before)
 
 table = ranking_table(

@@ -13,6 +13,7 @@ from tlx.findings import (
     most_domain_specific,
     percent,
     points,
+    read_before,
     rewiring,
     worst_class,
 )
@@ -204,3 +205,9 @@ def test_numbers_in_words():
         "−1 point",
         "0 points",
     ]
+
+
+def test_layers_read_before_an_activation_are_named() -> None:
+    assert read_before([]) == ""
+    assert read_before(["conv1"]).startswith("conv1 is read before an activation: none that can be read")
+    assert read_before(["a", "b", "c"]).startswith("a, b and c are read before")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tlx import cases, estimates, trying
+from tlx import cases, estimates, findings, trying
 from tlx.casefiles import builtin, loading, reading
 from tlx.cases import DOMAINS, MODELS, Case, Preprocessing, default, renamed
 from tlx.errors import Told, UserError, key_of, some, unknown
@@ -279,10 +279,8 @@ def _networks(case: Case, counts: dict[str, int], inspection: Inspection) -> boo
             inspection.fact("layers", f"network: {case.architecture}, {len(network.layers)} analysed layers: {layers}")
             if others := [f"{one} = {own}" for one in network.names if (own := renamed(one, pairs)) != one]:
                 inspection.fact("layers", f"in the target's {case.architecture_of('target')}: {', '.join(others)}")
-            before = [layer.name for layer in network.layers if not layer.activated]
-            if before:
-                none = "none follows directly, or behind a normalisation"
-                inspection.fact("layers", f"read before an activation, since {none}: {', '.join(before)}")
+            if before := findings.read_before([layer.name for layer in network.unactivated]):
+                inspection.fact("layers", before.removesuffix("."))
             entered = f"what enters {network.embedding_layer or 'the classifier head'}"
             inspection.fact("layers", f"vectors of the Instances page: {entered}, {network.embedding_units:,} value(s)")
         return True

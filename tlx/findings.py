@@ -6,7 +6,7 @@ who shows them escapes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -183,6 +183,14 @@ def _few(result: Discriminability) -> str:
         return ""
     sizes = " and ".join(f"{count:,} of the {domain} domain" for count, domain in counts)
     return f" These are few images: {sizes}."
+
+
+def read_before(names: Sequence[str]) -> str:
+    """That these layers are read before an activation function, and why; "" for none."""
+    if not names:
+        return ""
+    which = f"{', '.join(names[:-1])} and {names[-1]} are" if len(names) > 1 else f"{names[0]} is"
+    return f"{which} read before an activation: none that can be read follows directly, or behind a normalisation."
 
 
 def few(n: int) -> str:

@@ -208,6 +208,11 @@ class Network:
     def names(self) -> tuple[str, ...]:
         return tuple(layer.name for layer in self.layers)
 
+    @property
+    def unactivated(self) -> tuple[Layer, ...]:
+        """Those that are read before an activation function."""
+        return tuple(layer for layer in self.layers if not layer.activated)
+
     def layer(self, name: str) -> Layer:
         """The layer of this name. Raises SelectionError with the valid names."""
         for layer in self.layers:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import comb
 
 import numpy as np
+from scipy.stats import binom
 from torch import nn
 
 from tlx.cases import DOMAINS, Case
@@ -34,8 +34,7 @@ class Tried:
     @property
     def chance(self) -> float:
         """P(X >= right), X binomial of n guesses among the classes."""
-        share, n = 1 / self.classes, self.n
-        return sum(comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(self.right, n + 1))
+        return float(binom.sf(self.right - 1, self.n, 1 / self.classes))
 
     @property
     def near_chance(self) -> bool:

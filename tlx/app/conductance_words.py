@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -52,15 +52,6 @@ def completeness_by_layer(values: Contribution) -> str:
         f"By layer, conductance sums to the change of the score within {' to '.join(ends)} (medians of the class's "
         f"target instances, {values.n_steps} path steps{missing})."
     )
-
-
-def read_before(layers: Sequence[Layer]) -> str:
-    """Which of these layers are read before an activation function; "" where none is."""
-    names = [layer.title for layer in layers if not layer.activated]
-    if not names:
-        return ""
-    which = f"{', '.join(names[:-1])} and {names[-1]} are" if len(names) > 1 else f"{names[0]} is"
-    return f"{which} read before an activation: none follows directly, or behind a normalisation."
 
 
 def _share(error: float) -> str:

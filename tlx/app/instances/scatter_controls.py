@@ -106,7 +106,7 @@ def class_list(instances: pd.DataFrame, colours: Mapping[str, str]) -> None:
 
 def about(embedding: Embedding, network: Network) -> str:
     """What the vectors are, how far the picture can be trusted, and which instances it leaves out."""
-    entered = f", {network.embedding_units:,} value(s) into {escape(network.embedding_layer)}"
+    entered = f", {network.embedding_units:,} values into {escape(network.embedding_layer)}"
     read = f"Vectors are what enters the classifier head{entered if network.embedding_layer else ''}."
     read = "" if embedding.layer else read
     kept, count = (embedding.method.get(name) for name in ("kept", "neighbours"))
