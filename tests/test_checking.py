@@ -55,7 +55,7 @@ def test_a_sound_case_has_facts_only(path: Path) -> None:
         "target domain: 10 for training, split at random",
     ]
     assert "7 analysed layers: conv1" in found.facts[4]
-    assert found.facts[5] == "vectors of the Instances page: what enters fc6, 256 value(s)"
+    assert found.facts[5] == "vectors of the Instances page: what enters fc6, 256 values"
     for model, facts in (("source", found.facts[7:11]), ("target", found.facts[11:15])):
         fits, file, outputs, tried = facts
         assert file == f"{model} model: 16 tensors of {model}.pt"

@@ -282,7 +282,7 @@ def _networks(case: Case, counts: dict[str, int], inspection: Inspection) -> boo
             if before := findings.read_before([layer.name for layer in network.unactivated]):
                 inspection.fact("layers", before.removesuffix("."))
             entered = f"what enters {network.embedding_layer or 'the classifier head'}"
-            inspection.fact("layers", f"vectors of the Instances page: {entered}, {network.embedding_units:,} value(s)")
+            inspection.fact("layers", f"vectors of the Instances page: {entered}, {network.embedding_units:,} values")
         return True
     return False
 
