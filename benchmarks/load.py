@@ -1,23 +1,28 @@
-"""Many visitors at once: page times, errors and the server's memory, on a warm cache.
+"""Many visitors at once: page times, errors, the server's processor time and its memory, on a warm cache.
 
-    PYTHONPATH=. python benchmarks/load.py [--browsers 10] [--sockets 50] [--changes 200] [--cache FOLDER]
+    PYTHONPATH=. python benchmarks/load.py [--browsers 10] [--sockets 30] [--changes 200] [--cache FOLDER]
 
-Starts a server of its own on this machine and sends to it alone: first `--browsers` tabs of headless Chromium walk
-through all pages, then `--sockets` visitors speak Streamlit's websocket protocol without a browser, then four of them
-change pages `--changes` times while the memory is watched. Ends with status 1 where anything failed.
-The browsers take processor time from the server they wait for; the websocket visitors cost next to nothing.
+Starts a server of its own on this machine and sends to it alone: one visitor opens everything, then `--browsers` tabs
+of headless Chromium walk through all pages, then `--sockets` visitors speak Streamlit's websocket protocol without a
+browser, then four of them change pages `--changes` times while the memory is watched. The peer, in the same run: a
+bare Streamlit app (`benchmarks/bare`) whose pages have as many blocks, elements and bytes, under the same visitors.
+Ends with status 1 where anything failed. The browsers take processor time from the server they wait for; the
+websocket visitors cost next to nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, cycle, islice
 from pathlib import Path
@@ -28,7 +33,7 @@ import numpy as np
 from playwright.async_api import async_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from visits import DONE, DRAWN, FLAGS, PAGES, start
+from visits import FLAGS, PAGES, complete, start
 from websockets.asyncio.client import ClientConnection, connect
 
 CLASSES = "0123456789"
@@ -42,6 +47,7 @@ class Report:
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     errors: list[str] = field(default_factory=list)
+    shapes: dict[str, list[int]] = field(default_factory=dict)  # by page, as `benchmarks/bare` reads it
 
     async def time(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         at = time.perf_counter()
@@ -62,38 +68,89 @@ class Report:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--browsers", type=int, default=10)
-    parser.add_argument("--sockets", type=int, default=50)
+    parser.add_argument("--sockets", type=int, default=30)
     parser.add_argument("--changes", type=int, default=200)
     parser.add_argument("--cache", default=os.environ.get("TLX_CACHE", ""), help="filled already; warmed up if not")
     given = parser.parse_args()
     given.cache = given.cache or str(Path(__file__).parent.parent / "cache")
-    server, address = start(given.cache)
+    reports = {name: Report() for name in ("warm-up", "browsers", "sockets", "bare", "changes")}
+    with tempfile.TemporaryDirectory() as folder, serving(given.cache) as (address, pid):
+        asyncio.run(warm_up(given, address, pid, reports))
+        shapes = Path(folder) / "shapes.json"
+        shapes.write_text(json.dumps(reports["warm-up"].shapes))
+        with serving(folder, "benchmarks/bare/streamlit_app.py", BARE_SHAPES=str(shapes)) as bare:
+            asyncio.run(beside_bare(given, (address, pid), bare, reports))
+        asyncio.run(changes(given, address, pid, reports["changes"]))
+        print(f"memory, peak: {megabytes(pid, 'VmHWM'):.0f} MB")
+    sys.exit(1 if any(report.errors for report in reports.values()) else 0)
+
+
+@contextmanager
+def serving(cache: str, script: str = "streamlit_app.py", **environment: str) -> Iterator[tuple[str, int]]:
+    """A server of its own while the block lasts: its address and process."""
+    server, address = start(cache, script, **environment)
     try:
-        errors = asyncio.run(run(given, address, server.pid))
-        print(f"memory, peak: {megabytes(server.pid, 'VmHWM'):.0f} MB")
+        yield address, server.pid
     finally:
         server.terminate()
         server.wait()
-    sys.exit(1 if errors else 0)
 
 
-async def run(given: argparse.Namespace, address: str, pid: int) -> list[str]:
-    warm, browsing, speaking, changing = Report(), Report(), Report(), Report()
-    await sockets(address, warm, visitors=1, steps=len(PAGES) * len(CLASSES))
-    warm.say("warm-up")
+async def warm_up(given: argparse.Namespace, address: str, pid: int, reports: dict[str, Report]) -> None:
+    await sockets(address, reports["warm-up"], visitors=1, steps=len(PAGES) * len(CLASSES))
+    reports["warm-up"].say("warm-up")
     say_memory("after the warm-up", pid)
     if given.browsers:
-        await browsers(address, browsing, given.browsers)
-        browsing.say(f"{given.browsers} browsers:")
+        await browsers(address, reports["browsers"], given.browsers)
+        reports["browsers"].say(f"{given.browsers} browsers:")
         say_memory(f"after {given.browsers} browsers", pid)
-    if given.sockets:
-        await sockets(address, speaking, visitors=given.sockets, steps=len(PAGES))
-        speaking.say(f"{given.sockets} sockets:")
-        say_memory(f"after {given.sockets} sockets", pid)
+
+
+async def beside_bare(
+    given: argparse.Namespace, own: tuple[str, int], bare: tuple[str, int], reports: dict[str, Report]
+) -> None:
+    """The table: median seconds of each page for so many visitors, and the server's processor time for one of them."""
+    if not given.sockets:
+        return
+    servers = {"bare": bare, "sockets": own}
+    await sockets(bare[0], Report(), visitors=2, steps=len(PAGES), bare=True)
+    for name, (address, _) in servers.items():
+        await sockets(address, reports[name], visitors=given.sockets, steps=len(PAGES), bare=name == "bare")
+        reports[name].say(f"{given.sockets} sockets, {name}:")
+    say_memory(f"after {given.sockets} sockets", own[1])
+    used: dict[str, dict[str, float]] = {name: {} for name in servers}
+    for page in PAGES:
+        for name, (address, pid) in servers.items():
+            used[name][page or "Start"] = await processor_time(address, pid, page, name == "bare")
+    print(f"| page | bare, {given.sockets} visitors | tlx | ratio | processor time a page: bare | tlx |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for page in used["bare"]:
+        middle = {name: float(np.median(reports[name].seconds[page])) for name in used}
+        print(
+            f"| {page} | {middle['bare']:.2f} s | {middle['sockets']:.2f} s | {middle['sockets'] / middle['bare']:.1f} "
+            f"| {used['bare'][page]:.3f} s | {used['sockets'][page]:.3f} s |",
+            flush=True,
+        )
+
+
+async def processor_time(address: str, pid: int, page: str, bare: bool) -> float:
+    """Seconds of the server's process for one opening of a page: the mean over all classes, twice, of one visitor."""
+    async with visiting(address, bare) as visitor:
+        began = processor_seconds(pid)
+        for class_name in 2 * CLASSES:
+            await visitor.open(page, selected(class_name))
+        return (processor_seconds(pid) - began) / len(2 * CLASSES)
+
+
+def processor_seconds(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+async def changes(given: argparse.Namespace, address: str, pid: int, report: Report) -> None:
     if given.changes:
-        await growth(address, changing, given.changes, pid)
-        changing.say("changes:")
-    return warm.errors + browsing.errors + speaking.errors + changing.errors
+        await growth(address, report, given.changes, pid)
+        report.say("changes:")
 
 
 def say_memory(when: str, pid: int) -> None:
@@ -110,7 +167,11 @@ def walk(first: int) -> Iterator[tuple[str, dict[str, str]]]:
     pages = islice(cycle(PAGES), first, None)
     for step, page in enumerate(pages):
         class_name = CLASSES[(first + step // len(PAGES)) % len(CLASSES)]
-        yield page, {"case": "digits", "class": class_name, "layers": "conv2,conv3"}
+        yield page, selected(class_name)
+
+
+def selected(class_name: str) -> dict[str, str]:
+    return {"case": "digits", "class": class_name, "layers": "conv2,conv3"}
 
 
 # Browsers
@@ -136,10 +197,11 @@ async def tab(browser: Any, address: str, report: Report, first: int) -> None:
             if step == 0:
                 await page.goto(f"{address}/{name}?{urlencode(query)}")
             else:
-                await page.get_by_test_id("stSidebar").get_by_role("link", name=name or "Start").click()
+                await (
+                    page.get_by_test_id("stSidebar").get_by_role("link", name=name.replace("_", " ") or "Start").click()
+                )
                 await page.wait_for_url(f"{address}/{name}?**" if name else f"{address}/?**")
-            drawn = f" && ({DRAWN})() > 0" if name else ""
-            await page.wait_for_function(f"({DONE})()" + drawn, polling=50)
+            await page.wait_for_function(complete(name), polling=50)
 
         await report.time(name or "Start", visit)
         for said in await page.get_by_test_id("stException").all_inner_texts():
@@ -155,9 +217,15 @@ class Visitor:
     """One session over Streamlit's websocket: asks for pages and reads what the server answers until it is done."""
 
     socket: ClientConnection
+    bare: bool = False
+    shapes: dict[str, list[int]] = field(default_factory=dict)  # of each page when it was last opened
     received: int = 0
 
     async def open(self, page: str, query: dict[str, str]) -> None:
+        name = page or "Start"
+        if self.bare:
+            page, query = "", {"like": name}
+        self._shape = self.shapes[name] = []
         await self._ask(page, query)
         while await self._waits():  # for a job: whether it has finished, only the page's next run tells
             await asyncio.sleep(AGAIN)
@@ -179,6 +247,7 @@ class Visitor:
             kind = message.WhichOneof("type")
             if kind == "delta":
                 element = message.delta.new_element.WhichOneof("type")
+                self._shape.append(len(raw) if element else -1)
                 if element == "exception":
                     raise RuntimeError(f"the page shows {message.delta.new_element.exception.type}")
                 waits |= element == "progress"
@@ -193,17 +262,24 @@ class Visitor:
                 waits = False
 
 
-async def sockets(address: str, report: Report, *, visitors: int, steps: int, at: int = 0) -> None:
+async def sockets(address: str, report: Report, *, visitors: int, steps: int, bare: bool = False) -> None:
     """So many visitors at once, each through so many pages."""
-    await asyncio.gather(*(session(address, report, first, at, steps) for first in range(visitors)))
+    await asyncio.gather(*(session(address, report, first, steps, bare) for first in range(visitors)))
 
 
-async def session(address: str, report: Report, first: int, at: int, steps: int) -> None:
+async def session(address: str, report: Report, first: int, steps: int, bare: bool) -> None:
+    async with visiting(address, bare) as visitor:
+        for page, query in islice(walk(first), steps):
+            await report.time(page or "Start", lambda page=page, query=query: visitor.open(page, query))  # type: ignore[misc]
+        report.shapes |= visitor.shapes
+
+
+@asynccontextmanager
+async def visiting(address: str, bare: bool = False) -> AsyncIterator[Visitor]:
+    """A visitor of this server, or of the bare one, while the block lasts."""
     where = address.replace("http", "ws", 1) + "/_stcore/stream"
     async with connect(where, subprotocols=["streamlit"], max_size=None, ping_timeout=None) as socket:  # type: ignore[list-item]
-        visitor = Visitor(socket)
-        for page, query in islice(walk(first), at, at + steps):
-            await report.time(page or "Start", lambda page=page, query=query: visitor.open(page, query))  # type: ignore[misc]
+        yield Visitor(socket, bare)
 
 
 async def growth(address: str, report: Report, changes: int, pid: int) -> None:

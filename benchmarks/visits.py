@@ -23,7 +23,8 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-PAGES = ("", "Statistics", "Instances", "Network", "Features")
+PAGES = ("", "Statistics", "Instances", "Network", "Features", "Compare", "New_case")
+PLAIN = ("", "New_case")  # pages without a figure
 DRAWN = "() => document.querySelectorAll('.bkv[data-ready]').length"
 DONE = """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
   && document.querySelectorAll('[data-testid=stProgress]').length === 0"""
@@ -45,15 +46,15 @@ def main() -> None:
             server.wait()
 
 
-def start(cache: str) -> tuple[subprocess.Popen[bytes], str]:
+def start(cache: str, script: str = "streamlit_app.py", **environment: str) -> tuple[subprocess.Popen[bytes], str]:
+    """A server of its own on a free port of this machine, and its address once it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = f"-m streamlit run streamlit_app.py --server.port {port}"
+    command = f"-m streamlit run {script} --server.port {port}"
     command += " --server.address 127.0.0.1 --server.headless true --server.fileWatcherType none"
-    server = subprocess.Popen(
-        [sys.executable, *command.split()], cwd=ROOT, env=os.environ | {"TLX_CACHE": cache}, stdout=subprocess.DEVNULL
-    )
+    told = os.environ | {"TLX_CACHE": cache} | environment
+    server = subprocess.Popen([sys.executable, *command.split()], cwd=ROOT, env=told, stdout=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     while True:
         try:
@@ -74,26 +75,31 @@ def visit(address: str, query: str, server: subprocess.Popen[bytes], began: floa
         say("cold: first picture (accuracy chart)", began)
         for name in PAGES[1:]:
             page.goto(f"{address}/{name}{query}")
-            wait(page, f"({DONE})() && ({DRAWN})() > 0")
+            wait(page, complete(name))
             page.wait_for_timeout(300)
-            wait(page, f"({DONE})() && ({DRAWN})() > 0")
+            wait(page, complete(name))
             say(f"cold: {name} complete, since the start", began)
         for name in PAGES:
             at = time.perf_counter()
             page.goto(f"{address}/{name}{query}")
-            wait(page, f"({DONE})()" + (f" && ({DRAWN})() > 0" if name else ""))
+            wait(page, complete(name))
             say(f"warm: {name or 'Start'} (new session)", at)
         for name in PAGES[1:]:
             at = time.perf_counter()
             page.click(f"[data-testid=stSidebar] a[href*='{name}']")
             page.wait_for_url(f"**/{name}*")
-            wait(page, f"({DONE})() && ({DRAWN})() > 0")
+            wait(page, complete(name))
             say(f"warm: {name} (by its link)", at)
         browser.close()
     status = Path(f"/proc/{server.pid}/status").read_text()
     for key in ("VmHWM", "VmRSS"):
         kilobytes = next(int(line.split()[1]) for line in status.splitlines() if line.startswith(key))
         print(f"{'memory, peak' if key == 'VmHWM' else 'memory, now':44} {kilobytes / 1024:7.0f} MB")
+
+
+def complete(page: str) -> str:
+    """What holds in a browser as soon as a page is complete."""
+    return f"({DONE})()" + ("" if page in PLAIN else f" && ({DRAWN})() > 0")
 
 
 def say(what: str, since: float) -> None:
