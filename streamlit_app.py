@@ -7,6 +7,7 @@ from tlx.app import frame
 from tlx.app.case_facts import case_facts
 from tlx.app.costs import ask
 from tlx.app.layout import beside
+from tlx.app.once import once
 from tlx.app.score_card import controls_of, score_card
 from tlx.app.start import cards
 
@@ -32,17 +33,17 @@ with right:
     st.subheader("Worth a look", anchor=False)
     table = ask("Find the classes that change most", needs.class_table, case)
     if table is not None:
-        cards.finding(findings.most_changed(table), selection, "No class can be compared between the two models.")
-        cards.finding(findings.most_confused(table), selection, "The target model makes no mistake.")
+        cards.finding(once(findings.most_changed, table), selection, "No class can be compared between the two models.")
+        cards.finding(once(findings.most_confused, table), selection, "The target model makes no mistake.")
 
     rewired = ask(f"Find where re-wiring begins for class {class_name}", needs.rewiring, case, class_name)
     if rewired is not None:
-        finding = findings.rewiring(*rewired)
+        finding = once(findings.rewiring, *rewired)
         cards.finding(finding, selection, f"Class {class_name} has no important edges to compare.")
 
-    worst = findings.worst_class(table) if table is not None else None
+    worst = once(findings.worst_class, table) if table is not None else None
     if worst is not None:
         specific = ask(f"Find the most domain-specific neuron of class {worst}", needs.worst_class, case)
         if specific is not None:
-            finding = findings.most_domain_specific(*specific)
+            finding = once(findings.most_domain_specific, *specific)
             cards.finding(finding, selection, findings.alike(specific[0]))

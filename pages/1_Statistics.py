@@ -1,5 +1,7 @@
 """Statistics (5.1): how well both models do, over the epochs, over all and class by class."""
 
+from functools import partial
+
 import streamlit as st
 
 from tlx import needs
@@ -7,6 +9,7 @@ from tlx.app import costs, frame
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.case_facts import case_facts
 from tlx.app.layout import beside
+from tlx.app.once import once
 from tlx.app.score_card import controls_of, score_card
 from tlx.app.statistics import controls
 from tlx.app.statistics.class_table import class_table
@@ -26,7 +29,7 @@ case = selection.case
 case_facts(case)
 
 there = controls_of(case)
-history = controls.with_control(costs.require("Prepare both models", needs.history, case), there)
+history = once(controls.with_control, costs.require("Prepare both models", needs.history, case), there)
 
 left, right = beside([1, 2.4], name="statistics", least=270)
 with right:
@@ -36,7 +39,7 @@ with right:
             "named in the case file, or training the models here, adds them."
         )
     else:
-        chart = accuracy(history)
+        chart = partial(accuracy, history)
         bokeh_view(chart, key="accuracy", label="Accuracy of both models on both domains over the epochs")
         frame.downloads(chart, history, name=f"accuracy-{case.name}")
         for model in [model for model in MODELS if model not in set(history["model"])]:
@@ -54,5 +57,4 @@ class_table(table, selection.class_name)
 if st.toggle("Confusion matrices of both models", key="statistics confusion"):
     confusion_matrices(case, selection.class_name, str(table["split"].iloc[0]))
 
-st.subheader("How many labels does it take?", anchor=False)
 controls.label_efficiency_panel(case)

@@ -9,8 +9,9 @@ from tlx.app import costs, frame, gathered_instances, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.instances import domain_scores, gather_controls, one_instance, scatter_controls
 from tlx.app.layout import beside
+from tlx.app.once import once
 from tlx.figures import theme
-from tlx.figures.scatter import points, scatter
+from tlx.figures.scatter import points, ring, scatter
 
 selection = frame.page(
     "Instances",
@@ -19,62 +20,75 @@ selection = frame.page(
     "dark grey border says that the target model mispredicts it. Hover to see the image, click to pick it, draw a "
     "lasso to gather images below.",
 )
-case, picked = selection.case, selection.instance
+case = selection.case
 
-instances, sheets = costs.require("Show the instances", needs.instances, case)
-table = costs.require("Compare the models class by class", needs.class_table, case)
-served = pictures.serve(sheets)
 
-left, right = beside([1, 1], name="instance choices", least=400, align="bottom")
-with left:
-    chosen = scatter_controls.class_selector(case.name, table, instances, selection.class_name)
-with right:
-    network, _ = jobs.require(needs.frame, case)
-    layer, models = scatter_controls.view_options(network)
+@st.fragment
+def instances_view() -> None:
+    """All of the page: an instance picked or gathered anywhere shows everywhere."""
+    picked = frame.now(selection).instance
+    instances, sheets = costs.require("Show the instances", needs.instances, case)
+    table = costs.require("Compare the models class by class", needs.class_table, case)
+    served = pictures.serve(sheets)
 
-colours = theme.class_colours(chosen)
-scatter_controls.class_list(instances, colours)
-names = ", ".join(chosen)
-for model, column in zip(models, beside(len(models), name="scatters"), strict=True):
-    with column:
-        drawing = f"Draw the instances under the {model} model"
-        embedding = costs.ask(drawing, needs.embedding, case, selection.class_name, chosen, model, layer)
-        if embedding is None:
-            continue
-        marks = points(embedding, instances, colours)
-        mark = (picked.domain, picked.index) if picked else None
-        bokeh_view(
-            scatter(
-                embedding, instances, colours, pictures=served, picked=mark, legend=False, width=760 // len(models)
-            ),
-            key=f"scatter {model}",
-            label=f"Projection of the instances of classes {names} under the {model} model",
-            select=("points",),
-            selected={"points": gathered_instances.indices_of(marks, gathered_instances.lasso())},
-            on_select=gathered_instances.take_points(marks),
-            layout=f"{case.fingerprint()} {sorted(chosen)} {layer} {served.all_urls}",
-        )
-        st.caption(scatter_controls.about(embedding, network))
-        frame.downloads(partial(scatter, embedding, instances, colours), marks, name=f"instances-{case.name}-{model}")
+    left, right = beside([1, 1], name="instance choices", least=400, align="bottom")
+    with left:
+        chosen = scatter_controls.class_selector(case.name, table, instances, selection.class_name)
+    with right:
+        network, _ = jobs.require(needs.frame, case)
+        layer, models = scatter_controls.view_options(network)
 
-detail, gathered = beside([2, 3], name="instances below")
-with detail:
-    st.subheader("One instance", anchor=False)
-    one_instance.picker(instances, picked)
-    if picked:
-        one_instance.detail(served, one_instance.row_of(instances, picked), chosen)
-        place = picked.domain, picked.index, models[0], layer
-        near = costs.ask("Find the nearest instances", pipeline.neighbours, case, *place)
-        if near is not None:
-            one_instance.nearest(served, near, instances, picked)
-with gathered:
-    st.subheader("Gathered instances", anchor=False)
-    gather_controls.by_description(instances, chosen)
-    gathered_instances.gallery(served, instances)
+    colours = theme.class_colours(chosen)
+    scatter_controls.class_list(instances, colours)
+    names, mark = ", ".join(chosen), (picked.domain, picked.index) if picked else None
+    for model, column in zip(models, beside(len(models), name="scatters"), strict=True):
+        with column:
+            drawing = f"Draw the instances under the {model} model"
+            embedding = costs.ask(drawing, needs.embedding, case, selection.class_name, chosen, model, layer)
+            if embedding is None:
+                continue
+            marks = once(points, embedding, instances, colours)
+            draw = partial(scatter, embedding, instances, colours)
+            bokeh_view(
+                partial(draw, pictures=served, legend=False, width=760 // len(models)),
+                key=f"scatter {model}",
+                label=f"Projection of the instances of classes {names} under the {model} model",
+                select=("points",),
+                selected={"points": gathered_instances.indices_of(marks, gathered_instances.lasso())},
+                on_select=gathered_instances.take_points(marks),
+                overlay=once(ring, marks, mark),
+                layout=f"{case.fingerprint()} {sorted(chosen)} {layer} {served.all_urls}",
+            )
+            st.caption(scatter_controls.about(embedding, network))
+            frame.downloads(draw, marks, name=f"instances-{case.name}-{model}")
 
-st.subheader("Source-like or target-like", anchor=False)
-for name, column in domain_scores.panels(chosen):
-    with column:
-        result = costs.ask(f"Score the domains of class {name}", needs.domain_score, case, name)
-        if result is not None:
-            domain_scores.draw(result, picked)
+    detail, gathered = beside([2, 3], name="instances below")
+    with detail:
+        st.subheader("One instance", anchor=False)
+        one_instance.picker(instances, picked)
+        if picked:
+            one_instance.detail(served, once(one_instance.row_of, instances, picked), chosen)
+            place = picked.domain, picked.index, models[0], layer
+            near = costs.ask("Find the nearest instances", pipeline.neighbours, case, *place)
+            if near is not None:
+                one_instance.nearest(served, near, instances, picked)
+    with gathered:
+        st.subheader("Gathered instances", anchor=False)
+        gather_controls.by_description(instances, chosen)
+        gathered_instances.gallery(served, instances)
+    histograms(chosen)
+
+
+@st.fragment
+def histograms(chosen: list[str]) -> None:
+    """How source-like or target-like some of the classes drawn are."""
+    picked = frame.now(selection).instance
+    st.subheader("Source-like or target-like", anchor=False)
+    for name, column in domain_scores.panels(chosen):
+        with column:
+            result = costs.ask(f"Score the domains of class {name}", needs.domain_score, case, name)
+            if result is not None:
+                domain_scores.draw(result, picked)
+
+
+instances_view()

@@ -1,5 +1,7 @@
 """Features (5.4): which neurons tell the two domains apart, what they look for, and whether that matters."""
 
+from functools import partial
+
 import streamlit as st
 
 from tlx import findings, needs, pipeline
@@ -8,10 +10,10 @@ from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import feature_strip
 from tlx.app.features import discriminability_panel, ranking_list, silencing_words
 from tlx.app.layout import beside
+from tlx.app.once import once
 from tlx.cases import MODELS
 from tlx.figures.discriminability import biplot
 from tlx.figures.domain_gap import domain_gap, gap_table
-from tlx.figures.ranking_layout import ranking_table
 from tlx.figures.silencing import change_table, silencing
 
 selection = frame.page(
@@ -29,62 +31,79 @@ model = st.segmented_control(
     persist_state="session",
 )  # fmt: skip
 network, _ = jobs.require(needs.frame, case)
-result, abstraction, contribution = costs.require(f"Rank the neurons of class {name}", needs.ranking, case, name, model)
-instances, sheets = costs.require("Show the instances", needs.instances, case)
-served = pictures.serve(sheets)
-discriminability_panel.verdict(result)
-st.caption(conductance_words.completeness_by_layer(contribution))
-if before := findings.read_before([layer.title for layer in network.unactivated]):
-    st.caption(before)
-
-table = ranking_table(
-    result, network, {layer: abstraction.rank(layer) for layer in abstraction.important}, contribution
-)
 titles = {layer.name: layer.title for layer in network.layers}
-left, right = beside([1.15, 1], name="features", least=390)
-with left:
-    table, rows, about = ranking_list.ordered(table, f"{case.fingerprint()} {name} {model}")
-    active = ranking_list.ticks(rows, about)
-    page = ranking_list.page_of(rows, about)
-    looks = jobs.result(needs.looks, case, ranking_list.neurons_of(page, model))
-    chosen = ranking_list.chosen_in(selection.neuron, model)
-    ranking_list.ranking_list(page, result, looks or {}, active=active, about=about, chosen=chosen)
-    ranking_list.marks(page)
-order = table["column"].to_numpy()
-with right:
-    discriminability_panel.discriminability_plot(
-        result, active, titles, instances=instances, pictures=served, chosen=chosen, order=order
-    )
-frame.downloads(biplot(result, active, titles, order=order), table, name=f"features-{case.name}-{name}")
 
-one, gathered = beside([1.15, 1], name="features below", least=390)
-with one:
-    st.subheader("One neuron", anchor=False)
-    neuron = ranking_list.neuron_picker(table, model, selection.neuron)
-    look = jobs.result(needs.looks, case, [neuron])
-    crops = costs.ask("Find what the neuron sees", needs.seen_by, case, neuron)
-    feature_strip((look or {}).get(neuron), crops or {})
-    ranking_list.network_link(neuron, network.names, selection.layers)
-with gathered:
-    st.subheader("Gathered instances", anchor=False)
-    gathered_instances.gallery(served, instances)
 
-st.subheader("Do the ticked neurons matter?", anchor=False)
-ticked = tuple(result.neurons[column] for column in sorted(active))
-if ticked:
+@st.fragment
+def ranking_view() -> None:
+    """The list, the plot, and what is chosen in either: a click runs this part alone."""
+    here = frame.now(selection)
+    ranking = f"Rank the neurons of class {name}"
+    result, abstraction, contribution = costs.require(ranking, needs.ranking, case, name, model)
+    instances, sheets = costs.require("Show the instances", needs.instances, case)
+    served = pictures.serve(sheets)
+    discriminability_panel.verdict(result)
+    st.caption(conductance_words.completeness_by_layer(contribution))
+    if before := findings.read_before([layer.title for layer in network.unactivated]):
+        st.caption(before)
+
+    table = once(ranking_list.table_of, result, network, abstraction, contribution)
+    left, right = beside([1.15, 1], name="features", least=390)
+    with left:
+        table, rows, about = ranking_list.ordered(table, f"{case.fingerprint()} {name} {model}")
+        active = ranking_list.ticks(rows, about)
+        page = ranking_list.page_of(rows, about)
+        looks = jobs.result(needs.looks, case, ranking_list.neurons_of(page, model))
+        chosen = ranking_list.chosen_in(here.neuron, model)
+        ranking_list.ranking_list(page, result, looks or {}, active=active, about=about, chosen=chosen)
+        ranking_list.marks(page)
+    order = table["column"].to_numpy()
+    with right:
+        discriminability_panel.discriminability_plot(
+            result, active, titles, instances=instances, pictures=served, chosen=chosen, order=order
+        )
+    frame.downloads(partial(biplot, result, active, titles, order=order), table, name=f"features-{case.name}-{name}")
+
+    one, gathered = beside([1.15, 1], name="features below", least=390)
+    with one:
+        st.subheader("One neuron", anchor=False)
+        neuron = ranking_list.neuron_picker(table, model, here.neuron)
+        look = jobs.result(needs.looks, case, [neuron])
+        crops = costs.ask("Find what the neuron sees", needs.seen_by, case, neuron)
+        feature_strip((look or {}).get(neuron), crops or {})
+        ranking_list.network_link(neuron, network.names, selection.layers)
+    with gathered:
+        st.subheader("Gathered instances", anchor=False)
+        gathered_instances.gallery(served, instances)
+    silencing_part(tuple(result.neurons[column] for column in sorted(active)))
+
+
+@st.fragment
+def silencing_part(ticked: tuple[tuple[str, int], ...]) -> None:
+    """What the model can do without the ticked neurons."""
+    st.subheader("Do the ticked neurons matter?", anchor=False)
+    if not ticked:
+        st.caption("Tick neurons in the list to silence them.")
+        return
     silenced = costs.offer(f"Silence the {len(ticked)} ticked neurons", pipeline.silenced, case, name, model, ticked)
     if silenced is not None:
-        st.markdown(silencing_words.silenced_words(silenced, titles))
-        drawn = silencing(silenced)
+        st.markdown(once(silencing_words.silenced_words, silenced, titles))
+        drawn = partial(silencing, silenced)
         bokeh_view(drawn, key="silencing", label="Change in accuracy when the ticked neurons are silenced")
-        frame.downloads(drawn, change_table(silenced), name=f"silencing-{case.name}-{name}")
-else:
-    st.caption("Tick neurons in the list to silence them.")
+        frame.downloads(drawn, partial(change_table, silenced), name=f"silencing-{case.name}-{name}")
 
-st.subheader("Where in the network the domains differ", anchor=False)
-gaps = costs.offer(f"Measure every layer on class {name}", pipeline.domain_gap, case, name)
-if gaps is not None:
-    drawn = domain_gap(gaps, network)
-    bokeh_view(drawn, key="domain gap", label="Held-out accuracy of telling the domains apart, layer by layer")
-    st.markdown(discriminability_panel.gap_words(gap_table(gaps, network)))
-    frame.downloads(drawn, gap_table(gaps, network), name=f"domain-gap-{case.name}-{name}")
+
+@st.fragment
+def layer_by_layer() -> None:
+    """How well the domains are told apart from all neurons of each layer."""
+    st.subheader("Where in the network the domains differ", anchor=False)
+    gaps = costs.offer(f"Measure every layer on class {name}", pipeline.domain_gap, case, name)
+    if gaps is not None:
+        drawn, table = partial(domain_gap, gaps, network), once(gap_table, gaps, network)
+        bokeh_view(drawn, key="domain gap", label="Held-out accuracy of telling the domains apart, layer by layer")
+        st.markdown(once(discriminability_panel.gap_words, table))
+        frame.downloads(drawn, table, name=f"domain-gap-{case.name}-{name}")
+
+
+ranking_view()
+layer_by_layer()

@@ -1,5 +1,7 @@
 """Compare: every known case side by side, from what is stored of each."""
 
+from functools import partial
+
 import streamlit as st
 
 from tlx.app import frame
@@ -7,6 +9,7 @@ from tlx.app.bokeh_view import bokeh_view
 from tlx.app.compare import case_table, summaries
 from tlx.app.known_cases import known_cases
 from tlx.app.layout import beside
+from tlx.app.once import once
 from tlx.app.selection import Choice
 from tlx.app.text import escape
 from tlx.figures import side_by_side
@@ -21,7 +24,7 @@ name = selection.case.name
 
 known, _ = known_cases(name)
 all_cases = summaries.summaries(known, name)
-table = summaries.table(all_cases).sort_values("score", ascending=False, kind="stable", ignore_index=True)
+table = once(summaries.table, all_cases)
 if len(all_cases) == 1:
     st.info(
         "There is one case, so there is nothing to compare it with yet. Case files named in `TLX_CASES`, or put "
@@ -30,7 +33,7 @@ if len(all_cases) == 1:
 
 scored = table.loc[table["score"].notna(), "name"].tolist()
 if scored:
-    chart = side_by_side.scores(table, name)
+    chart = partial(side_by_side.scores, table, name)
     bokeh_view(
         chart,
         key="scores",
@@ -41,14 +44,14 @@ if scored:
     frame.downloads(chart, table, name="cases")
 case_table.case_table(table, name)
 
-depth, names = summaries.depth_table(all_cases), table["name"].tolist()
+depth, names = once(summaries.depth_table, all_cases), table["name"].tolist()
 if len(depth):
     st.subheader("Over depth", anchor=False)
     st.caption("Colours and marks are those of the scores above; values are means over the classes stored.")
     panels = side_by_side.PANELS
     for measure, column in zip(panels, beside(len(panels), name="depth", least=300), strict=True):
         with column:
-            drawn = side_by_side.over_depth(depth, measure, names, name)
+            drawn = partial(side_by_side.over_depth, depth, measure, names, name)
             bokeh_view(drawn, key=f"depth {measure}", label=f"{panels[measure][0]} by relative depth")
     frame.downloads(drawn, depth, name="cases-over-depth")
 

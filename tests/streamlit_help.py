@@ -6,27 +6,31 @@ AppTest knows no `components.v2` element, so a few private names of Streamlit ar
 from __future__ import annotations
 
 import functools
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from bokeh.document import Document
 from bokeh.models import ColumnDataSource
 from streamlit.components.v2 import manifest_scanner
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 
-from tlx.app import jobs
+from tlx.app import jobs, known_cases
 
 # Every AppTest has Streamlit look through all installed packages for components (half a second); once is enough.
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 ROOT = Path(__file__).parent.parent
 
 
-def app(path: str = "streamlit_app.py", **query: str) -> AppTest:
+def app(path: str = "streamlit_app.py", *, forget: bool = True, **query: str) -> AppTest:
     """A page, not run yet: `app("pages/1_Statistics.py", **{"class": "8"})`. Forgets what other tests computed."""
-    jobs.forget_jobs()
+    if forget:
+        jobs.forget_jobs()
+        known_cases.look_again()
     page = AppTest.from_file(str(ROOT / path), default_timeout=60)
     for name, value in query.items():
         page.query_params[name] = value
@@ -61,14 +65,22 @@ def fire(page: AppTest, key: str, event: str, value: Any) -> AppTest:
 
 
 def sent(page: AppTest, key: str) -> dict[str, Any]:
-    """The data a component got."""
-    data: dict[str, Any] = json.loads(component(page, key).proto.json)
+    """What a component got: its data, or the settings that a `bokeh_view` sends with its figure."""
+    proto = component(page, key).proto
+    data: dict[str, Any] = json.loads(proto.json or _parts(proto.bytes)[0])
     return data
+
+
+def _parts(message: bytes) -> tuple[bytes, bytes]:
+    """A `bokeh_view`'s settings and its figure, as `bokeh_view.message` puts them together."""
+    end = 4 + int.from_bytes(message[:4], "big")
+    return message[4:end], message[end:]
 
 
 def figure_of(page: AppTest, key: str) -> Document:
     """The Bokeh document a `bokeh_view` got, read back."""
-    return Document.from_json(json.loads(sent(page, key)["item"])["doc"])
+    packed = _parts(component(page, key).proto.bytes)[1] or component(page, f"{key} figure").proto.bytes[64:]
+    return Document.from_json(json.loads(gzip.decompress(packed))["doc"])
 
 
 def source_of(page: AppTest, key: str, name: str) -> dict[str, Any]:
@@ -77,7 +89,8 @@ def source_of(page: AppTest, key: str, name: str) -> dict[str, Any]:
     for model in models:
         source = model if isinstance(model, ColumnDataSource) else getattr(model, "data_source", None)
         if source is not None:
-            return dict(source.data)
+            over = sent(page, key)["overlay"].get(name, {})
+            return dict(source.data) | {column: np.array(values) for column, values in over.items()}
     raise LookupError(f"the figure {key!r} has no source {name!r}")
 
 

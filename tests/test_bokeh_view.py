@@ -62,7 +62,7 @@ def page_with_points():
         st.session_state.selected = event
 
     bokeh_view(
-        points(),
+        points,
         key="scatter",
         label="Three points",
         on_tap=tapped,

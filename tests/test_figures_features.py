@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tlx.figures import discriminability as plot
 from tlx.figures import domain_gap, projection, ranking, ranking_layout, silencing, theme
@@ -223,11 +226,16 @@ def test_the_list_shows_ticks_choice_and_the_images_that_are_there():
 
 
 def test_feature_images_are_sent_small_and_right_side_up():
-    """A picture whose top row is red: Bokeh wants the bottom row first, as 0xAABBGGRR; a large one is scaled down."""
-    picture = np.zeros((2, 2, 3), dtype=np.uint8)
-    picture[0] = (255, 0, 0)
-    np.testing.assert_array_equal(ranking.rgba(picture), [[0xFF000000] * 2, [0xFF0000FF] * 2])
-    assert ranking.rgba(np.zeros((224, 224, 3), dtype=np.uint8)).shape == (128, 128)
+    """A picture whose upper half is red stays one; a large one is scaled down."""
+    picture = np.zeros((64, 64, 3), dtype=np.uint8)
+    picture[:32] = (255, 0, 0)
+    seen = np.asarray(read(ranking.address(picture))).astype(int)
+    assert np.abs(seen - picture).mean() < 4
+    assert read(ranking.address(np.zeros((224, 224, 3), dtype=np.uint8))).size == (144, 144)
+
+
+def read(address):
+    return Image.open(io.BytesIO(base64.b64decode(address.removeprefix("data:image/webp;base64,"))))
 
 
 def gaps():

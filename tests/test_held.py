@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import remembering
 from remembering import CASE, numbers
 
-from tlx.storage import held
 from tlx.storage.held import Held, weight
 
 
@@ -18,9 +18,8 @@ def here(kept: Held, names: Sequence[str]) -> list[bool]:
     return [kept.get(name) is not None for name in names]
 
 
-def test_the_longest_unused_result_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held, "MOST", 2)
-    kept = Held()
+def test_the_longest_unused_result_goes_first() -> None:
+    kept = Held(most=2)
     kept.put("a", 1)
     kept.put("b", None)
     assert kept.get("a") == (1,)
@@ -37,10 +36,9 @@ def test_a_result_may_be_none() -> None:
     assert kept.get("a") is None
 
 
-def test_memory_is_bounded_by_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded_by_weight() -> None:
     """Arrays that no disk took count with their bytes; the newest result stays whatever it weighs."""
-    monkeypatch.setattr(held, "HEAVIEST", 2_000)
-    kept = Held()
+    kept = Held(heaviest=2_000)
     for name in "abc":
         kept.put(name, np.zeros(100))
     assert here(kept, "abc") == [False, True, True]
@@ -57,6 +55,9 @@ def test_weight_counts_what_memory_holds(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv(remembering.COMPUTED, str(tmp_path / "computed"))
     fresh = {"a": [np.zeros(1000)], "b": (np.zeros(500), "text")}
     assert 12_000 < weight(fresh) < 13_000
+    table = pd.DataFrame({"a": np.zeros(1000)})
+    assert 8_000 <= weight(table) < 9_000
+    assert 8 <= weight(table.iloc[0]) < 1_000
     stored = numbers(CASE, "a", 10_000)
     assert weight(stored) < 1_000
     assert weight([np.asarray(stored["squares"])]) < 1_000  # a view of what lies on the disk

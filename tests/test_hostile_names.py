@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -103,7 +104,7 @@ def test_other_titles_are_left_alone():
 def test_a_downloaded_figure_holds_the_name_as_data():
     """Neither a closing script tag nor a formula comes out of the file's JSON or its title."""
     name = "</script><script>alert(1)</script>$$x$$"
-    page = frame._html(figure(title=name), name).decode()
+    page = frame._html(partial(figure, title=name), name).decode()
     assert "<script>alert(1)" not in page
     drawn = page.partition('type="application/json"')[2].partition("</script>")[0]
     assert "alert(1)" in drawn

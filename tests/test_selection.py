@@ -185,7 +185,7 @@ def test_a_bare_address_keeps_the_choice(page):
     del page.query_params["class"]
     page.run()
     assert page.session_state["shown"].class_name == "dog"
-    assert page.session_state["wanted"] == {"class": "dog"}
+    assert page.session_state["wanted"] == ({}, {"class": "dog"})
     assert "class" not in page.query_params
 
 
@@ -203,3 +203,44 @@ def test_notices_are_said_once(page):
     page.query_params["neuron"] = "x"
     assert len(page.run().session_state["notices"]) == 1
     assert page.run().session_state["notices"] == []
+
+
+def linked_page():
+    import streamlit as st
+
+    from tlx.app import selection
+
+    st.session_state.page = st.session_state.get("page", "one")
+    selection._page = lambda: st.session_state.page
+    choice = selection.current()
+    st.session_state.wanted = selection.mirror(choice, links=True)
+    st.session_state.shown = choice
+
+
+def test_a_link_drawn_before_a_choice_keeps_the_choice(monkeypatch):
+    """A neuron chosen in a fragment is in no link of the frame; whoever follows one has it chosen all the same."""
+    monkeypatch.setattr(selection, "LAG", 0.0)
+    monkeypatch.setattr(selection, "_page", selection._page)
+    page = script(linked_page)
+    page.query_params["class"] = "dog"
+    page.run()
+    neuron = NeuronRef("target", "conv2", 3)
+    page.session_state["tlx choice"] = Choice(class_name="dog", neuron=neuron)  # as a fragment's run leaves it
+    page.session_state["tlx mirrored"] = selection._Mirrored(write(page.session_state["tlx choice"]), {}, 0.0)
+    page.session_state["page"] = "two"
+    page.run()
+    assert page.session_state["shown"].neuron == neuron
+    assert page.session_state["wanted"] == ({"class": "dog"}, {"class": "dog", "neuron": "target:conv2:3"})
+
+
+def test_back_to_before_a_choice_drops_it(monkeypatch):
+    """The same address on the same page is Back, and Back steps through choices."""
+    monkeypatch.setattr(selection, "LAG", 0.0)
+    monkeypatch.setattr(selection, "_page", selection._page)
+    page = script(linked_page)
+    page.query_params["class"] = "dog"
+    page.run()
+    page.session_state["tlx choice"] = Choice(class_name="dog", neuron=NeuronRef("target", "conv2", 3))
+    page.session_state["tlx mirrored"] = selection._Mirrored(write(page.session_state["tlx choice"]), {}, 0.0)
+    page.run()
+    assert page.session_state["shown"].neuron is None

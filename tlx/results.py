@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -721,9 +722,9 @@ class SimilarityScales:
 
     def separation(self, measure: str) -> float:
         """Mean over layers; NaN where no layer has one."""
-        return float(self.table.loc[self.table["measure"] == measure, "separation"].mean())
+        return float(self._by_measure["separation"]["mean"].get(measure, np.nan))
 
-    @property
+    @cached_property
     def best(self) -> str:
         """The measure that tells counterparts from others best; of equal ones the one with more between the two."""
         means = self.table.assign(apart=self.table["counterparts"] - self.table["others"]).groupby("measure")
@@ -741,7 +742,11 @@ class SimilarityScales:
 
     def one_shade(self, measure: str) -> bool:
         """Whether a scale from 0 to 1 draws most pairs of most layers darker than its middle."""
-        return float(self.table.loc[self.table["measure"] == measure, "others"].median()) > 0.5
+        return float(self._by_measure["others"]["median"].get(measure, np.nan)) > 0.5
+
+    @cached_property
+    def _by_measure(self) -> pd.DataFrame:
+        return self.table.groupby("measure")[["separation", "others"]].agg(["mean", "median"])
 
     def _of(self, measure: str, layer: str) -> pd.Series:
         table = self.table

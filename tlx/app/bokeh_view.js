@@ -18,7 +18,7 @@ export default function (component) {
     state = { host: parentElement.querySelector(".bkv"), queue: Promise.resolve(), drawings: 0, timers: new Map() }
     living.set(parentElement, state)
   }
-  state.component = component // the newest data and the newest way to report
+  Object.assign(state, { component, ...unpacked(component.data) }) // the newest data and the newest way to report
   state.queue = state.queue.then(() => update(state)).catch((error) => fail(state, error))
   return () => {
     state.gone = true
@@ -29,8 +29,26 @@ export default function (component) {
   }
 }
 
+// The settings' length, the settings as JSON, the figure as gzipped JSON: see `message` in Python.
+function unpacked(bytes) {
+  const begin = 4 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
+  return { data: JSON.parse(new TextDecoder().decode(bytes.subarray(4, begin))), packed: bytes.subarray(begin) }
+}
+
+// undefined where another figure is wanted by now.
+async function itemOf(state) {
+  const { data: { digest } } = state
+  let { packed } = state
+  while (packed.length === 0) { // a large figure comes in an element of its own: see `large_figure.js`
+    packed = window[Symbol.for("tlx figures")]?.get(digest) ?? packed
+    if (packed.length === 0) await new Promise((resolve) => setTimeout(resolve, 15))
+    if (state.gone || state.data.digest !== digest) return undefined
+  }
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).json()
+}
+
 async function update(state) {
-  const { host, component: { data } } = state
+  const { host, data } = state
   if (state.gone) return
   host.setAttribute("aria-label", data.label)
   // What stands below does not jump while the first figure is drawn; a drawn one knows better how high it is.
@@ -39,14 +57,19 @@ async function update(state) {
   if (state.gone) return
   const theme = pageTheme(host)
   const sameTheme = theme.key === state.theme?.key
-  const sameFigure = data.item === state.item
+  const sameFigure = data.digest === state.digest
   if (!(sameTheme && sameFigure)) {
     const keep = sameTheme && data.layout !== null && data.layout === state.layout
-    if (!(keep && swap(state, bokeh))) await draw(state, bokeh, theme, sameFigure)
+    const item = await itemOf(state)
+    if (state.gone || item === undefined) return
+    if (!(keep && swap(state, bokeh, item))) await draw(state, bokeh, theme, item, sameFigure)
     if (state.gone) return
-    Object.assign(state, { theme, item: data.item, layout: data.layout })
+    Object.assign(state, { theme, digest: data.digest, layout: data.layout })
   }
-  quietly(state, () => applySelection(state))
+  quietly(state, () => {
+    layOver(state)
+    applySelection(state)
+  })
   host.style.minHeight = ""
   host.dataset.ready = String(++state.drawings)
 }
@@ -72,13 +95,12 @@ function serverRoot() {
 }
 
 // Drawn out of sight and then put in the old one's place.
-async function draw(state, bokeh, theme, keepZoom) {
-  const { host, component: { data } } = state
+async function draw(state, bokeh, theme, item, keepZoom) {
+  const { host, data } = state
   const place = document.createElement("div")
   place.className = "bkv-fresh"
   host.append(place)
   bokeh.require("core/properties").use_theme(theme)
-  const item = JSON.parse(data.item)
   const views = await bokeh.embed.embed_item({ ...item, target_id: null }, place)
   const doc = views.roots[0].model.document
   const drawing = { views, doc, place, bokeh, natural: new Map(fixedRanges(doc)) }
@@ -108,8 +130,8 @@ function release(bokeh, doc) {
 
 // Same layout, other numbers: the living figure takes the named models' new values and keeps zoom, tools and tooltips.
 // False where the two do not pair up; the figure must then be drawn anew.
-function swap(state, bokeh) {
-  const next = bokeh.require("document").Document.from_json(JSON.parse(state.component.data.item).doc)
+function swap(state, bokeh, item) {
+  const next = bokeh.require("document").Document.from_json(item.doc)
   const [old, fresh] = [named(state.drawing.doc), named(next)]
   const pairs = [...fresh].map(([key, models]) => [old.get(key) ?? [], models])
   const fits = old.size === fresh.size && pairs.every(([to, from]) => to.length === from.length)
@@ -179,7 +201,7 @@ function copyZoom(from, to) {
 }
 
 function listen(state) {
-  const { drawing: { doc }, component: { data } } = state
+  const { drawing: { doc }, data } = state
   const report = (event, value) => state.gone || state.component.setTriggerValue(event, value)
   if (data.taps) {
     const tapped = ({ x, y }) => Number.isFinite(x) && Number.isFinite(y) && report("tap", { x, y })
@@ -200,8 +222,17 @@ function listen(state) {
   }
 }
 
+// Columns of what was chosen, in place of the figure's own.
+function layOver(state) {
+  for (const [name, columns] of Object.entries(state.data.overlay)) {
+    const source = sourceNamed(state.drawing.doc, name)
+    const same = source && Object.entries(columns).every(([key, column]) => String(source.data[key]) === String(column))
+    if (source && !same) source.data = { ...source.data, ...columns }
+  }
+}
+
 function applySelection(state) {
-  for (const [name, indices] of Object.entries(state.component.data.selected)) {
+  for (const [name, indices] of Object.entries(state.data.selected)) {
     const selected = sourceNamed(state.drawing.doc, name)?.selected
     if (selected && String(selected.indices) !== String(indices)) selected.indices = indices
   }

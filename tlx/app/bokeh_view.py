@@ -6,9 +6,12 @@ streamlit-bokeh makes the server serve, so no other host is asked and the versio
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ import streamlit as st
 from bokeh.embed import json_item
 from bokeh.models import LayoutDOM, SaveTool
 
+from tlx.app.once import once
 from tlx.figures.plain_text import plain
 
 Event = dict[str, Any]
@@ -35,6 +39,14 @@ _component = st.components.v2.component(
     js=(Path(__file__).with_suffix(".js")).read_text(encoding="utf-8"),
     isolate_styles=False,
 )
+LARGE = 32 * 2**10  # bytes from which a figure is an element of its own, which a browser that has it is not sent again
+_large_figure = st.components.v2.component(
+    "tlx_large_figure",
+    html='<span class="large-figure"></span>\n',
+    css=".stElementContainer:has(.large-figure) { display: none }\n",
+    js=(Path(__file__).with_name("large_figure.js")).read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
 
 _UNCHOSEN = {
     "type": "value",
@@ -42,8 +54,17 @@ _UNCHOSEN = {
 }  # what Bokeh writes for text without a colour; the page's theme knows better
 
 
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """A figure as it is sent: gzipped JSON, a digest of it, and the figure's height in pixels where it has one."""
+
+    packed: bytes
+    digest: str
+    height: int | None
+
+
 def bokeh_view(
-    figure: LayoutDOM,
+    draw: Callable[[], LayoutDOM],
     *,
     key: str,
     label: str,
@@ -52,36 +73,63 @@ def bokeh_view(
     select: Sequence[str] = (),
     selected: Mapping[str, Sequence[int]] | None = None,
     on_select: Handler | None = None,
+    overlay: Mapping[str, Mapping[str, Any]] | None = None,
     layout: str | None = None,
     height: int | None = None,
 ) -> None:
     """Shows a figure; its handlers run as callbacks, before the page runs again, with what the user did.
 
-    label: what screen readers say. taps, on_tap: report taps as {"x", "y"} in data coordinates. select, on_select:
-    names of the sources (or renderers) whose selection is reported as {"name", "indices"}; selected: indices to
-    select now, by name. layout: while it stays the same, new numbers are put into the living figure's named models,
-    which keeps zoom and tools; give it only where the figure's parts stay the same too. height: of the figure, px.
+    draw: a figure function and what it is to show, `partial(zigzag, subject, layers)`; called once of the same, see
+    `once`. label: what screen readers say. taps, on_tap: report taps as {"x", "y"} in data coordinates. select,
+    on_select: names of the sources (or renderers) whose selection is reported as {"name", "indices"}; selected: indices
+    to select now, by name. overlay: columns to put into named sources: what a click changes, so that it takes no other
+    figure. layout: while it stays the same, new numbers are put into the living figure's named models, which keeps zoom
+    and tools; give it only where the figure's parts stay the same too. height: of the figure, px.
     """
-    if height is not None:
-        figure.height = height
-    for tool in figure.select({"type": SaveTool}):
-        tool.filename = re.sub(r"[^\w-]+", "-", key)  # else the browser asks for a name first
+    sent = once(_sent, draw, key, height)
     handlers = {"tap": on_tap, "select": on_select}
+    settings = {
+        "digest": sent.digest,
+        "version": bokeh.__version__,
+        "label": label,
+        "taps": taps or on_tap is not None,
+        "select": list(select),
+        "selected": {name: [int(i) for i in indices] for name, indices in (selected or {}).items()},
+        "overlay": {source: _lists(columns) for source, columns in (overlay or {}).items()},
+        "layout": layout,
+        "height": sent.height,
+    }
+    beside = len(sent.packed) >= LARGE
+    if beside:
+        _large_figure(key=f"{key} figure", data=sent.digest.encode() + sent.packed)
     _component(
         key=key,
-        data={
-            "item": figure_json(figure),
-            "version": bokeh.__version__,
-            "label": label,
-            "taps": taps or on_tap is not None,
-            "select": list(select),
-            "selected": {name: [int(i) for i in indices] for name, indices in (selected or {}).items()},
-            "layout": layout,
-            "height": figure.height,
-        },
+        data=message(settings, b"" if beside else sent.packed),
+        height=sent.height or "content",  # what stands below does not jump when the figure is drawn
         on_tap_change=lambda: _hand_over(key, "tap", handlers),
         on_select_change=lambda: _hand_over(key, "select", handlers),
     )
+
+
+def _lists(columns: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The columns as JSON has them."""
+    return {name: column.tolist() if hasattr(column, "tolist") else list(column) for name, column in columns.items()}
+
+
+def message(settings: Mapping[str, Any], packed: bytes) -> bytes:
+    """What the browser gets: the settings' length (four bytes, big-endian), the settings as JSON, the figure."""
+    head = json.dumps(settings, separators=(",", ":")).encode()
+    return len(head).to_bytes(4, "big") + head + packed
+
+
+def _sent(draw: Callable[[], LayoutDOM], name: str, height: int | None) -> Sent:
+    figure = draw()
+    if height is not None:
+        figure.height = height
+    for tool in figure.select({"type": SaveTool}):
+        tool.filename = re.sub(r"[^\w-]+", "-", name)  # else the browser asks for a name first
+    text = figure_json(figure).encode()
+    return Sent(gzip.compress(text, 6, mtime=0), hashlib.sha256(text).hexdigest(), figure.height)
 
 
 def _hand_over(key: str, kind: str, handlers: Mapping[str, Handler | None]) -> None:
@@ -93,7 +141,7 @@ def _hand_over(key: str, kind: str, handlers: Mapping[str, Handler | None]) -> N
 def figure_json(figure: LayoutDOM) -> str:
     """The figure as JSON text, equal for equal figures: Bokeh numbers its models anew each time they are made.
 
-    Equal text is not sent to the browser again and not drawn again.
+    Equal text is neither sent to a browser again nor drawn again.
     """
     item = json.loads(json.dumps(json_item(plain(figure))))  # Bokeh repeats parts by reference; each is numbered once
     numbers: dict[str, str] = {}

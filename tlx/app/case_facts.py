@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from tlx import needs, pipeline
@@ -9,6 +11,7 @@ from tlx.app import jobs
 from tlx.app.layout import beside
 from tlx.app.text import escape
 from tlx.cases import DOMAINS, MODELS, Case
+from tlx.errors import UserError
 from tlx.needs import need
 
 
@@ -49,8 +52,16 @@ def case_facts(case: Case) -> None:
         delta_arrow="off",
         border=True,
     )
-    for model in MODELS:  # a model that is not yet here is no reason to train it now
-        here = any(need(function, case, model).stored for function in (pipeline.notes, pipeline.trained))
-        notes = jobs.result(pipeline.notes, case, model) if here else None
-        for note in notes or ():
+    for model in MODELS:
+        for note in _notes(case, model) or ():
             st.caption(f"{model.capitalize()} model: {escape(note, 600)}.")
+
+
+def _notes(case: Case, model: str) -> Sequence[str] | None:
+    """How a model came to be; one that is not yet here is no reason to train it now."""
+    try:
+        notes: Sequence[str] | None = jobs.stored(pipeline.notes, case, model)
+        at_hand = notes is not None or need(pipeline.trained, case, model).stored
+    except UserError:
+        notes, at_hand = None, True
+    return jobs.result(pipeline.notes, case, model) if notes is None and at_hand else notes

@@ -24,9 +24,9 @@ def ask(label: str, asked: Callable[..., Any], *args: Any) -> Any:
     label: of that button; asked, args: a panel of `needs` or a function of the pipeline, the case first.
     """
     with suppress(UserError):  # `result` says it
-        given = jobs.stored(asked, *args)
+        given = jobs.at_hand(asked, *args)
         if given is not None:
-            return given
+            return given[0]
     expected = seconds(asked, *args)
     return (
         jobs.result(asked, *args) if expected <= MOMENT else jobs.offered(label, lambda: words(expected), asked, *args)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
+from tlx.app.once import once
+from tlx.app.pictures import png
 from tlx.app.text import escape_html
 from tlx.figures import theme
 from tlx.results import Crop
@@ -25,7 +25,7 @@ def feature_strip(image: np.ndarray | None, crops: Mapping[str, Sequence[Crop]])
     columns = st.columns([2, 5], gap="medium", vertical_alignment="top")
     with columns[0]:
         if image is not None:
-            st.image(image, caption="what it looks for", width="stretch")
+            st.image(once(png, image), caption="what it looks for", width="stretch")
     with columns[1]:
         for domain, row in crops.items():
             crop_row(domain, row, head=f"<b>{domain} domain</b>: what activates it most")
@@ -33,7 +33,7 @@ def feature_strip(image: np.ndarray | None, crops: Mapping[str, Sequence[Crop]])
 
 def crop_row(domain: str, crops: Sequence[Crop], *, head: str = "What it sees of them", size: int = SIZE) -> None:
     """A row of crops under `head` (HTML), or a sentence where the neuron is silent."""
-    st.html(f'<div style="font-size:13px;margin-bottom:4px">{head}</div>{_tiles(domain, crops, size)}')
+    st.html(f'<div style="font-size:13px;margin-bottom:4px">{head}</div>{once(_tiles, domain, crops, size)}')
 
 
 def _tiles(domain: str, crops: Sequence[Crop], size: int) -> str:
@@ -57,8 +57,4 @@ def _tile(domain: str, crop: Crop, size: int) -> str:
 
 def _address(pixels: np.ndarray) -> str:
     """A data address: these few pictures are a kilobyte each and shown once."""
-    buffer = io.BytesIO()
-    image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
-    image.thumbnail((3 * SIZE, 3 * SIZE))
-    image.save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/png;base64," + base64.b64encode(png(pixels, 3 * SIZE)).decode()

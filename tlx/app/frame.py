@@ -1,14 +1,16 @@
 """The frame of every page: page settings, the sidebar with the shared selection, title, help, downloads and guard.
 
-A page is flat: `selection = frame.page(...)` first, then results by `jobs.require` or `jobs.result`, which turn every
+A page has `selection = frame.page(...)` first, then results by `jobs.require` or `jobs.result`, which turn every
 UserError of the pipeline into one sentence. What a page does beside that and may raise one (reading a layer or drawing
-a figure by a name somebody chose) stands in `with frame.guard():`, which does the same.
+a figure by a name somebody chose) stands in `with frame.guard():`, which does the same. Parts in which a click changes
+nothing else are fragments, which run again alone; they begin with `frame.now(selection)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -22,6 +24,7 @@ from tlx import cases, findings, needs
 from tlx.app import jobs, navigation, selection
 from tlx.app.known_cases import known_cases
 from tlx.app.navigation import link as link  # a part of the frame that pages and panels use
+from tlx.app.once import once
 from tlx.app.selection import Choice, Facts, Selection, choose
 from tlx.app.text import csv, escape, file_name, sentence
 from tlx.cases import Case
@@ -45,14 +48,15 @@ def page(title: str, how_to_read: str) -> Selection:
     st.set_page_config(page_title=icon_title, page_icon=ICON, layout="wide", menu_items={"About": ABOUT})
     with guard():  # nothing is computed under a setting that cannot be obeyed
         limit.given()
+    links = st.sidebar.empty()  # first of all: the sidebar takes its room before there is anything that it could move
+    first_run = selection.is_first_run()
+    asked = selection.current()
+    navigation.links(links, asked)
     head = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
     head.title(escape(title), anchor=False)
     with head.popover("How to read this", icon=":material/help:"):
         st.markdown(how_to_read)
-    links = st.sidebar.empty()
-    first_run = selection.is_first_run()
-    navigation.links(links, selection.current())
-    case, choice = _case(selection.current(), first_run)
+    case, choice = _case(asked, first_run)
     facts = _facts(case)
     choice, dropped = selection.settle(choice, facts)
     notices = [*selection.take_notices(), *dropped]
@@ -60,14 +64,27 @@ def page(title: str, how_to_read: str) -> Selection:
         st.warning("  \n".join(notices), icon=":material/link_off:")
     for incident in recent():
         st.warning(escape(incident, 600), icon=":material/save:")
-    wanted = selection.mirror(choice)
-    navigation.links(links, choice)
+    completion = selection.mirror(choice, links=True)
+    if choice != asked:
+        navigation.links(links, choice)
     _sidebar(choice, facts, first_run)
-    if wanted is not None:
+    if completion is not None:
         with st.sidebar:
-            navigation.complete_address(wanted)
+            navigation.complete_address(*completion)
     assert choice.class_name is not None  # `settle` chose one
     return Selection(case, choice.class_name, choice.layers, choice.neuron, choice.instance)
+
+
+def now(drawn: Selection) -> Selection:
+    """The selection as it is now, at the beginning of a fragment: its neuron or instance may just have been chosen.
+
+    drawn: what the page was drawn with. Where its case, class or layers were chosen anew, the whole page runs again.
+    """
+    choice = selection.chosen()
+    if (choice.case, choice.class_name, choice.layers) != (drawn.case.name, drawn.class_name, drawn.layers):
+        st.rerun()
+    selection.mirror(choice)
+    return replace(drawn, neuron=choice.neuron, instance=choice.instance)
 
 
 @contextmanager
@@ -80,15 +97,15 @@ def guard() -> Iterator[None]:
         st.stop()
 
 
-def downloads(figure: LayoutDOM | Callable[[], LayoutDOM], table: pd.DataFrame, *, name: str) -> None:
+def downloads(draw: Callable[[], LayoutDOM], table: pd.DataFrame | Callable[[], pd.DataFrame], *, name: str) -> None:
     """A row of two buttons: the numbers as CSV, the figure as an HTML file that works without a network.
 
-    figure: itself, or a function that draws it only when it is asked for.
+    draw: the figure, drawn only when it is asked for; table: the numbers, or a function that puts them together then.
     """
     row = st.container(horizontal=True)
     row.download_button(
         "Numbers (CSV)",
-        partial(csv, table),
+        partial(_csv, table),
         file_name=file_name(name, "csv"),
         mime="text/csv",
         on_click="ignore",
@@ -97,7 +114,7 @@ def downloads(figure: LayoutDOM | Callable[[], LayoutDOM], table: pd.DataFrame, 
     )
     row.download_button(
         "Figure (HTML)",
-        partial(_html, figure, name),
+        partial(_html, draw, name),
         file_name=file_name(name, "html"),
         mime="text/html",
         on_click="ignore",
@@ -106,9 +123,12 @@ def downloads(figure: LayoutDOM | Callable[[], LayoutDOM], table: pd.DataFrame, 
     )
 
 
-def _html(figure: LayoutDOM | Callable[[], LayoutDOM], name: str) -> bytes:
-    drawn = figure if isinstance(figure, LayoutDOM) else figure()
-    return str(file_html(plain(drawn), INLINE, title=name)).encode("utf-8")
+def _csv(table: pd.DataFrame | Callable[[], pd.DataFrame]) -> bytes:
+    return csv(table if isinstance(table, pd.DataFrame) else table())
+
+
+def _html(draw: Callable[[], LayoutDOM], name: str) -> bytes:
+    return str(file_html(plain(draw()), INLINE, title=name)).encode("utf-8")
 
 
 def _case(choice: Choice, first_run: bool) -> tuple[Case, Choice]:
@@ -143,7 +163,7 @@ def _most_changed(case: Case) -> str | None:
         table = jobs.stored(needs.class_table, case)
     except UserError:
         return None
-    return None if table is None else findings.most_changed_class(table)
+    return None if table is None else once(findings.most_changed_class, table)
 
 
 def _sidebar(choice: Choice, facts: Facts, first_run: bool) -> None:

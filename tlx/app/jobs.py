@@ -68,8 +68,14 @@ def stored(asked: Callable[..., Any], *args: Any) -> Any:
 
     Raises UserError where the stored inputs already show that there is no result.
     """
+    given = at_hand(asked, *args)
+    return None if given is None else given[0]
+
+
+def at_hand(asked: Callable[..., Any], *args: Any) -> tuple[Any] | None:
+    """Like `stored`, in a tuple of one: a result may be None."""
     try:
-        return answered(panel_of(asked, *args), _at_hand)
+        return (answered(panel_of(asked, *args), _at_hand),)
     except NotStoredError:
         return None
 

@@ -39,8 +39,7 @@ def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[Broken
 def _known_cases(chosen: str | None) -> tuple[dict[str, Case], list[Broken]]:
     cases: dict[str, Case] = {}
     problems = []
-    here = [name for name, case in builtin.cases().items() if not builtin.missing(case)]
-    for where in [*here, *case_files()]:
+    for where in [*_built_in(), *case_files()]:
         try:
             case = _seldom(where)
             if case.name == chosen or (chosen is None and not cases):
@@ -110,17 +109,24 @@ def forget(where: str) -> None:
 
 def look_again() -> None:
     """Has all case files and what they name looked at anew."""
+    _built_in.clear()
     _seldom.clear()
     _often.clear()
 
 
+@st.cache_resource(ttl=5, show_spinner=False)
+def _built_in() -> list[str]:
+    """Names of the built-in cases whose data are here."""
+    return [name for name, case in builtin.cases().items() if not builtin.missing(case)]
+
+
 # Looking at a folder of thousands of images takes a while, and twenty cases have twenty of them.
-@st.cache_data(ttl=5, max_entries=8, show_spinner=False)
+@st.cache_resource(ttl=5, max_entries=8, show_spinner=False)
 def _often(where: str) -> Case:
     return _load(where)
 
 
-@st.cache_data(ttl=60, max_entries=256, show_spinner=False)
+@st.cache_resource(ttl=60, max_entries=256, show_spinner=False)
 def _seldom(where: str) -> Case:
     return _load(where)
 

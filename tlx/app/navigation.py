@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
@@ -24,10 +25,11 @@ ICONS = {
     "New case": "add_circle",
 }
 _ADDRESS_JS = """
-// Puts the selection into an address that has none of it, without a step in the history.
+// Puts the selection into an address that has none of it, or an older one, without a step in the history.
 export default function ({ data }) {
   const here = new URLSearchParams(location.search)
-  if (data.parameters.some((name) => here.has(name))) return
+  if (data.parameters.some((name) => here.get(name) !== (data.address[name] ?? null))) return
+  for (const name of data.parameters) here.delete(name)
   for (const [name, value] of Object.entries(data.wanted)) here.set(name, value)
   history.replaceState(history.state, "", `${location.pathname}?${here}${location.hash}`)
 }
@@ -44,9 +46,12 @@ def pages() -> dict[str, str]:
     entry = Path(context.main_script_path) if context else Path()
     if entry.name != ENTRY:
         return {}
+    return {title: file for title, file in _beside(entry).items() if not (places.is_public() and LOCAL in file)}
+
+
+@lru_cache(maxsize=2)
+def _beside(entry: Path) -> dict[str, str]:
     files = sorted((entry.parent / "pages").glob("[0-9]*_*.py"))
-    if places.is_public():
-        files = [file for file in files if not file.stem.endswith(LOCAL)]
     return {"Start": ENTRY} | {file.stem.partition("_")[2].replace("_", " "): f"pages/{file.name}" for file in files}
 
 
@@ -65,6 +70,6 @@ def links(place: DeltaGenerator, choice: Choice) -> None:
             link(title, choice)
 
 
-def complete_address(wanted: dict[str, str]) -> None:
-    """Has the browser put these parameters into an address that has none of ours."""
-    _address(key="tlx address", data={"wanted": wanted, "parameters": list(PARAMETERS)})
+def complete_address(address: dict[str, str], wanted: dict[str, str]) -> None:
+    """Has the browser put the wanted parameters in place of those of ours that the address has."""
+    _address(key="tlx address", data={"address": address, "wanted": wanted, "parameters": list(PARAMETERS)})

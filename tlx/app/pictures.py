@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Hashable, Mapping
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from PIL import Image
 from streamlit import runtime
 
+from tlx.app.once import once
 from tlx.app.text import escape_html
 from tlx.figures import theme
 from tlx.figures.pictures import Pictures
@@ -38,14 +42,14 @@ def gallery(pictures: Pictures, rows: pd.DataFrame, *, size: int = 72) -> None:
 
     rows: of `pipeline.instances`; a column `caption` replaces the words below a picture. At most 96 are shown.
     """
-    st.html(gallery_html(pictures, rows.head(SHOWN), size))
+    st.html(once(gallery_html, pictures, rows, size))
     if len(rows) > SHOWN:
         st.caption(f"The first {SHOWN} of {len(rows):,}; the CSV file has all of them.")
 
 
 def gallery_html(pictures: Pictures, rows: pd.DataFrame, size: int) -> str:
-    """The gallery as HTML; everything that came with the data is escaped."""
-    tiles = "".join(_tile(pictures, row, size) for row in rows.to_dict("records"))
+    """The gallery's first pictures as HTML; everything that came with the data is escaped."""
+    tiles = "".join(_tile(pictures, row, size) for row in rows.head(SHOWN).to_dict("records"))
     return f'<div style="display:flex;flex-wrap:wrap;gap:10px 8px">{tiles}</div>'
 
 
@@ -64,6 +68,15 @@ def _tile(pictures: Pictures, row: Mapping[Hashable, object], size: int) -> str:
         f'border-bottom:4px solid {theme.COLOURS[domain]};box-sizing:content-box"></div>'
         f'<div style="overflow-wrap:anywhere;margin-top:3px">{caption}</div></div>'
     )
+
+
+def png(pixels: np.ndarray, largest: int = 512) -> bytes:
+    """An image, (H, W, 1 or 3) uint8, as a PNG file of at most so many pixels a side."""
+    buffer = io.BytesIO()
+    image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
+    image.thumbnail((largest, largest))
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def picture(pictures: Pictures, domain: str, instance: int, *, size: int = 160) -> None:

@@ -6,7 +6,8 @@ two directions. Only the last part of the module knows Streamlit: `current`, `ch
 
 The truth lives in the session under one key that is no widget's, so that no page change drops it. Where the address
 disagrees with what was last mirrored there (a pasted link, Back, Forward), the address wins; an address without any of
-our parameters (a page opened from the sidebar) takes over the session's choice.
+our parameters takes over the session's choice, and so does that of a link to another page which was drawn before the
+choice was made (a fragment runs again without them).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from tlx import defaults
 from tlx.app.text import escape
@@ -28,7 +30,8 @@ from tlx.results import InstanceRef, Network, NeuronRef
 PARAMETERS = ("case", "class", "layers", "neuron", "instance")
 LONGEST = 4_000  # characters of one parameter; longer ones are no link of ours
 LAG = 1.0  # seconds in which the browser may still report the address it had before we changed it
-_CHOICE, _CHANGED, _MIRRORED, _NOTICES = "tlx choice", "tlx changed", "tlx mirrored", "tlx notices"
+_CHOICE, _CHANGED, _MIRRORED, _LINKED = "tlx choice", "tlx changed", "tlx mirrored", "tlx linked"
+_NOTICES = "tlx notices"
 
 
 @dataclass(frozen=True)
@@ -155,12 +158,30 @@ def current() -> Choice:
     """The session's choice; read anew from the address when that was changed by hand, by a link or by Back."""
     address, last = _address(), st.session_state.get(_MIRRORED)
     chosen_now = st.session_state.pop(_CHANGED, False)
-    known = last and (address == last.wanted or (address == last.before and time.monotonic() - last.at < LAG))
+    late = last and address == last.before and time.monotonic() - last.at < LAG
+    known = last and (address == last.wanted or late or _by_link(address))
     if address and not known and not chosen_now:
         st.session_state[_CHOICE], notices = parse(address)
         notice(*notices)
     choice: Choice = st.session_state.setdefault(_CHOICE, Choice())
     return choice
+
+
+def chosen() -> Choice:
+    """The session's choice as it is, whatever the address says."""
+    choice: Choice = st.session_state[_CHOICE]
+    return choice
+
+
+def _by_link(address: dict[str, str]) -> bool:
+    """Whether somebody has followed a link that the frame drew on another page of this session."""
+    page, linked = st.session_state.get(_LINKED, ("", {}))
+    return bool(address == linked and page != _page())
+
+
+def _page() -> str:
+    context = get_script_run_ctx()
+    return context.page_script_hash if context else ""
 
 
 def is_first_run() -> bool:
@@ -188,19 +209,22 @@ def choose(**changes: Any) -> None:
     st.session_state[_CHANGED] = True
 
 
-def mirror(choice: Choice) -> dict[str, str] | None:
-    """Keeps the settled choice and writes it to the address.
+def mirror(choice: Choice, *, links: bool = False) -> tuple[dict[str, str], dict[str, str]] | None:
+    """Keeps the settled choice and writes it to the address; links: the frame's links are drawn with it, too.
 
     An address that names anything of ours gets a new history entry when the choice changes, so that Back steps
-    through choices. One without our parameters must not (Back would have to be pressed twice): for it the wanted
-    parameters are returned, for the browser to put in place.
+    through choices. One without our parameters must not (Back would have to be pressed twice), nor that of a link
+    followed: for these the address and what is wanted instead are returned, for the browser to put in place.
     """
     wanted, address, last = write(choice), _address(), st.session_state.get(_MIRRORED)
     st.session_state[_CHOICE] = choice
     if last is None or last.wanted != wanted:
         st.session_state[_MIRRORED] = _Mirrored(wanted, address, time.monotonic())
-    if not address:
-        return wanted
+    followed = _by_link(address)
+    if links:
+        st.session_state[_LINKED] = (_page(), wanted)
+    if not address or (followed and address != wanted):
+        return address, wanted
     if address != wanted:
         others: dict[str, Any] = {
             name: st.query_params.get_all(name) for name in st.query_params if name not in PARAMETERS

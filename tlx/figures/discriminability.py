@@ -12,7 +12,7 @@ from bokeh.plotting import figure
 from tlx.figures import theme
 from tlx.figures.chart import chart
 from tlx.figures.pictures import Pictures
-from tlx.figures.projection import axes_table, held_out, origin, point_table, seen_by
+from tlx.figures.projection import axes_table, axis_widths, held_out, origin, point_table, seen_by
 from tlx.figures.sources import source_of
 from tlx.results import Discriminability
 
@@ -63,6 +63,11 @@ def biplot(
     _draw_points(plot, point_table(result, coordinates, instances), pictures, predicted=instances is not None)
     _draw_axes(plot, axes, origin(result))
     return plot
+
+
+def widths(active: Sequence[int], chosen: int | None) -> dict[str, dict[str, list[float]]]:
+    """What a choice changes in the source "axes": how wide each of these columns' axes is drawn."""
+    return {"axes": {"width": axis_widths(active, chosen)}}
 
 
 def _frame(plot: figure, coordinates: np.ndarray, axes: pd.DataFrame, begin: np.ndarray) -> None:

@@ -67,12 +67,16 @@ def _bars(plot: figure, values: np.ndarray, edges: np.ndarray, domain: str, side
     plot.add_tools(HoverTool(renderers=[bars], tooltips=_TOOLTIP))
 
 
-def _mark(plot: figure, result: Discriminability, picked: tuple[str, int] | None) -> None:
+def mark(result: Discriminability, picked: tuple[str, int] | None) -> dict[str, dict[str, np.ndarray]]:
+    """The source "picked", which marks the value of an instance (domain, number), by its name."""
     domain, instance = picked or ("", -1)
     rows = np.flatnonzero((result.domain == domain) & (result.instances == instance))
     data = {"x": result.decision[rows], "y": np.zeros(len(rows)), "instance": result.instances[rows]}
-    data["domain"] = np.repeat(domain, len(rows))
-    source = ColumnDataSource(data, name="picked")
+    return {"picked": data | {"domain": np.repeat(domain, len(rows))}}
+
+
+def _mark(plot: figure, result: Discriminability, picked: tuple[str, int] | None) -> None:
+    source = ColumnDataSource(mark(result, picked)["picked"], name="picked")
     for width, colour in ((5.5, "#ffffff"), (2.5, theme.INK)):
         marks = plot.scatter("x", "y", source=source, size=16, marker="diamond", fill_alpha=0, line_color=colour)
         marks.glyph.line_width = width

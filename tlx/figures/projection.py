@@ -99,9 +99,14 @@ def axes_table(
             "towards": np.where(result.weights[columns] > 0, "target-like", "source-like"),
             "u": result.axes[columns, 0],
             "g": result.axes[columns, 1],
-            "width": [4.5 if column == chosen else 2.5 for column in columns],
+            "width": axis_widths(columns, chosen),
         }
     )
+
+
+def axis_widths(active: Sequence[int], chosen: int | None) -> list[float]:
+    """Of each axis in px; that of the chosen column stands out."""
+    return [4.5 if column == chosen else 2.5 for column in active]
 
 
 def _scaled(axes: np.ndarray, coordinates: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -79,6 +81,14 @@ def ranking(
     return plot
 
 
+def states(
+    rows: pd.DataFrame, active: Collection[int], chosen: tuple[str, int] | None
+) -> dict[str, dict[str, np.ndarray]]:
+    """What a choice changes in the source "rows": which boxes are ticked, and the row that stands out."""
+    table = row_table(rows, active, chosen)
+    return {"rows": {name: table[name].to_numpy() for name in ("tick", "box", "band")}}
+
+
 def _draw_head(plot: figure) -> None:
     words = {
         TICK - 12: "axis",
@@ -148,18 +158,18 @@ def _draw_images(plot: figure, rows: pd.DataFrame, images: Mapping[tuple[str, in
         x + PICTURE / 2, middles[waiting], marker="square", size=PICTURE, fill_color=theme.GRID, line_color=theme.GRID
     )
     there = [at for at, missing in enumerate(waiting) if not missing]
-    plot.image_rgba(
-        image="image",
+    plot.image_url(
+        url="url",
         x="x",
         y="y",
-        dw=PICTURE,
-        dh=PICTURE,
-        dw_units="screen",
-        dh_units="screen",
+        w=PICTURE,
+        h=PICTURE,
+        w_units="screen",
+        h_units="screen",
         anchor="center",
         source=ColumnDataSource(
             {
-                "image": [rgba(images[pairs[at]]) for at in there],
+                "url": [address(images[pairs[at]]) for at in there],
                 "x": np.full(len(there), x + PICTURE / 2),
                 "y": middles[there],
             },
@@ -169,12 +179,12 @@ def _draw_images(plot: figure, rows: pd.DataFrame, images: Mapping[tuple[str, in
     )
 
 
-def rgba(image: np.ndarray, largest: int = 128) -> np.ndarray:
-    """(H, W, 3) uint8 to Bokeh's (H, W) uint32, bottom row first, at most `largest` pixels wide."""
-    if image.shape[1] > largest:
-        image = np.asarray(Image.fromarray(image).resize((largest, largest), Image.Resampling.LANCZOS))
-    opaque = np.full((*image.shape[:2], 1), 255, dtype=np.uint8)
-    return np.ascontiguousarray(np.concatenate([image, opaque], axis=2)[::-1]).view(np.uint32)[..., 0]
+def address(image: np.ndarray, largest: int = 2 * PICTURE) -> str:
+    """A feature image, (H, W, 3) uint8, as a data address, of at most so many pixels a side: WebP, some 4 kB."""
+    small, buffer = Image.fromarray(image), io.BytesIO()
+    small.thumbnail((largest, largest), Image.Resampling.LANCZOS)
+    small.save(buffer, "WEBP", quality=90)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _draw_bars(plot: figure, data: pd.DataFrame) -> None:

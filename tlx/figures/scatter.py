@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from bokeh.models import CustomJS, HoverTool, Legend, LegendItem, TapTool
+from bokeh.models import ColumnDataSource, CustomJS, HoverTool, Legend, LegendItem, TapTool
 from bokeh.plotting import figure
 
 from tlx.figures import labels, theme
@@ -175,11 +175,16 @@ def _middle(rows: pd.DataFrame) -> tuple[float, float]:
     return float(places[at, 0]), float(places[at, 1])
 
 
+def ring(marks: pd.DataFrame, picked: tuple[str, int] | None) -> dict[str, dict[str, np.ndarray]]:
+    """The source "picked", which rings an instance (domain, number), by its name; marks: of `points`."""
+    domain, instance = picked or ("", -1)
+    rows = marks[(marks["domain"] == domain) & (marks["instance"] == instance)]
+    return {"picked": {name: rows[name].to_numpy() for name in ("x", "y", "domain", "instance")}}
+
+
 def _draw_picked(plot: figure, data: pd.DataFrame, picked: tuple[str, int] | None) -> None:
     """Two rings, light and dark, so that one of them shows on any ground."""
-    domain, instance = picked or ("", -1)
-    picked_rows = data[(data["domain"] == domain) & (data["instance"] == instance)]
-    source = source_of(picked_rows[["x", "y", "domain", "instance"]], "picked")
+    source = ColumnDataSource(ring(data, picked)["picked"], name="picked")
     for size, width, colour in ((24, 5.5, "#ffffff"), (24, 2.5, theme.INK)):
         plot.scatter("x", "y", source=source, size=size, fill_alpha=0, line_color=colour, line_width=width)
 

@@ -18,7 +18,8 @@ HEAVIEST = 256 * 2**20  # bytes that they take together
 class Held:
     """The results that memory has, by key; the longest unused go first, the very newest stays whatever its weight."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST, heaviest: int = HEAVIEST) -> None:
+        self._most, self._heaviest, self._weight = most, heaviest, 0
         self._lock, self._results = Lock(), OrderedDict[Hashable, tuple[Any, int]]()
 
     def __contains__(self, key: Hashable) -> bool:
@@ -34,22 +35,25 @@ class Held:
 
     def put(self, key: Hashable, result: Any) -> None:
         """Holds a result in place of what the key held, and lets others go for it."""
+        size = weight(result)
         with self._lock:
-            self._results.pop(key, None)
-            self._results[key] = (result, weight(result))
-            while len(self._results) > 1 and self._is_over():
-                self._results.popitem(last=False)
+            self._let_go(key)
+            self._results[key] = (result, size)
+            self._weight += size
+            while len(self._results) > 1 and (len(self._results) > self._most or self._weight > self._heaviest):
+                self._let_go(next(iter(self._results)))
 
     def drop(self, key: Hashable) -> None:
         with self._lock:
-            self._results.pop(key, None)
+            self._let_go(key)
 
     def clear(self) -> None:
         with self._lock:
             self._results.clear()
+            self._weight = 0
 
-    def _is_over(self) -> bool:
-        return len(self._results) > MOST or sum(size for _, size in self._results.values()) > HEAVIEST
+    def _let_go(self, key: Hashable) -> None:
+        self._weight -= self._results.pop(key, (None, 0))[1]
 
 
 HELD = Held()
@@ -62,8 +66,8 @@ def weight(result: Any) -> int:
         return 0
     if isinstance(result, np.ndarray):
         return 0 if isinstance(result.base, np.memmap) else result.nbytes
-    if hasattr(result, "memory_usage"):  # a table of pandas, which need not be imported for it
-        return int(result.memory_usage().sum())
+    if hasattr(result, "memory_usage"):  # a table of pandas or one row of it; pandas need not be imported for it
+        return int(np.sum(result.memory_usage()))
     return sys.getsizeof(result) + sum(map(weight, _parts(result)))
 
 

@@ -13,6 +13,7 @@ from tlx.app import costs
 from tlx.app.bokeh_view import Event
 from tlx.app.compare.summaries import CaseSummary
 from tlx.app.navigation import link
+from tlx.app.once import once
 from tlx.app.selection import Choice, choose
 from tlx.figures.side_by_side import COMPARED
 
@@ -37,7 +38,7 @@ def case_table(table: pd.DataFrame, chosen: str) -> None:
     at = names.index(chosen)
     key = f"{KEY} {names} {at}"  # another order or choice makes a new table, whose default row is the chosen case
     st.dataframe(
-        shown(table),
+        once(shown, table),
         key=key,
         hide_index=True,
         height="content" if len(table) <= WHOLE else 40 + 35 * WHOLE,

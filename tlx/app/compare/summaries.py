@@ -17,9 +17,11 @@ from tlx.cases import MODELS, Case, Training
 from tlx.errors import UserError
 from tlx.figures.side_by_side import COMPARED
 from tlx.results import Control, Network, Transferability
+from tlx.storage.held import Held
 
 FEW = 16  # classes; means over more are kept as one result
 SEEN = 30  # seconds after which what is stored of a case that is not chosen is looked up again
+_whole = Held(most=256)  # by fingerprint, the summaries of cases of which everything is stored: they stay as they are
 DEPTH = ["measure", "depth", "place", "value", "chance", "classes"]
 
 
@@ -47,10 +49,21 @@ def summaries(known: Mapping[str, Case], chosen: str) -> list[CaseSummary]:
     all_cases = []
     for name, case in known.items():
         score, note = _score(case)
-        by_class = summary(case) if name == chosen else _seen(case.fingerprint(), case)
+        by_class = _of_classes(case, now=name == chosen)
         control = controls_of(case).get("budget")
         all_cases.append(replace(by_class, case=case, score=score, note=note, control=control))
     return all_cases
+
+
+def _of_classes(case: Case, *, now: bool) -> CaseSummary:
+    key = case.fingerprint()
+    if (known := _whole.get(key)) is not None:
+        whole: CaseSummary = known[0]
+        return whole
+    found = summary(case) if now else _seen(key, case)
+    if found.stored and all(there == possible for there, possible in found.stored.values()):
+        _whole.put(key, found)
+    return found
 
 
 @st.cache_data(ttl=SEEN, max_entries=256, show_spinner=False)
@@ -144,8 +157,12 @@ def gap_by_depth(network: Network, gaps: pd.DataFrame) -> pd.DataFrame:
 
 
 def table(summaries: list[CaseSummary]) -> pd.DataFrame:
-    """One row a case: who it is, its score and accuracies, its means over depth; NaN where nothing is stored."""
-    return pd.DataFrame([_row(one) for one in summaries])
+    """One row a case, the best score first: who it is, its score and accuracies, its means over depth.
+
+    NaN where nothing is stored.
+    """
+    rows = pd.DataFrame([_row(one) for one in summaries])
+    return rows.sort_values("score", ascending=False, kind="stable", ignore_index=True)
 
 
 def depth_table(summaries: list[CaseSummary]) -> pd.DataFrame:

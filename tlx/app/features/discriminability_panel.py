@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,10 @@ import streamlit as st
 
 from tlx.app import gathered_instances
 from tlx.app.bokeh_view import bokeh_view
+from tlx.app.once import once
 from tlx.app.text import escape
 from tlx.cases import DOMAINS
-from tlx.figures.discriminability import biplot
+from tlx.figures.discriminability import biplot, widths
 from tlx.figures.pictures import Pictures
 from tlx.figures.projection import agreement, held_out, point_table, seen_by
 from tlx.findings import FEW, percent
@@ -83,19 +85,18 @@ def discriminability_plot(
         persist_state="session",
     )
     only = shown == _TICKED and len(active) > 0
-    coordinates = seen_by(result, active) if only else held_out(result)
+    coordinates = once(seen_by, result, active) if only else once(held_out, result)
     column = result.neurons.index(chosen) if chosen in result.neurons else None
-    plot = biplot(
-        result, active, titles, only_active=only, instances=instances, pictures=pictures, chosen=column, order=order
-    )
-    marks = point_table(result, coordinates, instances)
+    draw = partial(biplot, result, active, titles, only_active=only, instances=instances, pictures=pictures)
+    marks = once(point_table, result, coordinates, instances)
     bokeh_view(
-        plot,
+        partial(draw, order=order),
         key="biplot",
         label=f"Instances of class {result.class_name} along the direction that tells the domains apart",
         select=("points",),
         selected={"points": gathered_instances.indices_of(marks, gathered_instances.lasso())},
         on_select=gathered_instances.take_points(marks),
+        overlay=widths(active, column),
     )
     st.caption(_explained(result, active, agreement(result, coordinates)) if only else _WHOLE_EXPLAINED)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,16 +11,25 @@ import streamlit as st
 
 from tlx import defaults
 from tlx.app.bokeh_view import Event, bokeh_view
+from tlx.app.once import once
 from tlx.app.selection import choose
-from tlx.figures.ranking import ranking
-from tlx.figures.ranking_layout import LOWERS, by_weight, hit
-from tlx.results import Discriminability, NeuronRef
+from tlx.figures.ranking import ranking, states
+from tlx.figures.ranking_layout import LOWERS, by_weight, hit, ranking_table
+from tlx.results import Abstraction, Contribution, Discriminability, Network, NeuronRef
 
 _SPECIFIC, _INVARIANT, _WEIGHT = (
     "most domain-specific first",
     "most domain-invariant first",
     "weight in the joint classifier",
 )
+
+
+def table_of(
+    result: Discriminability, network: Network, abstraction: Abstraction, contribution: Contribution
+) -> pd.DataFrame:
+    """All ranked neurons, as `ranking_table` lists them."""
+    ranks = {layer: abstraction.rank(layer) for layer in abstraction.important}
+    return ranking_table(result, network, ranks, contribution)
 
 
 def ordered(table: pd.DataFrame, about: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
@@ -49,9 +59,13 @@ def ordered(table: pd.DataFrame, about: str) -> tuple[pd.DataFrame, pd.DataFrame
         key="features layers",
         persist_state="session",
     )
-    placed = by_weight(table) if order == _WEIGHT else table
+    placed = once(by_weight, table) if order == _WEIGHT else table
+    return placed, once(_rows, placed, tuple(layers), order == _INVARIANT), f"{about} {order} {layers}"
+
+
+def _rows(placed: pd.DataFrame, layers: tuple[str, ...], reverse: bool) -> pd.DataFrame:
     kept = placed[placed["layer"].isin(layers)] if layers else placed
-    return placed, (kept.iloc[::-1] if order == _INVARIANT else kept), f"{about} {order} {layers}"
+    return kept.iloc[::-1] if reverse else kept
 
 
 def ticks(rows: pd.DataFrame, about: str) -> list[int]:
@@ -87,6 +101,10 @@ def page_of(rows: pd.DataFrame, about: str) -> pd.DataFrame:
     at = 1
     if pages > 1:
         at = st.pagination(pages, key=f"features page {about}", persist_state="session")
+    return once(_page, rows, at)
+
+
+def _page(rows: pd.DataFrame, at: int) -> pd.DataFrame:
     return rows.iloc[(at - 1) * defaults.ROWS : at * defaults.ROWS]
 
 
@@ -102,10 +120,11 @@ def ranking_list(
     """Draws one page of rows; a tap on a box ticks or unticks it, a tap elsewhere in a row chooses the neuron."""
     images = {(neuron.layer, neuron.index): image for neuron, image in looks.items()}
     bokeh_view(
-        ranking(rows, result, images, active=active, chosen=chosen),
+        partial(ranking, rows, result, images, active=()),
         key="ranking",
         label=f"Feature ranking list, {len(rows)} neurons; the multiselect above and the selectbox below do the same",
         on_tap=taker(rows, result.model, about),
+        overlay=once(states, rows, active, chosen),
         layout=f"{about} {len(rows)} {len(looks)}",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -12,8 +13,9 @@ from tlx import defaults
 from tlx.app import frame
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
+from tlx.app.once import once
 from tlx.app.text import escape
-from tlx.figures.domain_score import domain_score
+from tlx.figures.domain_score import domain_score, mark
 from tlx.findings import percent
 from tlx.results import Discriminability, InstanceRef
 
@@ -46,10 +48,15 @@ def panels(chosen: Sequence[str]) -> Iterator[tuple[str, Any]]:
 def draw(result: Discriminability, picked: InstanceRef | None) -> None:
     """One class's histogram, how far it can be trusted, and its numbers as a file."""
     name = result.class_name
-    drawn = domain_score(result, (picked.domain, picked.index) if picked else None)
-    bokeh_view(drawn, key=f"domain score {name}", label=f"Domain scores of class {name}")
+    place = (picked.domain, picked.index) if picked else None
+    bokeh_view(
+        partial(domain_score, result),
+        key=f"domain score {name}",
+        label=f"Domain scores of class {name}",
+        overlay=once(mark, result, place),
+    )
     note(result)
-    frame.downloads(drawn, score_table(result), name=f"domain-score-{name}")
+    frame.downloads(partial(domain_score, result, place), partial(score_table, result), name=f"domain-score-{name}")
 
 
 def note(result: Discriminability) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from tlx.app.gathered_instances import Pair, gather
 from tlx.app.layout import beside
+from tlx.app.once import once
 from tlx.cases import DOMAINS
 
 WRONG = ("wrong",)  # no class name
@@ -18,12 +21,20 @@ def by_description(instances: pd.DataFrame, drawn: list[str]) -> None:
         places = beside(3, name="gathering", least=130)
         domain = places[0].selectbox("Domain", [None, *DOMAINS], format_func=_shown, key="gather domain")
         label = places[1].selectbox("Class", [None, *drawn], format_func=_shown, key="gather class")
-        answers = [None, WRONG, *sorted(set(instances["prediction"]))]
+        answers = [None, WRONG, *once(_said, instances)]
         prediction = places[2].selectbox("Target model says", answers, format_func=_shown, key="gather prediction")
-        pairs = matching(instances[instances["label"].isin(drawn)], domain, label, prediction)
+        pairs = once(_among, instances, drawn, domain, label, prediction)
         st.button(f"Gather {len(pairs):,} instances", disabled=not pairs, on_click=gather, args=(pairs,))
         if not pairs:
             st.caption("No instance of the classes drawn fits all three.")
+
+
+def _said(instances: pd.DataFrame) -> list[str]:
+    return sorted(set(instances["prediction"]))
+
+
+def _among(instances: pd.DataFrame, drawn: list[str], *description: Any) -> list[Pair]:
+    return matching(instances[instances["label"].isin(drawn)], *description)
 
 
 def _shown(choice: object) -> str:

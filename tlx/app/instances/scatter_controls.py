@@ -9,6 +9,7 @@ import streamlit as st
 
 from tlx import defaults
 from tlx.app.layout import beside
+from tlx.app.once import once
 from tlx.app.text import escape, escape_html
 from tlx.cases import DOMAINS
 from tlx.figures.scatter import NAMED
@@ -28,7 +29,7 @@ def class_selector(case_name: str, table: pd.DataFrame, instances: pd.DataFrame,
         st.session_state[_FOR] = (case_name, class_name)
         kept = [name for name in st.session_state.get(_CLASSES, []) if name in options]
         st.session_state[_CLASSES] = kept if class_name in kept else defaults.classes_drawn(table, class_name)
-    counts = class_counts(instances)
+    counts = once(class_counts, instances)
     key = "instances widget classes"
     st.session_state[key] = st.session_state[_CLASSES]
 
@@ -83,6 +84,10 @@ class _Counts(dict[str, dict[str, int]]):
 
 def class_list(instances: pd.DataFrame, colours: Mapping[str, str]) -> None:
     """The legend: each class's colour, how many instances either domain has, how many are mispredicted."""
+    st.html(once(_listed, instances, colours))
+
+
+def _listed(instances: pd.DataFrame, colours: Mapping[str, str]) -> str:
     counts = class_counts(instances)
     wrong = instances[instances["mispredicted"]].groupby(["label", "domain"]).size()
     parts = []
@@ -101,7 +106,7 @@ def class_list(instances: pd.DataFrame, colours: Mapping[str, str]) -> None:
         '<div tabindex="0" style="display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:3px 16px;'
         f'font-size:14px;max-height:{LEGEND}px;overflow:auto">{"".join(parts)}</div>'
     )
-    st.html(f'{listed}<div style="font-size:14px;opacity:.75;margin-top:4px">{marks}</div>')
+    return f'{listed}<div style="font-size:14px;opacity:.75;margin-top:4px">{marks}</div>'
 
 
 def about(embedding: Embedding, network: Network) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,8 @@ import streamlit as st
 
 from tlx import defaults
 from tlx.app.bokeh_view import bokeh_view
+from tlx.app.once import once
+from tlx.app.pictures import png
 from tlx.app.selection import choose
 from tlx.figures.maps import signed_map
 from tlx.figures.zigzag.layout import EdgeHit
@@ -115,7 +118,9 @@ def images(subject: Subject, neurons: list[NeuronRef], looks: Mapping[NeuronRef,
     for column, neuron in zip(st.columns(4, gap="small"), neurons, strict=False):
         if neuron in looks:
             layer = subject.network.layer(neuron.layer).index
-            column.image(looks[neuron], caption=f"#{neuron.index}, {neuron.model}, layer {layer}", width="stretch")
+            column.image(
+                once(png, looks[neuron]), caption=f"#{neuron.index}, {neuron.model}, layer {layer}", width="stretch"
+            )
 
 
 def instance_picker(activations: OnClass, edge: EdgeHit, chosen_one: InstanceRef | None) -> None:
@@ -147,7 +152,8 @@ def draw(instance: int, response: KernelResponse, edge: EdgeHit) -> None:
     maps = (response.kernel, "kernel"), (response.entering, f"map of #{edge.first}"), (response.response, "response")
     for column, (values, title) in zip(st.columns(3), maps, strict=True):
         with column:
-            bokeh_view(signed_map(values, title), key=f"{_KEY} {title.split()[0]}", label=f"{title} as an image")
+            key, drawn = f"{_KEY} {title.split()[0]}", partial(signed_map, values, title)
+            bokeh_view(drawn, key=key, label=f"{title} as an image")
     st.caption(
         f"Left: the weights. Middle: what enters from #{edge.first} on target instance {instance}. Right: what this "
         f"kernel alone answers; its value there is {response.value:.3g}."

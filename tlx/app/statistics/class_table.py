@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from tlx.app.once import once
 from tlx.app.selection import choose
 from tlx.app.text import csv, escape
 from tlx.figures import theme
@@ -49,7 +50,7 @@ def class_table(table: pd.DataFrame, class_name: str) -> None:
     names = table["class_name"].tolist()
     at = names.index(class_name)
     st.dataframe(
-        shown(table),
+        once(shown, table),
         key=f"{KEY} {at}",  # a class chosen elsewhere makes a new table, whose default row is that class
         hide_index=True,
         height="content" if len(table) <= WHOLE else 40 + 35 * WHOLE,

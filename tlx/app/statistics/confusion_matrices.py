@@ -29,13 +29,13 @@ def confusion_matrices(case: Case, class_name: str, split: str) -> None:
         with column:
             counts = both[model]
             names = [name for name in shown if name in counts.columns]
-            drawn = confusion(counts, model=model, split=split, chosen=class_name, shown=names)
+            drawn = partial(confusion, counts, model=model, split=split, chosen=class_name, shown=names)
             label = f"Confusion matrix of the {model} model on the target domain's {split} data"
             bokeh_view(drawn, key=f"confusion {model}", label=label, on_tap=partial(tap, names=names))
             if len(names) < len(counts):
                 st.caption(_among(counts, names))
             whole = partial(confusion, counts, model=model, split=split, chosen=class_name)
-            frame.downloads(whole, long_form(counts), name=f"confusion-{case.name}-{model}")
+            frame.downloads(whole, partial(long_form, counts), name=f"confusion-{case.name}-{model}")
 
 
 def _shown(both: Mapping[str, pd.DataFrame], class_name: str) -> list[str]:

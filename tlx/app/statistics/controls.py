@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -38,13 +39,15 @@ def with_control(history: pd.DataFrame, there: Mapping[str, Control]) -> pd.Data
     return pd.concat([history, there["budget"].history], ignore_index=True)
 
 
+@st.fragment
 def label_efficiency_panel(case: Case) -> None:
     """The curve, or a button with its cost."""
+    st.subheader("How many labels does it take?", anchor=False)
     result = costs.offer("Draw the label-efficiency curve", needs.label_efficiency, case)
     if result is None:
         st.caption("How many labelled target images the transfer saves: trainings on 1, 2, 5, … images of each class.")
         return
-    chart = label_efficiency(result)
+    chart = partial(label_efficiency, result)
     bokeh_view(chart, key="label efficiency", label="Accuracy over the number of target labels, both ways, by seed")
     frame.downloads(chart, result.table, name=f"labels-{case.name}")
     st.caption(

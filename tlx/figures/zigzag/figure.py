@@ -84,7 +84,7 @@ def zigzag(
     _matrices(plot, layout, subject, options)
     _weights(plot, layout, subject)
     _frame(plot, layout, subject)
-    _focus(plot, layout, chosen, edges)
+    _focus(plot, focus(layout, chosen, edges))
     return plot
 
 
@@ -234,10 +234,14 @@ def _frame(plot: figure, layout: Layout, subject: Subject) -> None:
         model.js_on_change(change, fit)
 
 
-def _focus(plot: figure, layout: Layout, chosen: Focus, edges: Sequence[EdgeHit]) -> None:
+def focus(layout: Layout, chosen: Focus, edges: Sequence[EdgeHit]) -> dict[str, Columns]:
+    """The sources of a figure with this layout that frame what the reader chose, by name."""
+    return {"focus": frame.focus(layout, chosen), "edge_focus": frame.edge_focus(layout, edges)}
+
+
+def _focus(plot: figure, columns: dict[str, Columns]) -> None:
     """What the reader chose, framed on top of everything."""
     sides = {name: name for name in ("left", "right", "top", "bottom")}
-    neuron = _source(frame.focus(layout, chosen), "focus")
+    neuron, both = (_source(columns[name], name) for name in ("focus", "edge_focus"))
     plot.quad(**sides, source=neuron, fill_color=shades.MATCH, fill_alpha=0.12, line_color=shades.MATCH, line_width=2)
-    both = _source(frame.edge_focus(layout, edges), "edge_focus")
     plot.quad(**sides, source=both, fill_color=None, line_color=shades.MATCH, line_width=3)
