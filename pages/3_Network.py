@@ -68,7 +68,7 @@ def relation(subject: Subject, chosen: NeuronRef | None) -> None:
             overlay=once(focus, layout, controls.focus(chosen), framed),
             layout=f"{case.fingerprint()} {layers} {options} {subject.measure} {layout.width} {layout.height}",
         )
-        st.html(once(legend.html, layout, subject, options))
+        st.markdown(once(legend.html, layout, subject, options), unsafe_allow_html=True)
     st.caption(once(similarity_words.caption, subject, options))
     if before := findings.read_before([layer.title for layer in subject.network.unactivated if layer.name in layers]):
         st.caption(before)

@@ -67,7 +67,7 @@ def ranking_view() -> None:
     one, gathered = beside([1.15, 1], name="features below", least=390)
     with one:
         st.subheader("One neuron", anchor=False)
-        neuron = ranking_list.neuron_picker(table, model, here.neuron)
+        neuron = ranking_list.neuron_picker(table, model, here.neuron, about)
         look = jobs.result(needs.looks, case, [neuron])
         crops = costs.ask("Find what the neuron sees", needs.seen_by, case, neuron)
         feature_strip((look or {}).get(neuron), crops or {})

@@ -46,6 +46,11 @@ def run_to_end(page: AppTest, runs: int = 40) -> AppTest:
     raise AssertionError("the page's jobs did not come to an end")
 
 
+def selectbox(page: AppTest, label: str) -> Any:
+    """The selectbox of this label, whatever its key."""
+    return next(box for box in page.selectbox if box.label == label)
+
+
 def component(page: AppTest, key: str) -> Any:
     """The component of this key, however deep it lies. Raises LookupError with the keys there are."""
     found = {element.key: element for element in page.get("bidi_component")}

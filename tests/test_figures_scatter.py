@@ -123,18 +123,18 @@ def test_the_legend_has_classes_shapes_and_border(drawn):
 
 def test_a_picture_is_a_window_on_its_sheet():
     """Four tiles a sheet: instance 6 of source is on its second sheet, row 1, column 0; target sheets come after."""
-    assert PICTURES.place("source", 6) == (1, 0, 1)
-    assert PICTURES.place("target", 1) == (2, 1, 0)
+    assert PICTURES.place(6) == (1, 0, 1)
+    assert PICTURES.place(1) == (0, 1, 0)
     columns = PICTURES.columns_of(np.array(["source", "target"]), np.array([6, 1]), size=50)
     assert {name: values.tolist() for name, values in columns.items()} == {
         "sheet": [1, 2],
         "left": [0, 50],
         "top": [50, 0],
     }
-    style = PICTURES.css("source", 6, 50)
-    assert "url('s1.webp')" in style
-    assert "background-position:-0px -50px" in style
-    assert "background-size:100px" in style
+    tooltip = PICTURES.tooltip(50)
+    assert "url('@{sheet}{url}')" in tooltip
+    assert "background-position:-@{left}px -@{top}px" in tooltip
+    assert "background-size:100px" in tooltip
 
 
 def test_tooltips_show_the_image_and_escape_names(drawn):

@@ -6,7 +6,7 @@ import fakes
 import numpy as np
 import pytest
 import statistics_case as toy
-from streamlit_help import app, fire, run_to_end, source_of, text_of
+from streamlit_help import app, fire, run_to_end, selectbox, source_of, text_of
 
 from tlx import defaults
 from tlx.analysis import statistics
@@ -235,7 +235,7 @@ def test_the_weight_is_an_order_of_its_own(page):
     assert listed(page) == list(NEURONS[:1:-1])
     assert list(source_of(page, "ranking", "rows")["rank"])[:2] == ["#1", "#2"]
     assert source_of(page, "biplot", "axes")["label"][0] == "#1  Layer 2 · 5"
-    assert page.selectbox(key="features neuron").options[0] == "#1 Layer 2: linear (6), neuron 5"
+    assert selectbox(page, "Neuron").options[0] == "#1 Layer 2: linear (6), neuron 5"
 
 
 def test_a_tap_on_a_box_ticks_and_unticks(page):
@@ -255,7 +255,7 @@ def test_a_tap_on_a_row_chooses_the_neuron_for_all_pages(page):
     run_to_end(page)
     assert page.query_params["neuron"] in (["target:fc2:2"], "target:fc2:2")
     assert list(np.asarray(source_of(page, "ranking", "rows")["band"]) > 0).index(True) == 6
-    assert page.selectbox(key="features neuron").value == ("fc2", 2)
+    assert selectbox(page, "Neuron").value == ("fc2", 2)
 
 
 def test_the_keyboard_ticks_and_chooses_too(page):
@@ -264,7 +264,7 @@ def test_the_keyboard_ticks_and_chooses_too(page):
     ticks.set_value([0, 3])
     run_to_end(page)
     assert axes(page) == [("conv1", 0), ("conv1", 3)]
-    page.selectbox(key="features neuron").set_value(("conv1", 1))
+    selectbox(page, "Neuron").set_value(("conv1", 1))
     run_to_end(page)
     assert "target:conv1:1" in page.query_params["neuron"]
 

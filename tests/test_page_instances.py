@@ -1,7 +1,13 @@
+import base64
+import io
+import re
+
 import fakes
+import numpy as np
 import pandas as pd
 import pytest
 import statistics_case as toy
+from PIL import Image
 from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
 
 from tlx import defaults
@@ -88,7 +94,7 @@ def test_a_lasso_gathers_pictures_and_a_table(page):
     assert "3 instances" in said
     assert "mispredicts 1 of them" in said
     assert sorted(sent(page, "scatter target")["selected"]["points"]) == sorted(rows)
-    assert html_of(page).count('role="img"') >= 3
+    assert html_of(page).count("data:image/webp") >= 3
 
 
 def test_instances_are_gathered_without_a_mouse(page):
@@ -202,8 +208,11 @@ def test_classes_start_with_the_most_confused_pair():
 
 
 def test_the_gallery_is_cut_and_says_so():
-    """A tile names its instance, class and prediction; wrong ones show the arrow."""
-    served = Pictures({"source": ("s.webp",), "target": ("t.webp",)}, 8, 32)
+    """A tile names its instance, class and prediction, and shows its picture; wrong ones show the arrow."""
+    sheet = np.zeros((8, 16, 3), dtype=np.uint8)
+    sheet[:, 8:] = (255, 0, 0)  # the second tile is red
+    sheets = {"source": (webp(sheet),), "target": (webp(sheet),)}
+    served = Pictures({"source": ("s.webp",), "target": ("t.webp",)}, 8, 2, sheets)
     rows = pd.DataFrame(
         {
             "domain": ["target", "source"],
@@ -215,10 +224,21 @@ def test_the_gallery_is_cut_and_says_so():
         }
     )
     found = pictures.gallery_html(served, rows, 64)
-    assert found.count('role="img"') == 2
+    shown = [pixels_of(address) for address in re.findall(r'src="data:image/webp;base64,([^"]+)"', found)]
+    assert [one.shape for one in shown] == [(8, 8, 3)] * 2
+    np.testing.assert_allclose([one.mean(axis=(0, 1)) for one in shown], [[0, 0, 0], [255, 0, 0]], atol=10)
     assert "a → b" in found
     assert "<script>" not in found
-    assert "url('t.webp')" in found
+
+
+def webp(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", lossless=True)
+    return buffer.getvalue()
+
+
+def pixels_of(address):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address))).convert("RGB")).astype(float)
 
 
 def test_under_the_picture_stands_how_much_it_keeps(page):

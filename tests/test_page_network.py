@@ -4,7 +4,7 @@ import fakes
 import numpy as np
 import pytest
 import zigzag_case as toy
-from streamlit_help import app, fire, run_to_end, sent, source_of, spaced, text_of
+from streamlit_help import app, fire, run_to_end, selectbox, sent, source_of, spaced, text_of
 
 from tlx import defaults, pipeline
 from tlx.app import conductance_words, frame
@@ -91,7 +91,7 @@ def test_the_weight_panel_draws_what_all_four_neurons_look_for(page, layout, mon
 
 def test_the_kernel_answers_to_the_instance_that_is_chosen(page):
     """The class's instances are offered, most active first; the choice is everyone's."""
-    box = page.selectbox(key="network edge instance")
+    box = selectbox(page, "Its kernel's response on target instance")
     assert box.options[0].startswith("18 (#2 is active with 2.18")
     box.set_value(4)
     run_to_end(page)
@@ -101,7 +101,7 @@ def test_the_kernel_answers_to_the_instance_that_is_chosen(page):
 
 def test_the_tapped_weight_and_its_counterpart_are_framed_in_the_view(page, layout):
     """Target edge 2 → 1 and source edge 3 → 1, one frame in each model's block."""
-    assert source_of(page, "zigzag", "edge_focus")["model"] == []
+    assert list(source_of(page, "zigzag", "edge_focus")["model"]) == []
     tap(page, layout.columns[0].centre(0), layout.rows[1].centre(0))
     assert sorted(source_of(page, "zigzag", "edge_focus")["model"]) == ["source", "target"]
 
@@ -352,7 +352,7 @@ def test_the_darkness_can_begin_at_the_other_pairs(page):
     assert source_of(page, "zigzag", "similarity")["white"] == pytest.approx([0.4, 0.3, 0.2])
     said = text_of(page)
     assert "from the median of other pairs in its layer (white) to 1" in said
-    assert any("similarity, other pairs' median to 1" in part.body for part in page.get("html"))
+    assert any("similarity, other pairs' median to 1" in part.value for part in page.markdown)
 
 
 def test_where_counterparts_were_found_by_function_the_measure_that_found_them_says_so(monkeypatch):

@@ -103,8 +103,8 @@ def test_the_app_lives_below_a_path(proxied, chromium):
     page.on("response", lambda answer: answer.status >= 400 and failed.append(answer.url))
     page.goto(f"{proxied}/Instances?case=digits&class=3&instance=target:3")
     page.wait_for_selector(".bkv[data-ready]", timeout=300_000)
-    drawn = "[...document.querySelectorAll('[role=img]')].map((one) => one.style.backgroundImage).find(Boolean)"
-    sheet = page.wait_for_function(f"() => {drawn}", timeout=60_000).json_value().split('"')[1]
+    hovers = "Bokeh.documents.flatMap((one) => [...one._all_models.values()]).map((model) => model.args?.urls?.[0])"
+    sheet = page.wait_for_function(f"() => {hovers}.find(Boolean)", timeout=60_000).json_value()
     assert page.evaluate("(url) => fetch(url).then((answer) => answer.status)", sheet) == 200
     assert page.evaluate("(url) => new URL(url, document.baseURI).pathname", sheet).startswith(f"{BASE}/media/")
     page.locator("[data-testid=stSidebar]").get_by_role("link", name="Statistics").click()

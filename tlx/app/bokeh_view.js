@@ -71,6 +71,8 @@ async function update(state) {
     applySelection(state)
   })
   host.style.minHeight = ""
+  // The page kept room for it, of its natural height; now it knows its own, and tooltips may reach beyond it.
+  Object.assign(host.closest(".stElementContainer").style, { height: "auto", flex: "none", overflow: "visible" })
   host.dataset.ready = String(++state.drawings)
 }
 

@@ -56,7 +56,7 @@ _UNCHOSEN = {
 
 @dataclass(frozen=True, eq=False)
 class Sent:
-    """A figure as it is sent: gzipped JSON, a digest of it, and the figure's height in pixels where it has one."""
+    """A figure as it is sent: gzipped JSON, a digest of it, and its height in pixels at its natural width."""
 
     packed: bytes
     digest: str
@@ -129,7 +129,8 @@ def _sent(draw: Callable[[], LayoutDOM], name: str, height: int | None) -> Sent:
     for tool in figure.select({"type": SaveTool}):
         tool.filename = re.sub(r"[^\w-]+", "-", name)  # else the browser asks for a name first
     text = figure_json(figure).encode()
-    return Sent(gzip.compress(text, 6, mtime=0), hashlib.sha256(text).hexdigest(), figure.height)
+    digest = hashlib.sha256(text).hexdigest()
+    return Sent(gzip.compress(text, 6, mtime=0), digest, figure.height)
 
 
 def _hand_over(key: str, kind: str, handlers: Mapping[str, Handler | None]) -> None:

@@ -35,6 +35,16 @@ from tlx.storage import limit
 from tlx.storage.incidents import recent
 
 ICON = "🔀"  # an emoji: a Material icon would be fetched from a font server
+# Until a widget's code has been loaded Streamlit shows a grey line in its place, lower than the widget will be.
+STYLE = """<style>
+.stElementContainer:has(> [data-testid="stSkeleton"]):is([class*="st-key-tlx-widget"], .stHorizontalBlock > *) {
+  min-height: 68px;
+}
+[data-testid="stSidebar"] .stVerticalBlock .stVerticalBlock > .stElementContainer:has(> [data-testid="stSkeleton"]) {
+  height: 32px;
+  overflow: hidden;
+}
+</style>"""
 ABOUT = f"**tlx {tlx.__version__}** explains and diagnoses transfer learning between two neural networks."
 
 
@@ -48,6 +58,7 @@ def page(title: str, how_to_read: str) -> Selection:
     st.set_page_config(page_title=icon_title, page_icon=ICON, layout="wide", menu_items={"About": ABOUT})
     with guard():  # nothing is computed under a setting that cannot be obeyed
         limit.given()
+    st.html(STYLE)
     links = st.sidebar.empty()  # first of all: the sidebar takes its room before there is anything that it could move
     first_run = selection.is_first_run()
     asked = selection.current()

@@ -1,9 +1,9 @@
-"""Pictures in tooltips and galleries: windows on the sheets of `Thumbnails`, so that no image is sent twice."""
+"""Pictures in tooltips: windows on the sheets of `Thumbnails`, so that no image is sent twice."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from bokeh.models import CustomJSHover
@@ -13,23 +13,23 @@ HOVER = 112  # side of a picture in a tooltip, in CSS pixels
 
 @dataclass(frozen=True)
 class Pictures:
-    """Where the sheets of both domains are served: addresses by domain, side of a tile, tiles in a row."""
+    """Where the sheets of both domains are served: addresses by domain, side of a tile, tiles in a row, the sheets."""
 
     urls: Mapping[str, tuple[str, ...]]
     tile: int
     columns: int
+    sheets: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
 
     @property
     def all_urls(self) -> list[str]:
         """The sheets of both domains in one list; places count along it."""
         return [url for urls in self.urls.values() for url in urls]
 
-    def place(self, domain: str, instance: int) -> tuple[int, int, int]:
-        """(sheet in `all_urls`, column, row) of an instance's tile."""
-        first = self.all_urls.index(self.urls[domain][0])
+    def place(self, instance: int) -> tuple[int, int, int]:
+        """(sheet of its domain, column, row) of an instance's tile."""
         sheet, cell = divmod(instance, self.columns**2)
         row, column = divmod(cell, self.columns)
-        return first + sheet, column, row
+        return sheet, column, row
 
     def columns_of(self, domains: np.ndarray, instances: np.ndarray, size: int = HOVER) -> dict[str, np.ndarray]:
         """Data source columns sheet, left, top (CSS pixels) of the instances' tiles, each `size` pixels wide."""
@@ -43,22 +43,15 @@ class Pictures:
             "top": (row * size).astype(np.int32),
         }
 
-    def css(self, domain: str, instance: int, size: int) -> str:
-        """The style of an HTML box of `size` pixels that shows an instance."""
-        sheet, column, row = self.place(domain, instance)
-        return self._window(size, self.all_urls[sheet], f"{column * size}", f"{row * size}")
-
     def tooltip(self, size: int = HOVER) -> str:
-        """The same box as part of a Bokeh tooltip over a source with `columns_of`; needs `formatters`."""
-        return f'<div style="{self._window(size, "@{sheet}{url}", "@{left}", "@{top}")}"></div>'
+        """A box in a Bokeh tooltip over a source with `columns_of`; needs `formatters`."""
+        sharp = "image-rendering:pixelated;" if self.tile < size else ""
+        return (
+            f"<div style=\"width:{size}px;height:{size}px;{sharp}background-image:url('@{{sheet}}{{url}}');"
+            f"background-repeat:no-repeat;background-size:{self.columns * size}px auto;"
+            'background-position:-@{left}px -@{top}px"></div>'
+        )
 
     def formatters(self) -> dict[str, CustomJSHover]:
         """Turns the column `sheet` into its address, for the hover tool that shows `tooltip`."""
         return {"@{sheet}": CustomJSHover(args={"urls": self.all_urls}, code="return urls[value] ?? ''")}
-
-    def _window(self, size: int, url: str, left: str, top: str) -> str:
-        sharp = "image-rendering:pixelated;" if self.tile < size else ""
-        return (
-            f"width:{size}px;height:{size}px;{sharp}background-image:url('{url}');background-repeat:no-repeat;"
-            f"background-size:{self.columns * size}px auto;background-position:-{left}px -{top}px"
-        )

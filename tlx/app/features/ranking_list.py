@@ -158,15 +158,18 @@ def taker(rows: pd.DataFrame, model: str, about: str) -> Callable[[Event], None]
     return take
 
 
-def neuron_picker(table: pd.DataFrame, model: str, chosen: NeuronRef | None) -> NeuronRef:
-    """The chosen neuron, by default the first of the ranking, and the keyboard's way to another."""
+def neuron_picker(table: pd.DataFrame, model: str, chosen: NeuronRef | None, about: str) -> NeuronRef:
+    """The chosen neuron, by default the first of the ranking, and the keyboard's way to another.
+
+    about: what the list belongs to; places, which the choices tell, are those of its order.
+    """
     pairs = list(zip(table["layer"], table["neuron"].astype(int), strict=True))
     labels = [f"#{place} {title}, neuron {n}" for place, title, n in table[["place", "title", "neuron"]].to_numpy()]
     words = dict(zip(pairs, labels, strict=True))
     picked = chosen_in(chosen, model)
     if picked is not None and picked not in words:
         pairs, words = [picked, *pairs], {picked: f"{picked[0]}, neuron {picked[1]} (not ranked)", **words}
-    key = "features neuron"
+    key = f"features neuron {about}"
     st.session_state[key] = picked or pairs[0]
 
     def take() -> None:

@@ -49,6 +49,7 @@ def options(subject: Subject, layers: Sequence[str]) -> Options:
         format_func=_ORDER_WORDS.__getitem__,
         help="By importance: highest rank score first. Counterparts side by side: each source neuron stands where the "
         "target neuron stands that corresponds to it.",
+        width=385,  # known beforehand, as those of the others, so that the row has its lines before it is drawn
     )
     shown = _how_many(row, most, kept.shown)
     _measure(row, subject)
@@ -59,9 +60,10 @@ def options(subject: Subject, layers: Sequence[str]) -> Options:
         default=subject.scale(kept),
         format_func=_SCALE_WORDS.__getitem__,
         help="White is a similarity of 0, or the median of neurons of the layer that do not correspond; black is 1.",
+        width=215,
     )
-    others = row.toggle("Non-important regions", kept.others)
-    source = row.toggle("Source weights", kept.source)
+    others = row.toggle("Non-important regions", kept.others, width=185)
+    source = row.toggle("Source weights", kept.source, width=140)
     chosen = Options(shown, order or kept.order, others, source, "" if scale in (None, default) else scale)
     st.session_state["network options"] = chosen
     return chosen

@@ -132,7 +132,7 @@ def instance_picker(activations: OnClass, edge: EdgeHit, chosen_one: InstanceRef
     instance = defaults.instance(activations, edge, chosen_one)
     if instance not in choices:
         choices.insert(0, instance)
-    key = f"{_KEY} instance"
+    key = f"{_KEY} instance {edge.pair} {edge.first}"  # a browser keeps what it shows, which speaks of that neuron
     st.session_state[key] = instance
     st.selectbox(
         "Its kernel's response on target instance",
