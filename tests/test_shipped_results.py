@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import pytest
-from without_torch import seen
+from without_torch import FILES, Visit, walked
 
-from tlx import load_case, needs, pipeline, running
+from tlx import load_case, needs, pipeline
 from tlx.needs import Need, answered
+from tlx.results import SIMILARITIES
 from tlx.storage import bundles, memory
 from tlx.storage.memory import NotStoredError, reading_only
+from tlx.storage.store import ENTRY
 
 DIGITS = bundles.SHIPPED["digits"]
+STATISTICS, INSTANCES, NETWORK, FEATURES = FILES[1:5]
 
 
 @pytest.fixture(autouse=True)
@@ -36,15 +41,58 @@ def test_they_are_small_and_whole() -> None:
     bundles.opened(DIGITS).verify()
 
 
-def test_the_first_visit_needs_no_torch(tmp_path: Path) -> None:
-    """All pages, for the class they choose and the worst one, from an empty store, which stays empty."""
-    first, worst = (str(name) for name in _two_classes())
-    found = seen("digits", first, worst, TLX_SHIPPED="1", TLX_CACHE=str(tmp_path / "empty"))
+def visits() -> Iterator[Visit]:
+    """Every page for every class, and each choice of the pages at least once: models, layers and adjacent pairs.
+
+    Where a page has more choices than classes, or fewer, each has the next class.
+    """
+    case = load_case("digits")
+    network, names = pipeline.network(case), cycle(pipeline.classes(case))
+    of_layers = [(layer,) for layer in network.names] + [*zip(network.names, network.names[1:], strict=False)]
+
+    def visit(path: str, class_name: str, *layers: str, **widgets: object) -> Visit:
+        query = {"case": "digits", "class": class_name, "layers": ",".join(layers)}
+        return Visit(path, query, {key.replace("_", " "): value for key, value in widgets.items()})
+
+    for name in pipeline.classes(case):
+        for path in FILES[:-1]:
+            yield visit(path, name)
+        yield visit(FEATURES, name, features_model="source")
+    for layers in (*of_layers, network.names):
+        yield visit(NETWORK, next(names), *layers)
+    for layer in ("", *network.names):
+        yield visit(INSTANCES, next(names), instances_layer=layer, instances_both=True)
+    for measure in SIMILARITIES:
+        yield visit(NETWORK, next(names), network_similarity=measure)
+    yield visit(STATISTICS, next(names), statistics_confusion=True)
+    yield visit(FILES[-1], next(names))
+
+
+SHOWN = {
+    "streamlit_app.py": set(),
+    STATISTICS: {"accuracy", "label efficiency"},
+    INSTANCES: {"scatter target"},
+    NETWORK: {"zigzag", "neuron conductance", "reuse kept"},
+    FEATURES: {"ranking", "biplot", "silencing", "domain gap"},
+    "pages/5_Compare.py": {"scores", "depth kept"},
+    "pages/6_New_case.py": set(),
+}
+
+
+def test_a_visitor_never_waits(tmp_path: Path) -> None:
+    """Pages, classes, layers and models: all is shown at once, nothing is computed or offered, and no torch is there.
+
+    From an empty store, which stays empty.
+    """
+    asked = [*visits()]
+    found = walked(asked, TLX_SHIPPED="1", TLX_CACHE=str(tmp_path / "empty"))
     assert found["asked"] == []
-    for name, page in found["pages"].items():
-        assert page["errors"] == [], name
-        assert page["figures"] >= (1 if name[6:7] in "12345" else 0)  # the start page and New case have none
-    assert not list((tmp_path / "empty").rglob("output.pkl"))
+    assert len(found["pages"]) == len(asked)
+    for visit in asked:
+        page = found["pages"][str(visit)]
+        assert [page[kind] for kind in ("errors", "jobs", "offers", "lacking")] == [[], [], [], []], str(visit)
+        assert SHOWN[visit.path] | _of_choices(visit) <= {*page["figures"]}, str(visit)
+    assert not list((tmp_path / "empty").rglob(ENTRY))
 
 
 def test_every_class_layer_and_button_is_at_hand() -> None:
@@ -64,8 +112,12 @@ def test_every_class_layer_and_button_is_at_hand() -> None:
     assert (len(names), missing) == (10, set())
 
 
-def _two_classes() -> list[str]:
-    return running.by_interest(load_case("digits"))[:2]
+def _of_choices(visit: Visit) -> set[str]:
+    """The figures that a page has for some choices only."""
+    layers = visit.query["layers"].split(",")
+    edge = {"network edge map"} if visit.path == NETWORK and (layers == [""] or len(layers) > 1) else set()
+    both = {"scatter source"} if visit.widgets.get("instances both") else set()
+    return edge | both | ({"confusion target"} if visit.path == STATISTICS and visit.widgets else set())
 
 
 def test_what_is_not_shipped_is_computed(tmp_path: Path) -> None:

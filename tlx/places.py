@@ -1,4 +1,4 @@
-"""Where things lie: the app's pages, and the folders of results and of downloaded data that hold unless others are set.
+"""Where things lie, the app's pages and the folders of results and of downloaded data, and what this process may do.
 
 In a checkout all of them are beside the package. An installed package has the pages in its own `site/`, where
 pyproject.toml puts them in a wheel; results and data then lie in the user's own folders.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +37,12 @@ def data() -> Path:
 def is_public() -> bool:
     """Whether visitors of this server are strangers: `$TLX_PUBLIC` is set, to whatever text."""
     return bool(os.environ.get("TLX_PUBLIC"))
+
+
+@cache
+def computes() -> bool:
+    """Whether this process can compute results; where torch is not installed it only shows what is stored."""
+    return find_spec("torch") is not None
 
 
 def _folder(variable: str, beside: str, of_the_user: Callable[[str, Literal[False]], Path]) -> Path:
