@@ -4,6 +4,7 @@ from functools import partial
 
 import streamlit as st
 
+from tlx import places
 from tlx.app import frame
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.compare import case_table, summaries
@@ -26,10 +27,8 @@ known, _ = known_cases(name)
 all_cases = summaries.summaries(known, name)
 table = once(summaries.table, all_cases)
 if len(all_cases) == 1:
-    st.info(
-        "There is one case, so there is nothing to compare it with yet. Case files named in `TLX_CASES`, or put "
-        "together on the page New case, stand beside it here."
-    )
+    more = " Case files named in `TLX_CASES`, or put together on the page New case, stand beside it here."
+    st.info("There is one case, so there is nothing to compare it with yet." + more * (not places.is_public()))
 
 scored = table.loc[table["score"].notna(), "name"].tolist()
 if scored:

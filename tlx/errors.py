@@ -51,7 +51,7 @@ class BundleError(UserError):
 
 
 class NotExportedError(EmptyError):
-    """A result was asked for that a bundle does not hold; from a bundle nothing is computed."""
+    """A result was asked for that is not stored, of a bundle or in a process that computes none."""
 
 
 def unknown(kind: str, given: object, valid: Iterable[object], shown: int = 8) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from tlx import places
+from tlx import pipeline, places
 from tlx.app.text import escape, sentence
 from tlx.casefiles import builtin, loading, reading
 from tlx.cases import Case
@@ -67,7 +67,7 @@ def case_files() -> list[str]:
 def waiting_cases() -> list[tuple[str, str]]:
     """Title of each built-in case whose data are not here, and what to fetch and where to put it (plain text)."""
     reasons = [(case.title, builtin.missing(case)) for case in builtin.cases().values()]
-    return [(title, why) for title, why in reasons if why and not places.is_public()]
+    return [(title, why) for title, why in reasons if why and places.computes() and not places.is_public()]
 
 
 def _sentences(where: str, error: UserError) -> tuple[str, ...]:
@@ -116,8 +116,9 @@ def look_again() -> None:
 
 @st.cache_resource(ttl=5, show_spinner=False)
 def _built_in() -> list[str]:
-    """Names of the built-in cases whose data are here."""
-    return [name for name, case in builtin.cases().items() if not builtin.missing(case)]
+    """Names of the built-in cases whose data are here; where nothing is computed, of those whose results are stored."""
+    here = [name for name, case in builtin.cases().items() if not builtin.missing(case)]
+    return here if places.computes() else [name for name in here if pipeline.network.is_stored(_seldom(name))]
 
 
 # Looking at a folder of thousands of images takes a while, and twenty cases have twenty of them.

@@ -38,21 +38,22 @@ _address = st.components.v2.component("tlx_address", html="<span></span>\n", js=
 
 
 def pages() -> dict[str, str]:
-    """Title -> file of every page there is, the start page first, as `st.page_link` wants them.
+    """Title -> path of every page there is, the start page first; the same below either entry script.
 
     Empty where a page is run by itself (in a test): it then has no neighbours.
     """
     context = get_script_run_ctx()
-    entry = Path(context.main_script_path) if context else Path()
-    if entry.name != ENTRY:
+    if context is None or Path(context.main_script_path).name != ENTRY:
         return {}
-    return {title: file for title, file in _beside(entry).items() if not (places.is_public() and LOCAL in file)}
+    hidden = places.is_public() or not places.computes()
+    return {title: file for title, file in _files(places.site()).items() if not (hidden and LOCAL in file)}
 
 
 @lru_cache(maxsize=2)
-def _beside(entry: Path) -> dict[str, str]:
-    files = sorted((entry.parent / "pages").glob("[0-9]*_*.py"))
-    return {"Start": ENTRY} | {file.stem.partition("_")[2].replace("_", " "): f"pages/{file.name}" for file in files}
+def _files(site: Path) -> dict[str, str]:
+    files = sorted((site / "pages").glob("[0-9]*_*.py"))
+    titled = {file.stem.partition("_")[2].replace("_", " "): str(file) for file in files}
+    return {"Start": str(site / ENTRY)} | titled
 
 
 def link(title: str, choice: Choice, *, label: str | None = None) -> None:

@@ -301,16 +301,16 @@ def exported(case: Case, function: str, arguments: Mapping[str, Any], hint: Any)
     key = key_of(function, arguments)
     bundle = of(case)
     if not bundle.holds(key):
-        what = function.rpartition(".")[2].strip("_").replace("_", " ")
         raise NotExportedError(
-            f"this case is a bundle, and {_words(what, arguments)} was not exported; compute it with the original case "
-            "and export again"
+            f"this case is a bundle, and {words(function, arguments)} was not exported; compute it with the original "
+            "case and export again"
         )
     return bundle.read(key, hint)
 
 
-def _words(what: str, arguments: Mapping[str, Any]) -> str:
+def words(function: str, arguments: Mapping[str, Any]) -> str:
     """What is missing, as a sentence names it."""
+    what = function.rpartition(".")[2].strip("_").replace("_", " ")
     choice = ", ".join(str(one) for one in arguments.values() if one is not None)
     return (
         f"the result “{what}” for {choice if len(choice) < 60 else 'this choice'}" if choice else f"the result “{what}”"

@@ -16,7 +16,12 @@ HEAVIEST = 256 * 2**20  # bytes that they take together
 
 
 class Held:
-    """The results that memory has, by key; the longest unused go first, the very newest stays whatever its weight."""
+    """The results that memory has, by key; the longest unused go first, the very newest stays whatever its weight.
+
+    share: of the weight they may have together, in every memory of this process; a small machine sets it below 1.
+    """
+
+    share = 1.0
 
     def __init__(self, most: int = MOST, heaviest: int = HEAVIEST) -> None:
         self._most, self._heaviest, self._weight = most, heaviest, 0
@@ -40,7 +45,8 @@ class Held:
             self._let_go(key)
             self._results[key] = (result, size)
             self._weight += size
-            while len(self._results) > 1 and (len(self._results) > self._most or self._weight > self._heaviest):
+            heaviest = self._heaviest * self.share
+            while len(self._results) > 1 and (len(self._results) > self._most or self._weight > heaviest):
                 self._let_go(next(iter(self._results)))
 
     def drop(self, key: Hashable) -> None:

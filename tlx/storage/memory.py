@@ -26,7 +26,7 @@ from joblib.func_inspect import get_func_code
 
 from tlx import places
 from tlx.cases import Case
-from tlx.errors import EmptyError, RoomError, SelectionError, first_line, lacks_memory
+from tlx.errors import EmptyError, NotExportedError, RoomError, SelectionError, first_line, lacks_memory
 from tlx.results import Nothing
 from tlx.storage import bundles, inventory, limit
 from tlx.storage.derived import Derived, Ingredients
@@ -102,6 +102,11 @@ class Memoized(Derived[P, R]):
             return exported[0]
         stored = self._read(key, rest)
         if stored is None:
+            if not places.computes():
+                raise NotExportedError(
+                    f"this app shows stored results and computes none, and {bundles.words(self._name, rest)} is not "
+                    "stored; install tlx with all it requires to compute it"
+                )
             takes_long(self._function.__qualname__)
             stored = self._settled(key, rest, lambda: self._result(*args, **kwargs))
             place = None  # what was just computed is not yet mapped from the disk, and may be large
@@ -191,6 +196,8 @@ class Memoized(Derived[P, R]):
             return
         try:
             writer.add(self._name, rest, self._kept(*args, **kwargs), self._hint)
+        except NotExportedError:  # it may exist elsewhere
+            raise
         except (EmptyError, SelectionError) as error:
             writer.add_error(self._name, rest, error)
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from tlx import defaults
 from tlx.app.bokeh_view import Event, bokeh_view
+from tlx.app.navigation import pages
 from tlx.app.once import once
 from tlx.app.selection import choose
 from tlx.figures.ranking import ranking, states
@@ -196,4 +197,4 @@ def network_link(neuron: NeuronRef, names: tuple[str, ...], layers: tuple[str, .
     """A button that opens the Network page with this neuron chosen and its layer among those shown."""
     if st.button("See it in the network view", icon=":material/hub:", key="features to network"):
         choose(neuron=neuron, layers=tuple(name for name in names if name in {*layers, neuron.layer}))
-        st.switch_page("pages/3_Network.py")
+        st.switch_page(pages()["Network"])

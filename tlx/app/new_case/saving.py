@@ -31,6 +31,10 @@ def refused() -> str:
     """
     if places.is_public():
         return "This server is public: it shows the cases it was started with, and takes no paths from visitors."
+    if not places.computes():
+        return (
+            "This app shows stored results; where tlx is installed with all it requires, cases are put together here."
+        )
     here = st.context.ip_address
     if st.context.headers.get("X-Forwarded-For") or (here is not None and not _loopback(here)):
         return "Case files are put together on the machine that runs the app; open the app there, at localhost."
