@@ -1,10 +1,11 @@
 # One command each: `make app` opens the app, `make test` runs every test, `make check` is the gate. `make supply` lists
-# licences and known vulnerabilities, `make bounds` tests the lowest versions that requirements.txt allows.
+# licences and known vulnerabilities, `make bounds` tests the lowest versions that requirements.txt allows, `make demo`
+# walks through the demo in an environment that has its requirements and nothing else.
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: app install health test check supply bounds digits-results clean
+.PHONY: app install health test check demo supply bounds digits-results clean
 
 app: install
 	$(BIN)/streamlit run streamlit_app.py
@@ -25,6 +26,11 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m pytest
+
+demo:
+	$(PYTHON) -m venv --clear $(VENV)-demo
+	$(VENV)-demo/bin/pip install --quiet --requirement demo/requirements.txt
+	$(VENV)-demo/bin/python tools/demo.py
 
 supply: $(VENV)/.dev
 	$(BIN)/pip install --quiet pip-audit
@@ -54,4 +60,4 @@ digits-results: $(VENV)/.app
 		tlx/data/digits/results.tlx --whole 10 --clicks
 
 clean:
-	rm -rf $(VENV) $(VENV)-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

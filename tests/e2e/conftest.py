@@ -69,19 +69,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def running(folder: Path, *, base: str = "", port: int = 0, clean: bool = True, **settings: str) -> Iterator[str]:
+def running(
+    folder: Path,
+    *,
+    entry: str = "streamlit_app.py",
+    base: str = "",
+    port: int = 0,
+    clean: bool = True,
+    **settings: str,
+) -> Iterator[str]:
     """An app with these environment variables until the block ends; its address.
 
-    base: the path it lives below; port: where it listens, a free one by default; clean: whether its log must hold no
-    traceback at the end.
+    entry: the script; base: the path it lives below; port: where it listens, a free one by default; clean: whether its
+    log must hold no traceback at the end.
     """
     port = port or free_port()
     # With what ships with tlx, as a visitor has it: without, pages of digits first offer what takes long.
     environment = {"TLX_CACHE": str(folder / "cache"), "STREAMLIT_SERVER_BASE_URL_PATH": base} | os.environ
     environment |= {"TLX_SHIPPED": "1"} | settings
-    command = (
-        f"-m streamlit run streamlit_app.py --server.port {port} --server.address 127.0.0.1 --server.headless true"
-    )
+    command = f"-m streamlit run {entry} --server.port {port} --server.address 127.0.0.1 --server.headless true"
     command += " --server.fileWatcherType none"
     log = folder / "log"
     with log.open("w") as out:

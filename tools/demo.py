@@ -1,0 +1,137 @@
+"""The demo as a visitor meets it: started where its own requirements are installed alone, and walked through.
+
+    python tools/demo.py        # `make demo` makes the environment before
+
+Opens every page for every class by its address, and Features for both models, over Streamlit's websocket. Prints the
+server's memory; ends with status 1 where a page shows an error, lacks or computes anything, or where the memory passes
+what one visitor may take.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from socket import socket
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Element_pb2 import Element
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("torch", "torchvision", "captum", "sklearn", "scipy", "matplotlib")
+PAGES = ("", "Statistics", "Instances", "Network", "Features", "Compare")
+CLASSES = "0123456789"
+MOST = 250  # MB of memory for one visitor who saw everything
+
+
+def main() -> None:
+    begun = time.perf_counter()
+    problems = [f"{name} is installed, so this is not the demo's environment" for name in HEAVY if find_spec(name)]
+    with running() as (server, address):
+        where = f"ws://{address}/_stcore/stream"
+        with connect(where, subprotocols=["streamlit"], max_size=None) as visitor:  # type: ignore[list-item]
+            print(f"without a visitor: {memory(server.pid):.0f} MB")
+            problems += visited(visitor, PAGES[0], CLASSES[0])
+            print(f"first page, since the start: {time.perf_counter() - begun:.1f} s", flush=True)
+            for class_name in CLASSES:
+                began = time.perf_counter()
+                problems += [one for page in PAGES for one in visited(visitor, page, class_name)]
+                print(
+                    f"class {class_name}: {time.perf_counter() - began:.1f} s, {memory(server.pid):.0f} MB", flush=True
+                )
+        peak = memory(server.pid, "VmHWM")
+    if peak > MOST:
+        problems.append(f"the server took {peak:.0f} MB")
+    print(f"memory, peak: {peak:.0f} MB", *problems, sep="\n")
+    sys.exit(1 if problems else 0)
+
+
+@contextmanager
+def running() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """The server with an empty store, started from the root as the cloud does, and its address."""
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = "127.0.0.1:{1}".format(*probe.getsockname())
+    command = f"-m streamlit run demo/streamlit_app.py --server.port {address.partition(':')[2]} --server.headless true"
+    command += " --server.address 127.0.0.1 --server.fileWatcherType none"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TLX_", "STREAMLIT_"))}
+    with tempfile.TemporaryDirectory() as empty:
+        environment["TLX_CACHE"] = empty
+        server = subprocess.Popen([sys.executable, *command.split()], cwd=ROOT, env=environment)
+        try:
+            while server.poll() is None:
+                with suppress(OSError), urlopen(f"http://{address}/_stcore/health"):
+                    break
+                time.sleep(0.1)
+            yield server, address
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def visited(visitor: ClientConnection, page: str, class_name: str) -> Iterator[str]:
+    """What is wrong with a page of this class, opened by its address; Features is opened for the source model, too."""
+    ask = BackMsg()
+    ask.rerun_script.query_string = urlencode({"case": "digits", "class": class_name})
+    ask.rerun_script.page_name = page
+    elements = answer(visitor, ask)
+    yield from wrong(elements, f"{page or 'Start'}, class {class_name}")
+    if page == "Features":
+        choice = next(one.button_group for one in elements if one.button_group.label == "Model")
+        state = ask.rerun_script.widget_states.widgets.add()
+        state.id = choice.id
+        state.string_array_value.data.append(next(one.content for one in choice.options if "source" in one.content))
+        again = answer(visitor, ask)
+        yield from wrong(again, f"Features of the source model, class {class_name}")
+        if not any("neurons of the source model" in one.markdown.body for one in again):
+            yield f"Features, class {class_name}: the source model was not shown"
+
+
+def answer(visitor: ClientConnection, ask: BackMsg) -> list[Element]:
+    """The elements that the server sends until the page is whole."""
+    visitor.send(ask.SerializeToString())
+    elements = []
+    while True:
+        message = ForwardMsg.FromString(visitor.recv(timeout=60, decode=False))
+        if message.WhichOneof("type") == "delta":
+            elements.append(message.delta.new_element)
+        elif message.WhichOneof("type") == "page_not_found":
+            raise LookupError(ask.rerun_script.page_name)
+        elif message.WhichOneof("type") == "script_finished":
+            if message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                return elements
+            elements.clear()
+
+
+def wrong(elements: list[Element], where: str) -> Iterator[str]:
+    """A sentence for each element that a page with all its results does not have."""
+    for one in elements:
+        kind = one.WhichOneof("type")
+        if kind in ("exception", "progress"):
+            yield f"{where}: {getattr(one, kind)}"
+        elif kind == "alert" and re.search("computes none|error|failed", one.alert.body):
+            yield f"{where}: {one.alert.body}"
+        elif kind == "button" and re.search(r"\(about .*\)", one.button.label):
+            yield f"{where}: offers “{one.button.label}”"
+
+
+def memory(pid: int, what: str = "VmRSS") -> float:
+    """Megabytes (2**20 bytes)."""
+    found = re.search(rf"{what}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+if __name__ == "__main__":
+    main()
