@@ -11,6 +11,8 @@ import pytest
 import torch
 import toy
 from captum.attr import LayerConductance, LayerGradientXActivation
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from tlx.analysis import attribution
@@ -182,21 +184,103 @@ def test_a_path_that_cannot_be_walked_says_why(path: dict[str, object], message:
 
 
 @pytest.mark.parametrize("rule", attribution.RULES)
-def test_maps_of_two_points_at_most_are_held(rule: str) -> None:
-    """However long the path: no more tensors of a layer's shape live at once with 12 steps than with 3."""
+def test_no_more_maps_are_held_on_a_long_path(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer's maps take no more memory with 12 steps than with 4, in batches of two images at two points."""
+    monkeypatch.setattr(attribution, "BATCH_MOST", 4)
     model, images, targets = toy.seeded(toy.plain), torch.randn(2, 3, 12, 12), torch.tensor([0, 3])
     alive: list[int] = []
 
     def count(*_: object) -> None:
-        alive.append(sum(type(one) is torch.Tensor and one.shape == (2, 6, 6, 6) for one in gc.get_objects()))
+        maps = [one for one in gc.get_objects() if type(one) is torch.Tensor and one.shape[1:] == (6, 6, 6)]
+        alive.append(sum({one.untyped_storage().data_ptr(): one.untyped_storage().nbytes() for one in maps}.values()))
 
     model[9].register_forward_pre_hook(count)
     peaks = []
-    for n_steps in (3, 12):
+    for n_steps in (4, 12):
         alive.clear()
         attribution.layer_conductance(model, ["0"], images, targets, n_steps=n_steps, rule=rule)
         peaks.append(max(alive))
     assert peaks[0] == peaks[1]
+
+
+def sizes_of_passes(model: nn.Module) -> list[int]:
+    """The list that each pass through the model adds its number of images to."""
+    sizes: list[int] = []
+    model.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    return sizes
+
+
+def test_few_images_are_walked_along_several_points_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two images at eight points behind the baseline fill three passes of at most six, the baseline one of two."""
+    monkeypatch.setattr(attribution, "BATCH_MOST", 6)
+    model, images = toy.seeded(toy.plain), torch.randn(2, 3, 12, 12)
+    sizes = sizes_of_passes(model)
+    attribution.layer_conductance(model, ["0"], images, torch.tensor([0, 3]))
+    assert sizes[-4:] == [2, 6, 6, 4]
+
+
+def test_a_shared_baseline_is_passed_once_for_each_target() -> None:
+    """Five images towards two classes; where each has a baseline of its own, it is passed for each image."""
+    model, images, targets = toy.seeded(toy.plain), torch.randn(5, 3, 12, 12), torch.tensor([3, 0, 3, 3, 0])
+    sizes = sizes_of_passes(model)
+    once = attribution.layer_conductance(model, ["0", "3"], images, targets)
+    assert sizes[-2:] == [2, 40]
+    each = attribution.layer_conductance(model, ["0", "3"], images, targets, baselines=torch.zeros_like(images))
+    assert sizes[-2:] == [5, 40]
+    for name, found in once.items():
+        assert relative(found, each[name]) < 1e-6
+
+
+NETWORKS = {
+    "plain": (toy.plain, ["0", "3", "7"], 12),
+    "residual": (toy.residual, ["2", "3"], 12),
+    "grouped": (toy.grouped, ["0", "3"], 12),
+    "transformer": (toy.Transformer, ["block"], 12),
+    "functional": (toy.Functional, ["first", "second"], 12),
+    "channels last": (toy.ChannelsLast, ["patches", "block"], 12),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_maps_are_those_of_one_image_at_one_point(name: str, data: st.DataObject) -> None:
+    """However many images and points share a batch, each image's maps are those of a pass for each of its points."""
+    build, layers, size = NETWORKS[name]
+    count, n_steps = data.draw(st.integers(1, 5), "images"), data.draw(st.integers(1, 6), "steps")
+    rule, most = data.draw(st.sampled_from(attribution.RULES), "rule"), data.draw(st.integers(2, 40), "rows")
+    torch.manual_seed(data.draw(st.integers(0, 5), "seed"))
+    model, images, targets = toy.seeded(build), torch.randn(count, 3, size, size), torch.randint(4, (count,))
+    options = {"n_steps": n_steps, "rule": rule, "reduce": None}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attribution, "BATCH_MOST", most)
+        together = attribution.layer_conductance(model, layers, images, targets, **options)
+        patch.setattr(attribution, "BATCH_MOST", 1)
+        alone = attribution.layer_conductance(model, layers, images, targets, **options)
+    for layer, found in together.items():
+        assert relative(found, alone[layer]) < 1e-5
+
+
+class Viewing(nn.Sequential):
+    """Its forward flattens by `view`, which maps with channels last refuse."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        *parts, last = self
+        for part in parts:
+            images = part(images)
+        return last(images.view(len(images), -1))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_network_that_needs_the_usual_layout_gets_it(precision: str) -> None:
+    parts = list(toy.seeded(toy.plain))[:3], nn.Linear(6 * 3 * 3, 4)
+    torch.manual_seed(0)
+    images, targets = torch.randn(3, 3, 12, 12), torch.tensor([0, 1, 3])
+    viewing, flat = Viewing(*parts[0], parts[1]), nn.Sequential(*parts[0], nn.Flatten(), parts[1])
+    found, expected = (
+        attribution.layer_conductance(one, ["0"], images, targets, precision=precision)["0"] for one in (viewing, flat)
+    )
+    assert relative(found, expected) < (1e-5 if precision == "float32" else 0.02)
 
 
 def test_a_baseline_moves_the_path() -> None:

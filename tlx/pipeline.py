@@ -424,6 +424,7 @@ def _conductance_shard(case: Case, model: str, domain: str, first: int, end: int
 def conductance(case: Case, model: str, domain: str) -> Conductance:
     """Layer conductance of all analysed layers on all instances of a domain, in one pass (method 3)."""
     from tlx.analysis import attribution
+    from tlx.networks import heap
     from tlx.progress import track
 
     total = len(images_for(case, model, domain))
@@ -433,7 +434,9 @@ def conductance(case: Case, model: str, domain: str) -> Conductance:
     shards = joblib.Parallel(return_as="generator")(
         joblib.delayed(_conductance_shard)(case, model, domain, *bound) for bound in bounds
     )
-    return attribution.join(list(track(shards, label, total=len(bounds))))
+    joined = attribution.join(list(track(shards, label, total=len(bounds))))
+    heap.give_back()
+    return joined
 
 
 @memoized(

@@ -1,20 +1,20 @@
 """Layer conductance of many layers in one pass (method 3; Dhamdhere et al., arXiv:1805.12233; arXiv:1807.09946).
 
-Along the straight path from baseline to input, one forward and one backward pass per point give the activations and
-the gradients at every layer at once; of two neighbouring points no more than their maps is ever held, so memory does
-not grow with images or points. `Path` says which points and which rule. `CRITERIA` holds other ways to attribute a
-score to neurons, behind the same door.
+`tlx.analysis.walking` walks the path for a batch of images; here images are made batches, and maps one number a neuron.
+`CRITERIA` holds other ways to attribute a score to neurons, behind the same door.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tlx.analysis.walking import POWER as POWER
+from tlx.analysis.walking import RULES as RULES
+from tlx.analysis.walking import STEPS, Path, Reading, finite, walk
 from tlx.cases import Case
 from tlx.errors import ModelError
 from tlx.networks import hooks, models, tracing
@@ -22,41 +22,13 @@ from tlx.networks.hooks import Readout
 from tlx.progress import report
 from tlx.results import Conductance, DomainImages, Network
 
-BATCH_BYTES = 256 * 2**20  # of the maps of one batch at one path point; larger batches were not faster
-BATCH_MOST = 128
+BATCH_BYTES = 256 * 2**20  # of the maps of one batch; larger batches were not faster
+CLOSE = 0.05  # of the largest score, by which rounding may change scores; bfloat16 has 8 bits
+BATCH_MOST = 128  # images, or images times path points
 CARD_PART, CARD_MOST = (
     32,
     512,
 )  # on a GPU, which is busy only with many images: a part of its free memory, so many images
-
-RULES = ("trapezoid", "left")
-STEPS = Case.n_steps
-POWER = 1.5  # of the path's points; chosen with the steps by benchmarks/fidelity.py, see docs/performance.md
-
-
-@dataclass(frozen=True)
-class Path:
-    """How the straight line from baseline to input is walked.
-
-    n_steps: S; rule: which gradient stands for a step, "trapezoid" for the mean of both ends' and "left" for that at
-    its beginning; power: p >= 1 of the points alpha_k = (k / S)^p, k = 0 … S. With p > 1 they are denser near the
-    baseline, where most activation functions switch; 1 makes all steps equal.
-    """
-
-    n_steps: int = STEPS
-    rule: str = "trapezoid"
-    power: float = POWER
-
-    def __post_init__(self) -> None:
-        if self.rule not in RULES:
-            raise ModelError(f"rule must be {' or '.join(map(repr, RULES))}, not {self.rule!r}")
-        if self.n_steps < 1 or self.power < 1:
-            raise ModelError(f"a path needs n_steps and power of at least 1, not {self.n_steps} and {self.power}")
-
-    @property
-    def points(self) -> list[float]:
-        """alpha_0 = 0 … alpha_S = 1."""
-        return [(step / self.n_steps) ** self.power for step in range(self.n_steps + 1)]
 
 
 def layer_conductance(
@@ -177,105 +149,65 @@ def _batches(
     """Per batch: maps by layer, what a complete layer's should sum to (n,) if anything, number of images."""
     model = models.in_precision(model, precision)
     images = images.bfloat16() if precision == "bfloat16" else images
-    size = _batch_size(model, reads, images[:1])
-    start = torch.zeros(1) if baselines is None else baselines
+    start = (torch.zeros(1) if baselines is None else baselines).to(images)
+    shared = start.ndim < images.ndim or len(start) == 1
+    start = start.expand(1 if shared else len(images), *images.shape[1:])
     with hooks.evaluated(model), hooks.captured(model, reads) as outputs:
-        for first in range(0, len(images), size):
-            batch = images[first : first + size]
-            begin = start.to(batch).expand_as(batch) if len(start) == 1 else start[first : first + size]
-            wanted = targets[first : first + size]
-            yield *CRITERIA[criterion](model, reads, outputs, (begin, batch), wanted, path), len(batch)
-
-
-def _path(
-    model: nn.Module,
-    reads: Sequence[Readout],
-    outputs: dict[str, Tensor],
-    ends: tuple[Tensor, Tensor],
-    targets: Tensor,
-    path: Path,
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Walks the path once: conductance maps of all layers, and F(input) - F(baseline)."""
-    begin, end = ends
-    layout = models.layout(end)
-    names = [read.layer for read in reads]
-    total: dict[str, Tensor] = {}
-    before: list[Tensor] = []
-    slopes_before: Sequence[Tensor] = ()
-    first_score = torch.zeros(())
-    for alpha in path.points:
-        sloped = alpha < 1 or path.rule == "trapezoid"  # the left rule asks for no gradient at the input
-        # A graph is needed from the first layer on: asking for the image's gradient starts it; autograd then leaves
-        # out everything before the first layer on the way back.
-        point = torch.lerp(begin, end, alpha).contiguous(memory_format=layout).requires_grad_(sloped)
-        with torch.set_grad_enabled(sloped):
-            score = model(point).gather(1, targets[:, None]).squeeze(1)
-            now = [outputs[name] for name in names]
-        slopes = torch.autograd.grad(score.sum(), now) if sloped else ()
-        now, score = [value.detach() for value in now], score.detach().float()
-        if not before:
-            first_score = score
-            _finite(model, names, now)
-        at_ends = (slopes_before, slopes) if path.rule == "trapezoid" else (slopes_before,)
-        for name, value, old, *gradients in zip(names, now, before, *at_ends, strict=False):
-            _add_step(total, name, value.float() - old.float(), gradients)
-        before, slopes_before = now, slopes
-    _finite(model, names, list(total.values()))
-    return total, score - first_score
-
-
-def _add_step(total: dict[str, Tensor], name: str, moved: Tensor, gradients: Sequence[Tensor]) -> None:
-    """Adds a layer's step: the mean of one or two gradients times how far its activation has moved."""
-    first, *others = (gradient.float() for gradient in gradients)
-    slope = torch.add(first, others[0]).mul_(0.5) if others else first
-    total[name] = total[name].addcmul_(slope, moved) if name in total else moved.mul_(slope)
+        network = _reading(model, [read.layer for read in reads], outputs, images[:1])
+        for first in range(0, len(images), network.rows):
+            part = slice(first, first + network.rows)
+            ends = start if shared else start[part], images[part]
+            yield *CRITERIA[criterion](network, ends, targets[part], path), len(images[part])
 
 
 def _gradient_activation(
-    model: nn.Module,
-    reads: Sequence[Readout],
-    outputs: dict[str, Tensor],
-    ends: tuple[Tensor, Tensor],
-    targets: Tensor,
-    path: Path,
+    network: Reading, ends: tuple[Tensor, Tensor], targets: Tensor, path: Path
 ) -> tuple[dict[str, Tensor], None]:
     """dF/dy_l · y_l at the input, for all layers at once; no path is walked, and nothing need add up to the score."""
-    point = ends[1].contiguous(memory_format=models.layout(ends[1])).requires_grad_()
-    score = model(point).gather(1, targets[:, None]).squeeze(1)
-    names = [read.layer for read in reads]
-    values = [outputs[name] for name in names]
-    _finite(model, names, values)
+    score, values = network.forward(ends[1].contiguous(memory_format=network.layouts[1]), targets)
+    finite(network, values)
     gradients = torch.autograd.grad(score.sum(), values)
-    products = zip(names, values, gradients, strict=True)
+    products = zip(network.names, values, gradients, strict=True)
     return {name: (value.detach().float() * gradient.float()) for name, value, gradient in products}, None
 
 
 Method = Callable[
-    [nn.Module, Sequence[Readout], dict[str, Tensor], tuple[Tensor, Tensor], Tensor, Path],
+    [Reading, tuple[Tensor, Tensor], Tensor, Path],
     tuple[dict[str, Tensor], Tensor | None],
 ]
-"""(model, readouts, their outputs as they come, (baseline, input), targets, path) -> (maps by layer, their sum)."""
-CRITERIA: dict[str, Method] = {"conductance": _path, "gradient_activation": _gradient_activation}
+"""(network as it is read, (baseline, input), targets, path) -> (maps by layer, their sum)."""
+CRITERIA: dict[str, Method] = {"conductance": walk, "gradient_activation": _gradient_activation}
 """By the names of `cases.CRITERIA`: one more is a function here and its name there."""
 
 
-def _finite(model: nn.Module, names: Sequence[str], values: Sequence[Tensor]) -> None:
-    for name, value in zip(names, values, strict=True):
-        if not torch.isfinite(value).all():
-            raise ModelError(
-                f"layer {name!r} of {type(model).__name__} gives values that are not finite (NaN or infinite); "
-                "check the checkpoint and the case's mean and std"
-            )
-
-
-def _batch_size(model: nn.Module, reads: Sequence[Readout], example: Tensor) -> int:
-    with hooks.evaluated(model), hooks.captured(model, reads) as outputs, torch.no_grad():
-        model(example)
-        each = sum(value.numel() * value.element_size() for value in outputs.values())
+def _reading(model: nn.Module, names: Sequence[str], outputs: dict[str, Tensor], example: Tensor) -> Reading:
+    """The hooked network, with what its batches are to be like after one image (1, …) was passed through it."""
+    with torch.no_grad():
+        scores = model(example)
+    each = sum(value.numel() * value.element_size() for value in outputs.values())
     room, most = BATCH_BYTES, BATCH_MOST
     if example.is_cuda:
         room, most = max(room, torch.cuda.mem_get_info(example.device)[0] // CARD_PART), CARD_MOST
-    return int(np.clip(room // (4 * max(each, 1)), 1, most))
+    rows = int(np.clip(room // (4 * max(each, 1)), 1, most))
+    return Reading(model, names, outputs, rows, _layouts(model, example, scores))
+
+
+def _layouts(model: nn.Module, example: Tensor, scores: Tensor) -> tuple[torch.memory_format, torch.memory_format]:
+    """Of images at the baseline and elsewhere: channels last is faster, but rounds otherwise.
+
+    Only for networks that answer the example with the same scores in it: many a `view` in a forward fails.
+    """
+    usual, fast = torch.contiguous_format, torch.channels_last
+    if example.ndim != 4 or not (example.dtype == torch.bfloat16 or example.device.type == "cpu"):
+        return usual, usual
+    try:
+        with torch.no_grad():
+            others = model(example.contiguous(memory_format=fast))
+    except RuntimeError:
+        return usual, usual
+    if not (others - scores).abs().max() <= CLOSE * scores.abs().max():  # nor where any is NaN
+        return usual, usual
+    return (fast if example.dtype == torch.bfloat16 else usual), fast
 
 
 def _largest(maps: Tensor, axis: int) -> Tensor:

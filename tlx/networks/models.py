@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from tlx.cases import Case, renamed
 from tlx.errors import ModelError, UserError, first_line, unknown
-from tlx.networks import answers, architectures, devices, hooks, passes, tracing
+from tlx.networks import answers, architectures, devices, heap, hooks, passes, tracing
 from tlx.results import Network, TrainedModel
 
 devices.use_threads()
+heap.keep()
 
 ONE_OUTPUT = (
     "where z is that output and sigmoid(z) is meant for the second class, give an architecture "
@@ -272,10 +273,9 @@ def in_precision(model: nn.Module, precision: str) -> nn.Module:
 
 
 def layout(images: Tensor) -> torch.memory_format:
-    """The fastest layout that images may go through a network in.
+    """The layout that images go through a network in to be optimised: the fastest one where numbers are approximate.
 
-    That is channels last, but it rounds otherwise: at the baseline, where whole windows are equal, pooling then passes
-    the gradient to another position. Where numbers are approximate anyway it is worth a quarter.
+    The other one rounds otherwise, and small differences grow from step to step.
     """
     fast = images.dtype == torch.bfloat16 and images.ndim == 4
     return torch.channels_last if fast else torch.contiguous_format
