@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,12 +15,22 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
-LOCK = threading.RLock()
-"""Hooks are the model's: two threads hooking one model would read each other's outputs."""
 _NAMES = "_tlx_names"
 
 RECURRENT = nn.RNNBase
 _here = threading.local()  # .silent while hooks themselves call functions, which no readout counts
+_finding = threading.Lock()
+_locks: dict[int, threading.RLock] = {}  # by the model's id, as long as it lives
+_without_cudnn: list[bool] = []  # of the blocks that want it off, whether it was on before
+
+
+def lock_of(model: nn.Module) -> threading.RLock:
+    """The lock of a model: hooks are the model's, and two threads hooking one would read each other's outputs."""
+    with _finding:
+        if id(model) not in _locks:
+            _locks[id(model)] = threading.RLock()
+            weakref.finalize(model, _locks.pop, id(model), None).atexit = False
+        return _locks[id(model)]
 
 
 @dataclass(frozen=True)
@@ -150,16 +161,32 @@ def watched(model: nn.Module, readouts: Sequence[Readout], seen: Seen) -> Iterat
             counts.clear()
             waiting.clear()
 
-    with LOCK, ExitStack() as block:
+    with lock_of(model), ExitStack() as block:
         if any(isinstance(part, RECURRENT) for part in model.modules()):
-            # cuDNN's recurrent layers give no gradient in evaluation mode; torch's own do.
-            block.enter_context(torch.backends.cudnn.flags(enabled=False))
+            block.enter_context(_own_recurrence())
         for name in by_module:
             block.callback(model.get_submodule(name).register_forward_hook(hook_for(name)).remove)
         block.callback(model.register_forward_pre_hook(restart).remove)
         if any(readout.after for readout in readouts):
             block.enter_context(Functions(function))
         yield
+
+
+@contextmanager
+def _own_recurrence() -> Iterator[None]:
+    """Within the block recurrent layers are torch's own: cuDNN's give no gradient in evaluation mode.
+
+    The switch is the process's: it goes back when the last of the threads that want it off has left its block.
+    """
+    with _finding:
+        _without_cudnn.append(torch.backends.cudnn.enabled)
+        torch.backends.cudnn.enabled = False
+    try:
+        yield
+    finally:
+        with _finding:
+            last = _without_cudnn.pop()  # the first to come is the last to go: it knows how it was
+            torch.backends.cudnn.enabled = last
 
 
 @contextmanager
@@ -197,16 +224,19 @@ def changed(model: nn.Module, readouts: Sequence[Readout]) -> Iterator[dict[str,
 
 @contextmanager
 def entering(model: nn.Module, module: str) -> Iterator[list[Tensor]]:
-    """Within the block the list holds what entered the named module on the last forward pass, call by call."""
+    """Within the block the list holds what entered the named module on this thread's last pass, call by call."""
     entered: list[Tensor] = []
+    owner = threading.get_ident()
 
     def restart(_module: nn.Module, _inputs: Any) -> None:
-        entered.clear()
+        if threading.get_ident() == owner:
+            entered.clear()
 
     def hook(_module: nn.Module, inputs: Any, named: Any) -> None:
-        entered.append(tensors((inputs, named))[0])
+        if threading.get_ident() == owner:
+            entered.append(tensors((inputs, named))[0])
 
-    with LOCK:
+    with lock_of(model):
         handles = [model.register_forward_pre_hook(restart)]
         handles.append(model.get_submodule(module).register_forward_pre_hook(hook, with_kwargs=True))
         try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 
 from tlx.cases import Case, renamed
 from tlx.errors import ModelError, UserError, first_line, unknown
-from tlx.networks import answers, architectures, devices, heap, hooks, passes, tracing
+from tlx.networks import answers, architectures, devices, draws, heap, hooks, passes, tracing
 from tlx.results import Network, TrainedModel
 
 devices.use_threads()
@@ -33,15 +35,16 @@ def build(case: Case, classes: int, model: str = "source") -> nn.Module:
     Raises ModelError when the architecture is unknown or cannot be built for the case's images.
     """
     case = case.seen_by(model)
-    return architectures.build(
-        case.architecture_of(model),
-        classes=classes,
-        channels=case.channels,
-        image_size=case.image_size,
-        home=case.home,
-        options=dict(case.options_of(model)),
-        output=case.output_of(model),
-    )
+    with draws.ALONE:
+        return architectures.build(
+            case.architecture_of(model),
+            classes=classes,
+            channels=case.channels,
+            image_size=case.image_size,
+            home=case.home,
+            options=dict(case.options_of(model)),
+            output=case.output_of(model),
+        )
 
 
 def example(case: Case, count: int = 1) -> Tensor:
@@ -155,8 +158,9 @@ def network(case: Case, classes: int, model: str = "source") -> Network:
     Raises ModelError where `[target_model] layers` names a module that the network does not have.
     """
     case = case.seen_by(model)
-    torch.manual_seed(0)
-    built = evaluating(probe(build(case, classes, model), case, classes, model))
+    with draws.Draws(0):
+        built = evaluating(probe(build(case, classes, model), case, classes, model))
+        drawn = torch.randn(1, case.channels, case.image_size, case.image_size)
     name = case.architecture_of(model)
     pairs = case.plan("target").layers
     check_named(built, [pair[model == "target"] for pair in pairs], name)
@@ -164,7 +168,7 @@ def network(case: Case, classes: int, model: str = "source") -> Network:
     if case.precision == "bfloat16":
         _check_precision(built, case, name)
     try:
-        found = tracing.network(built, torch.randn(1, case.channels, case.image_size, case.image_size), layers, name)
+        found = tracing.network(built, drawn, layers, name)
         return _by_source_names(found, pairs) if model == "target" else found
     except UserError:
         raise
@@ -235,18 +239,50 @@ def meeting(source: Network, target: Network) -> Network:
     return replace(source, layers=layers, joins=joins, apart=target.apart | source.apart, embedding_layer=head)
 
 
+class _Loaded:
+    """A network with its weights, which each thread takes its own copy of."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+
+
+_here = threading.local()  # .copies: of what is loaded, by what they are copies of
+
+
 def loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> nn.Module:
-    """The case's model with its weights, evaluated, its parameters frozen; one per process and model."""
-    return _loaded(case, model, trained)
+    """The case's model with its weights, evaluated, its parameters frozen; one for each thread and model.
+
+    Two jobs may run one model at once, and what a network keeps of a pass in its modules, hooks included, is then each
+    one's own. Tensors are shared: a copy takes no memory to speak of.
+    """
+    if not hasattr(_here, "copies"):
+        _here.copies = WeakKeyDictionary[_Loaded, nn.Module]()
+    common = _loaded(case, model, trained)
+    if common not in _here.copies:
+        _here.copies[common] = _sharing(common.network)
+    copied: nn.Module = _here.copies[common]
+    return copied
+
+
+def _sharing(network: nn.Module) -> nn.Module:
+    """A copy with the same tensors; the network itself where its author's modules cannot be copied.
+
+    Then threads share it and wait for each other's hooks (`hooks.lock_of`).
+    """
+    shared = {id(one): one for one in (*network.parameters(), *network.buffers())}
+    try:
+        return copy.deepcopy(network, shared)
+    except Exception:  # somebody else's __deepcopy__, an open file, a lock
+        return network
 
 
 @lru_cache(maxsize=4)
-def _loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> nn.Module:
+def _loaded(case: Case, model: str, trained: Callable[[Case, str], TrainedModel]) -> _Loaded:
     trained_model = trained(case, model)
     network = fill(build(case, len(trained_model.classes), model), trained_model.tensors)
     check_answers(network, case, model)
     names = case.plan("target").layers if model == "target" else ()
-    return hooks.named_as(evaluating(network).requires_grad_(False).to(devices.default()), names)
+    return _Loaded(hooks.named_as(evaluating(network).requires_grad_(False).to(devices.default()), names))
 
 
 def check_answers(network: nn.Module, case: Case, model: str) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from tlx.errors import ModelError
 from tlx.networks import hooks
-from tlx.networks.hooks import LOCK, evaluated
+from tlx.networks.hooks import evaluated, lock_of
 
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -92,7 +92,7 @@ def record(model: nn.Module, example: Tensor) -> Run:
         named = getattr(function, "__name__", "")
         functions.append(Call("", None, 0, (), output, source, output.grad_fn, len(functions) + 1, function=named))
 
-    with LOCK, evaluated(model), torch.inference_mode(False), torch.enable_grad():
+    with lock_of(model), evaluated(model), torch.inference_mode(False), torch.enable_grad():
         modules = ((name, module) for name, module in model.named_modules() if name)
         inner = [(name, one) for name, one in modules if not isinstance(one, torch.jit.ScriptModule)]  # has no hooks
         handles = [module.register_forward_pre_hook(enter, with_kwargs=True) for _, module in inner]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from tlx.cases import Case, Training
 from tlx.images import splits
 from tlx.networks import devices
+from tlx.networks.draws import Draws
 from tlx.progress import track
 from tlx.results import DomainImages, TrainedModel
 from tlx.training import loop, strategies
@@ -32,9 +32,10 @@ def accuracy(case: Case, images: DomainImages, start: TrainedModel | None, *, la
     learned = images.of(chosen)
     how = shortened(case.plan("target").training, int(images.training.sum()), len(chosen), seed)
     how = strategies.from_scratch(how) if start is None else how
-    torch.manual_seed(how.seed)
-    network, _ = loop.begun(case, "target", images.classes, start, how)
-    run = Run(network.to(devices.default()), how, len(chosen), "target")
+    draws = Draws(how.seed)
+    with draws:
+        network, _ = loop.begun(case, "target", images.classes, start, how)
+    run = Run(network.to(devices.default()), how, len(chosen), "target", draws)
     for epoch in track(range(1, how.epochs + 1), f"training on {len(chosen):,} images"):
         run.learn(learned, case, epoch)
     judged = np.flatnonzero(images.judged)

@@ -18,6 +18,7 @@ from torch import nn
 from tlx.cases import Case, Domain, Training, in_natural_order
 from tlx.errors import DataError, ModelError, some
 from tlx.networks import answers, checkpoints, devices, kept, models
+from tlx.networks.draws import Draws
 from tlx.progress import track
 from tlx.results import DomainImages, TrainedModel
 from tlx.training import histories, initial_weights, strategies
@@ -55,9 +56,10 @@ def train(
         training = strategies.from_scratch(training)
     if not own.training.any():
         raise DataError(f"the {model} domain has no image for training; give it more images or another split")
-    torch.manual_seed(training.seed)
-    network, notes = begun(case, model, own.classes, start, training)
-    run = Run(network.to(devices.default()), training, int(own.training.sum()), called or model)
+    draws = Draws(training.seed)
+    with draws:
+        network, notes = begun(case, model, own.classes, start, training)
+    run = Run(network.to(devices.default()), training, int(own.training.sum()), called or model, draws)
     run.resume(kept_at)
     for epoch in track(range(run.epoch + 1, training.epochs + 1), f"training the {run.called} model"):
         if epoch:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from tlx.cases import Case, Training
 from tlx.errors import ModelError
 from tlx.networks import models
+from tlx.networks.draws import Draws
 from tlx.progress import track
 from tlx.results import DomainImages
 from tlx.training import strategies
@@ -35,6 +36,7 @@ class Run:
     training: Training
     images: int  # that are learned from
     called: str
+    draws: Draws
     epoch: int = -1
     history: Rows = field(default_factory=list)
     best: dict[str, np.ndarray] = field(default_factory=dict)
@@ -61,11 +63,12 @@ class Run:
         strategies.hold(self.network, held)
         parts = np.array_split(self.rng.permutation(np.flatnonzero(images.training)), self.batches)
         for batch in track(parts, f"epoch {epoch} of {self.training.epochs}"):
-            pictures = augmented(models.inputs(self.network, images.given[batch], case), self.training.augment)
+            pictures = models.inputs(self.network, images.given[batch], case)
             labels = torch.from_numpy(np.array(images.labels[batch])).to(device)
-            loss = functional.cross_entropy(self._scores(pictures), labels)
             self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            with self.draws:
+                loss = functional.cross_entropy(self._scores(augmented(pictures, self.training.augment)), labels)
+                loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             self.schedule.step()
         if not torch.isfinite(loss):
@@ -108,10 +111,9 @@ class Run:
         held = {name: getattr(self, name) for name in ("epoch", "history", "best_epoch", "best_accuracy")}
         states = {name: getattr(self, name).state_dict() for name in ("network", "optimiser", "schedule")}
         best = {} if self.best_epoch == self.epoch else {name: torch.from_numpy(one) for name, one in self.best.items()}
-        random = [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else ())]
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}")
-        torch.save(held | states | {"best": best, "random": random, "torch": str(torch.__version__)}, partial)
+        torch.save(held | states | {"best": best, "random": self.draws.state, "torch": str(torch.__version__)}, partial)
         partial.replace(path)
         ended = time.monotonic()
         self.next_writing = ended + max(SECONDS, (ended - began) / SHARE)
@@ -131,10 +133,7 @@ class Run:
         for name in ("epoch", "history", "best_epoch", "best_accuracy"):
             setattr(self, name, kept[name])
         self.best = {name: one.numpy() for name, one in kept["best"].items()} or tensors(self.network)
-        first, *others = kept["random"]
-        torch.set_rng_state(first)
-        if others:
-            torch.cuda.set_rng_state_all(others)
+        self.draws.state = kept["random"]
         for _ in range(self.epoch):  # the order of the batches of the epochs that are done
             self.rng.permutation(self.images)
 
