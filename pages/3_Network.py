@@ -49,7 +49,8 @@ def explorer() -> None:
         if edge is not None:
             st.markdown(weight_panel.facts(subject, edge))
             ends = defaults.ends(subject, edge)
-            weight_panel.images(subject, ends, jobs.result(needs.looks, case, ends) or {})
+            looks = costs.ask("Draw what both neurons look for", needs.looks, case, ends)
+            weight_panel.images(subject, ends, looks or {})
             kernel(edge)
     strongest_instances(subject, neuron)
 
@@ -82,11 +83,12 @@ def neuron_part(subject: Subject, here: Selection) -> NeuronRef:
     st.subheader("Neuron", anchor=False)
     neuron = neuron_panel.picker(subject, layers, here.neuron)
     like = once(defaults.similar, subject, neuron)
-    contributions = jobs.require(needs.contributions, case, name)
+    contributions = costs.require("Add up what the neurons contribute", needs.contributions, case, name)
     st.markdown(once(neuron_panel.facts, subject, neuron, contributions[neuron.model]))
-    looks = jobs.result(needs.looks, case, defaults.with_similar(subject, neuron))
+    looks = costs.ask("Draw what the neuron looks for", needs.looks, case, defaults.with_similar(subject, neuron))
     neuron_panel.images(neuron, like, looks or {})
-    parts = once(neuron_panel.conductances, neuron, like, jobs.require(needs.conductances, case, name))
+    values = costs.require("Read the conductance of the class", needs.conductances, case, name)
+    parts = once(neuron_panel.conductances, neuron, like, values)
     bokeh_view(partial(conductance, parts), key="neuron conductance", label=neuron_panel.label(neuron))
     shown = {part.model: contributions[part.model] for part in parts}
     st.caption(conductance_words.completeness(shown, neuron.layer))
@@ -98,10 +100,11 @@ def neuron_part(subject: Subject, here: Selection) -> NeuronRef:
 def kernel(edge: EdgeHit) -> None:
     """What the chosen weight's kernel answers to an instance of the class."""
     instance = frame.now(selection).instance
-    active = jobs.result(needs.activations, case, name, edge)
+    active = costs.ask("Measure the activations", needs.activations, case, name, edge)
     if active is not None:
         weight_panel.instance_picker(active, edge, instance)
-        response = jobs.result(needs.kernel_response, case, name, edge, instance)
+        asked = needs.kernel_response, case, name, edge, instance
+        response = costs.ask("Measure what the kernel alone answers", *asked)
         if response is not None:
             weight_panel.draw(*response, edge)
 
@@ -125,7 +128,7 @@ def strongest_instances(subject: Subject, neuron: NeuronRef) -> None:
 def over_depth() -> None:
     """How much is reused in each layer, by every measure, beside another class and all that are compared."""
     network, _ = jobs.require(needs.frame, case)
-    reused = jobs.require(pipeline.reuse, case, name)
+    reused = costs.require(f"Measure the reuse of class {name}", pipeline.reuse, case, name)
     st.subheader("Reuse over depth", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         second = controls.second_class(case, name)

@@ -53,7 +53,7 @@ def ranking_view() -> None:
         table, rows, about = ranking_list.ordered(table, f"{case.fingerprint()} {name} {model}")
         active = ranking_list.ticks(rows, about)
         page = ranking_list.page_of(rows, about)
-        looks = jobs.result(needs.looks, case, ranking_list.neurons_of(page, model))
+        looks = costs.ask("Draw what they look for", needs.looks, case, ranking_list.neurons_of(page, model))
         chosen = ranking_list.chosen_in(here.neuron, model)
         ranking_list.ranking_list(page, result, looks or {}, active=active, about=about, chosen=chosen)
         ranking_list.marks(page)
@@ -68,7 +68,7 @@ def ranking_view() -> None:
     with one:
         st.subheader("One neuron", anchor=False)
         neuron = ranking_list.neuron_picker(table, model, here.neuron, about)
-        look = jobs.result(needs.looks, case, [neuron])
+        look = costs.ask("Draw what the neuron looks for", needs.looks, case, [neuron])
         crops = costs.ask("Find what the neuron sees", needs.seen_by, case, neuron)
         feature_strip((look or {}).get(neuron), crops or {})
         ranking_list.network_link(neuron, network.names, selection.layers)

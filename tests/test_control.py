@@ -179,10 +179,10 @@ def test_the_controls_line_is_seen_where_there_is_no_other() -> None:
 
 
 def test_a_case_asks_for_its_control(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`control = true`: it is trained without a button, at its own budget; without the key there is a button."""
+    """`control = true`: a moment's training needs no button, at its own budget; without the key there is a button."""
     begun: list[object] = []
     offered: list[object] = []
-    monkeypatch.setattr(controls.jobs, "result", lambda _, case, *rest: begun.append((case.control, *rest)))
+    monkeypatch.setattr(controls.costs, "ask", lambda _, __, case, *rest: begun.append((case.control, *rest)))
     monkeypatch.setattr(controls.costs, "offer", lambda _, __, case, *rest: offered.append((case.control, *rest)))
     for case in (CASE, replace(CASE, control=False)):
         controls.offers(case, {})

@@ -14,8 +14,9 @@ from tlx import estimates, needs, pipeline
 from tlx.analysis import silencing
 from tlx.app import costs, jobs
 from tlx.casefiles import builtin
-from tlx.cases import Case, ModelPlan, Training
-from tlx.results import REPLACEMENTS
+from tlx.cases import MODELS, Case, ModelPlan, Training
+from tlx.results import REPLACEMENTS, NeuronRef
+from tlx.storage import paces
 
 PLAN = ModelPlan(training=Training(epochs=20))
 EPOCHS = 20 * (10 + 6) * estimates.BACKWARD  # over 10 source and 6 target images
@@ -51,6 +52,24 @@ def test_a_comparison_costs_conductance_and_edges_of_both_models(case: Case) -> 
     assert costs.seconds(pipeline.comparison, case, "cat") == about(expected)
 
 
+def test_all_that_a_panel_surely_needs_is_counted(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not the first result that is missing alone: the ranking needs the other domain's conductance, too."""
+    fakes.install(monkeypatch, {"trained": lambda *_: None, "images": lambda *_: None})
+    of_one = (10 + 6) * 17 * estimates.BACKWARD + 3 * estimates.EDGES + estimates.CLASSIFIER
+    assert costs.seconds(needs.ranking, case, "cat") == about(estimates.BEGIN + of_one)
+    expected = estimates.BEGIN + PASSES + ONCE + EDGES
+    assert costs.seconds(needs.compared, case, "cat") == about(expected)
+    assert costs.seconds(needs.default_edge, case, "cat") == about(expected)
+
+
+def test_feature_images_are_counted(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each once, by the steps that draw it."""
+    fakes.install(monkeypatch, {"trained": lambda *_: None})
+    neurons = [NeuronRef(model, "conv1", at) for model in MODELS for at in (0, 1, 1)]
+    each = estimates.STEPS * (estimates.PAINTED + estimates.REACHED * estimates.BACKWARD)
+    assert costs.seconds(needs.looks, case, neurons) == about(estimates.BEGIN + 4 * each)
+
+
 def test_the_seconds_grow_with_the_area_of_the_images(case: Case) -> None:
     larger = costs.seconds(needs.rewiring, replace(case, image_size=64), "cat")
     assert larger == about(estimates.BEGIN + READ["both"] + 4 * (EPOCHS + PASSES + ONCE + EDGES))
@@ -68,6 +87,50 @@ def test_what_is_stored_costs_nothing(case: Case, monkeypatch: pytest.MonkeyPatc
     assert costs.seconds(needs.rewiring, case, "cat") == about(estimates.BEGIN + READ["target"] + PASSES + ONCE + EDGES)
     fakes.install(monkeypatch, {"reuse": lambda *_: None})
     assert costs.seconds(needs.rewiring, case, "cat") == estimates.BEGIN
+
+
+def test_shards_that_are_stored_cost_nothing(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was computed before somebody cancelled is not promised again."""
+    fakes.install(monkeypatch, {"trained": lambda *_: None, "images": lambda *_: None})
+    whole = costs.seconds(pipeline.conductance, case, "target", "source")
+    monkeypatch.setattr(pipeline, "SHARD", 4)
+    there = {("source", 0), ("source", 4)}
+    monkeypatch.setattr(
+        pipeline._conductance_shard, "is_stored", lambda _, __, domain, first, ___: (domain, first) in there
+    )
+    assert whole == about(estimates.BEGIN + 10 * 17 * estimates.BACKWARD)
+    assert costs.seconds(pipeline.conductance, case, "target", "source") == about(
+        estimates.BEGIN + 2 * 17 * estimates.BACKWARD
+    )
+
+
+def test_estimates_learn_from_what_work_took(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of this kind and network; another network's is the first guess for one that was never seen."""
+    fakes.install(monkeypatch, {"trained": lambda *_: None, "images": lambda *_: None})
+    asked = pipeline.conductance, case, "target", "source"
+    before = costs.seconds(*asked) - estimates.BEGIN
+    paces.learn("conductance", "other", expected=1, measured=3)
+    assert costs.seconds(*asked) == about(estimates.BEGIN + 3 * before)
+    paces.learn("conductance", case.architecture_of("target"), expected=1, measured=5)
+    assert costs.seconds(*asked) == about(estimates.BEGIN + 5 * before)
+    assert costs.seconds(needs.score, replace(case, n_steps=4)) > 0  # other kinds know nothing of it
+    assert paces.factor("predictions", case.architecture_of("target")) == 1
+
+
+def test_other_work_before_it_is_spoken_of(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is more than nothing to speak of."""
+
+    class Busy:
+        ahead_of = 61.0
+
+        def ahead(self, expected: float, _: str) -> float:
+            return self.ahead_of if expected > costs.MOMENT else 0.0
+
+    monkeypatch.setattr(jobs, "queue", Busy)
+    assert costs._cost(30) == "about 30 s, after about 1 min of other work"
+    assert costs._cost(10) == "about 10 s"
+    Busy.ahead_of = 2.0
+    assert costs._cost(30) == "about 30 s"
 
 
 def test_silencing_and_the_domain_gap_are_counted_by_what_they_pass(case: Case, monkeypatch) -> None:

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit_help import run_to_end, script, text_of
 
 from tlx.app import job_queue, jobs
-from tlx.app.job_queue import AbandonedError, Job, JobQueue
+from tlx.app.job_queue import AbandonedError, Job, JobQueue, Place
 from tlx.app.jobs import key_of, progress_text
 from tlx.errors import EmptyError
 from tlx.needs import need
@@ -40,10 +40,10 @@ def asking_page():
     which = st.query_params["ask"]
     if which == "one":
         st.session_state.got = jobs.result(remembered, CASE, "a")
-    elif which == "two":
-        st.session_state.got = [jobs.result(remembered, CASE, name) for name in "ab"]
     elif which == "offered":
         st.session_state.got = jobs.offered("Compute it", lambda: "about 5 s", remembered, CASE, "a")
+    elif which == "at once":
+        st.session_state.got = jobs.offered("Compute it", lambda: "about 5 s", remembered, CASE, "a", at_once=True)
     elif which == "refused":
         jobs.require(refused, CASE, "x")
     elif which == "broken":
@@ -104,14 +104,54 @@ def test_clearing_streamlits_caches_leaves_the_jobs():
     assert jobs.queue() is before
 
 
-def test_two_results_on_one_page_come_one_after_the_other(work):
-    """The second waits for the first: one worker only."""
-    shown = page("two").run()
-    assert work.runs == ["a"]
+def test_a_cancelled_result_is_offered_and_begun_again_only_when_asked_for(work):
+    """The page says what it would cost, whoever runs it again; pressed, the same work is begun anew."""
+    shown = page("one").run()
+    (button,) = [one for one in shown.button if one.label == "Cancel"]
+    button.click().run()
     work.go.set()
     run_to_end(shown)
-    assert shown.session_state["got"] == ["result of a", "result of b"]
-    assert len(work.threads) == 1
+    shown.run()
+    assert shown.session_state["got"] is None
+    assert [one.label for one in shown.button] == ["Go on: Remembering a (about 2 s)"]
+    assert work.runs == ["a"]
+    shown.button[0].click()
+    run_to_end(shown)
+    assert shown.session_state["got"] == "result of a"
+    assert work.runs == ["a", "a"]
+    assert not shown.button
+
+
+@pytest.mark.parametrize("ask", ["offered", "at once"])
+def test_a_cancelled_offer_stands_there_again(work, ask):
+    """Under its own label, which names the panel and not the part of it that was being computed."""
+    shown = page(ask).run()
+    if ask == "offered":
+        shown.button[0].click().run()
+    next(one for one in shown.button if one.label == "Cancel").click().run()
+    work.go.set()
+    run_to_end(shown)
+    assert [one.label for one in shown.button] == ["Compute it (about 5 s)"]
+    shown.button[0].click()
+    run_to_end(shown)
+    assert shown.session_state["got"] == "result of a"
+    assert work.runs == ["a", "a"]
+
+
+def test_what_others_wait_for_goes_on(work):
+    """Who cancels sees the offer; the job is another session's, too, and its result is then there for both."""
+    first = page("one").run()
+    second = AppTest.from_function(asking_page, default_timeout=60)
+    second.query_params["ask"] = "one"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "owner", lambda: "another")
+        second.run()
+        next(one for one in second.button if one.label == "Cancel").click().run()
+    assert [one.label for one in second.button] == ["Go on: Remembering a (about 2 s)"]
+    work.go.set()
+    run_to_end(first)
+    assert first.session_state["got"] == "result of a"
+    assert work.runs == ["a"]
 
 
 def test_a_user_error_is_said_as_it_is(work):
@@ -218,7 +258,7 @@ def test_a_job_ends_at_its_next_report_when_the_process_ends():
     ours._leave()
     assert job.future.done()
     assert isinstance(job.future.exception(), AbandonedError)
-    assert ours.running is None
+    assert not ours.busy()
 
 
 def test_an_offer_waits_for_its_button(work):
@@ -237,8 +277,9 @@ def test_an_abandoned_job_is_dropped(monkeypatch):
     """A queued job that no page has looked at for long is not run, and asking again starts it anew."""
     ours, ran, go = JobQueue(), [], threading.Event()
     first = ours.start(("first",), "first", lambda: go.wait(20))
+    ours.start(("beside",), "beside", lambda: go.wait(20))
     second = ours.start(("second",), "second", lambda: ran.append("second"))
-    second.seen -= job_queue.ABANDONED + 1
+    second.owners[""] -= job_queue.ABANDONED + 1
     go.set()
     first.future.result(timeout=20)
     assert second.future.exception(timeout=20) is not None
@@ -280,10 +321,24 @@ def test_progress_tells_rate_and_time_left():
     assert re.search(r"(20\.0|19\.\d) a second", progress_text(heard(("edges", 0, 80), ("edges", 40, 80), ago=2)))
 
 
-def test_a_waiting_job_says_for_what():
-    """A job that has not begun names the one before it, where that is known."""
-    assert "waits for other work" in progress_text(Job("work"))
-    assert "waits for “Drawing”" in progress_text(Job("work"), Job("Drawing"))
+@pytest.mark.parametrize(
+    ("before", "seconds", "said"),
+    [
+        (0, 0.0, "next in line"), (0, 42.0, "next in line, about 40 s"), (2, 118.0, "third in line, about 2 min"),
+        (9, 3.0, "tenth in line, about 3 s"), (10, 0.0, "11th in line"), (20, 0.0, "21st in line"),
+        (111, 0.0, "112th in line"),
+    ],
+)  # fmt: skip
+def test_a_waiting_job_says_its_place_and_when_it_begins(before, seconds, said):
+    assert progress_text(Job("Comparing *8*"), Place(before, seconds)) == rf"Comparing \*8\* · {said}"
+
+
+def test_a_job_that_waits_for_anothers_result_says_so():
+    """It has begun and reports nothing; what it waits for is another job's to tell."""
+    job = heard(("edges", 0, 10), ("edges", 3, 10), ago=6)
+    job.away = True
+    assert "waits for a result that is being computed already" in progress_text(job)
+    assert "3 of 10" not in progress_text(job)
 
 
 def test_a_loop_within_a_loop_refines_it():

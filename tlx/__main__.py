@@ -26,7 +26,7 @@ from typing import Any
 import joblib
 from tqdm import tqdm
 
-from tlx import pipeline, progress, running
+from tlx import estimates, pipeline, progress, running
 from tlx.casefiles import builtin, loading
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import SelectionError, UserError, unknown
@@ -129,7 +129,8 @@ def _run(given: argparse.Namespace) -> None:
     case, began = _computable(given.case), time.perf_counter()
     names = _classes(case, given)
     _ready(case)
-    with _backend(given):
+    alone = given.jobs == 1 and not given.scheduler  # with others the seconds would not be this process's
+    with _backend(given), estimates.learning(estimates.work_of_run(case, names) if alone else ()):
         spent = running.run(case, names, features=not given.no_features, told=_say, finished=_say_stage)
     for what, seconds in spent.items():
         print(f"{what.replace('_', ' '):24} {seconds:8.1f} s")

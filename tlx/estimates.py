@@ -1,13 +1,16 @@
 """What work is expected to cost, before anybody asks for it: passes counted by what is computed, times their seconds.
 
-Seconds of a pass are rough ones (`ROUGH`), for pages that know no torch, or those of a case's own networks, measured in
-a moment on this machine (`measured`), for who is about to compute everything (`of_run`).
+Seconds of a pass are rough ones (`rough`) times what this machine was seen to need beside them (`storage.paces`), for
+pages, that know no torch; or those of a case's own networks, measured in a moment on this machine, for who is about to
+compute everything (`of_run`).
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +20,13 @@ import numpy as np
 from tlx import needs, pipeline
 from tlx.analysis.embedding import LIMIT as DRAWN_AT_MOST
 from tlx.cases import DOMAINS, MODELS, Case
-from tlx.needs import Need
+from tlx.needs import Need, answered
 from tlx.progress import duration
 from tlx.results import DomainImages, Network, present_in_either
+from tlx.storage import paces, spent
+
+Frame = tuple[Network, Mapping[str, DomainImages]]
+"""What both models share, and who is in the domains: what `needs.frame` answers with."""
 
 BEGIN = 2.0  # seconds before anything is computed: torch is imported, a model is loaded
 FORWARD = 0.25e-3  # for one image of 32 x 32 through the network
@@ -41,6 +48,7 @@ REFERENCE = 32 * 32
 DRAWN, STEPS = 20, 80  # feature images that each class adds, and the steps that each of them takes
 PAINTED = 2.5e-3  # seconds of such a step beside the network
 REACHED = 0.35  # of a pass: it goes as far as the neuron, with many images at once
+TRAININGS = ("trained", "scratch", "scratch_to_end")
 SAME_PASS = ("activations", "vectors")  # of what `pipeline.responses` tells with the predictions
 PROGRAM = 500e6  # bytes of memory that a program with torch takes before it computes
 SHORT = 0.5  # seconds that a measured pass may take, about
@@ -92,6 +100,63 @@ def missing(wanted: Need, found: dict[Any, Need]) -> None:
             missing(part, found)
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Work of one kind: a function, whose network, how many results, their seconds by rough speeds.
+
+    whole: whether all of it is still to be done; what was stopped in the middle teaches nothing.
+    """
+
+    kind: str
+    network: str
+    count: int
+    seconds: float
+    whole: bool
+
+
+def pieces(parts: Mapping[Any, Need], frame: Frame) -> list[Piece]:
+    """What takes time of the results that `missing` found."""
+    found: dict[tuple[str, str], list[Need]] = {}
+    for part in parts.values():
+        found.setdefault((part.name, part.arguments[0].architecture_of(_model(part))), []).append(part)
+    each = []
+    for kind, some in found.items():
+        alone = sum(seconds(one, *frame, rough(one.arguments[0])) for one in some)
+        each.append(Piece(*kind, len(some), alone, all(map(_is_whole, some))))
+    return [piece for piece in each if piece.seconds > 0]
+
+
+def expected(work: Iterable[Piece]) -> float:
+    """Seconds until all of it is done, by what this machine was seen to take."""
+    return BEGIN + sum(piece.seconds * paces.factor(piece.kind, piece.network) for piece in work)
+
+
+@contextmanager
+def learning(work: Iterable[Piece]) -> Iterator[None]:
+    """The block does this work: later estimates go by what it took, as far as it came."""
+    heard: dict[str, tuple[int, float]] = {}
+    begun = "torch" in sys.modules  # where it is imported meanwhile, short work says nothing
+
+    def hear(kind: str, count: int, seconds: float) -> None:
+        before = heard.get(kind, (0, 0.0))
+        heard[kind] = before[0] + count, before[1] + seconds
+
+    try:
+        with spent.hearing(hear):
+            yield
+    finally:
+        for piece in work:
+            count, measured = heard.get(piece.kind, (0, 0.0))
+            if count and piece.whole and (begun or measured > 5 * BEGIN):
+                share = piece.seconds * count / piece.count
+                paces.learn(piece.kind, piece.network, expected=share, measured=measured)
+
+
+def _is_whole(part: Need) -> bool:
+    """Conductance is: only the shards that lack are counted."""
+    return part.name not in TRAININGS or not pipeline.unfinished(part.arguments[0]).exists()
+
+
 def seconds(wanted: Need, network: Network, domains: Mapping[str, DomainImages], speed: Speed) -> float:
     """Of a result alone, once everything it is made of is there; 0 for what takes no time to speak of."""
     case: Case = wanted.arguments[0]
@@ -106,8 +171,10 @@ def seconds(wanted: Need, network: Network, domains: Mapping[str, DomainImages],
             return _few_labels(case, domains["target"], labels, speed)
         case (("predictions" | "activations" | "vectors"), [_, domain, *_]):
             return len(domains[domain]) * speed.forward
-        case "conductance", [_, domain]:
-            return len(domains[domain]) * (case.n_steps + 1) * speed.backward
+        case "conductance", [model, domain]:
+            return _lacking(case, model, domain, len(domains[domain])) * (case.n_steps + 1) * speed.backward
+        case "feature_image", _:
+            return STEPS * (PAINTED + REACHED * speed.backward)
         case "abstraction", [_, class_name]:
             return len(domains["target"].of_class(class_name)) * speed.edges
         case (("discriminability" | "linear_probe"), _):
@@ -126,6 +193,15 @@ def seconds(wanted: Need, network: Network, domains: Mapping[str, DomainImages],
         case "reuse", _:
             return _edges(network) * CHANCE
     return 0.0
+
+
+def _lacking(case: Case, model: str, domain: str, count: int) -> int:
+    """How many of a domain's instances are in no shard of conductance that is stored already."""
+    return sum(
+        end - first
+        for first, end in pipeline.shards(count)
+        if not pipeline._conductance_shard.is_stored(case, model, domain, first, end)
+    )
 
 
 def _reading(case: Case, domain: str, listed: DomainImages) -> float:
@@ -171,9 +247,7 @@ def of_run(case: Case, network: Network, domains: Mapping[str, DomainImages]) ->
     network: what both models share; domains: who is in them, without pixels.
     """
     speeds = {model: _measured(case, model, domains[model]) for model in MODELS}
-    parts: dict[Any, Need] = {}
-    for wanted in _of_run(case, present_in_either(domains)):
-        missing(wanted, parts)
+    parts = _missing_for_run(case, present_in_either(domains))
     told = {one.arguments[1:] for one in parts.values() if one.name == "predictions"}
     spent = BEGIN * bool(parts)
     for one in parts.values():
@@ -189,6 +263,18 @@ def of_run(case: Case, network: Network, domains: Mapping[str, DomainImages]) ->
     return Estimate(spent, disk, memory)
 
 
+def work_of_run(case: Case, class_names: Iterable[str]) -> list[Piece]:
+    """What `run` still has to do for these classes, feature images left out."""
+    return pieces(_missing_for_run(case, class_names), answered(needs.frame(case), Need.__call__))
+
+
+def _missing_for_run(case: Case, class_names: Iterable[str]) -> dict[Any, Need]:
+    parts: dict[Any, Need] = {}
+    for wanted in _of_run(case, class_names):
+        missing(wanted, parts)
+    return parts
+
+
 def _of_run(case: Case, class_names: Iterable[str]) -> Iterator[Need]:
     """What stands for all that a run computes: the rest is made on the way, or takes no time."""
     yield needs.need(pipeline.transferability, case)
@@ -199,7 +285,7 @@ def _of_run(case: Case, class_names: Iterable[str]) -> Iterator[Need]:
             yield needs.need(pipeline.strongest, case, model, domain)
             yield needs.need(pipeline.vectors, case, model, domain)
     if case.control:
-        yield needs.need(pipeline.control, case)
+        yield needs.need(pipeline.control, case, "budget")
     for name in class_names:
         yield needs.need(pipeline.reuse, case, name)
         yield needs.need(pipeline.similarity_scales, case, name)

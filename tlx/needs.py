@@ -160,13 +160,12 @@ def _of_domain(function: Any, case: Case, domain: str) -> Need:
 
 def looks(case: Case, neurons: Sequence[NeuronRef]) -> Panel[dict[NeuronRef, np.ndarray]]:
     """What these neurons look for: their feature images, those of a model drawn together."""
-    images: dict[NeuronRef, np.ndarray] = {}
+    drawn: dict[str, dict[tuple[str, int], np.ndarray]] = {}
     for model in MODELS:
         wanted = tuple(dict.fromkeys((one.layer, one.index) for one in neurons if one.model == model))
         if wanted:
-            drawn = yield need(pipeline.neuron_images, case, model, wanted)
-            images |= {NeuronRef(model, *place): image for place, image in drawn.items()}
-    return images
+            drawn[model] = yield need(pipeline.neuron_images, case, model, wanted)
+    return {NeuronRef(model, *place): image for model, of in drawn.items() for place, image in of.items()}
 
 
 # Start and Statistics: section 5.1 of the paper

@@ -52,6 +52,7 @@ from tlx.results import (
     Transferability,
     present_in_either,
 )
+from tlx.storage import spent
 from tlx.storage.derived import Call, derived
 from tlx.storage.memory import location, memoized
 from tlx.storage.on_demand import OnDemand
@@ -401,6 +402,11 @@ def load_model(case: Case, model: str):  # type: ignore[no-untyped-def]  # a tor
     return models.loaded(case, model, trained)
 
 
+def shards(count: int) -> list[tuple[int, int]]:
+    """The first instance of each shard of a domain's conductance, and the first one behind it."""
+    return [(first, min(first + SHARD, count)) for first in range(0, count, SHARD)]
+
+
 @memoized("Measuring conductance", of="trained model | images_for model domain | network")
 def _conductance_shard(case: Case, model: str, domain: str, first: int, end: int) -> Conductance:
     from tlx.analysis import attribution
@@ -427,14 +433,13 @@ def conductance(case: Case, model: str, domain: str) -> Conductance:
     from tlx.networks import heap
     from tlx.progress import track
 
-    total = len(images_for(case, model, domain))
-    bounds = [(first, min(first + SHARD, total)) for first in range(0, total, SHARD)]
+    bounds = shards(len(images_for(case, model, domain)))
     label = f"conductance of the {model} model on the {domain} domain"
     # One shard after the other in this process, unless the caller chose a backend with joblib.parallel_config.
-    shards = joblib.Parallel(return_as="generator")(
+    parts = joblib.Parallel(return_as="generator")(
         joblib.delayed(_conductance_shard)(case, model, domain, *bound) for bound in bounds
     )
-    joined = attribution.join(list(track(shards, label, total=len(bounds))))
+    joined = attribution.join(list(track(parts, label, total=len(bounds))))
     heap.give_back()
     return joined
 
@@ -880,7 +885,10 @@ def feature_images(case: Case, model: str, layer: str, neurons: Sequence[int]) -
 
     missing = [neuron for neuron in neurons if not feature_image.is_stored(case, model, layer, neuron)]
     for at in range(0, len(missing), DRAWN):
-        for neuron, image in _drawn(case, model, layer, missing[at : at + DRAWN]).items():
+        some = missing[at : at + DRAWN]
+        with spent.computing("feature_image", len(some)):
+            drawn = _drawn(case, model, layer, some)
+        for neuron, image in drawn.items():
             feature_image.put(image, case, model, layer, neuron)
     return {neuron: enlarged(feature_image(case, model, layer, neuron)) for neuron in neurons}
 

@@ -5,6 +5,7 @@ None of it may lose a choice, leave a progress bar behind, show a traceback or c
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,10 +84,12 @@ def patient(home: Path) -> Path:
 
 
 @contextmanager
-def cold(folder: Path, case: Path) -> Iterator[str]:
-    """An app with this case whose results lie in this folder and nowhere else."""
+def cold(folder: Path, *files: Path) -> Iterator[str]:
+    """An app with these cases whose results lie in this folder and nowhere else."""
     told = {"TLX_TEST_PASSES": str(folder / "passes"), "TLX_TEST_HELD": str(folder / "held")}
-    with running(folder, TLX_CACHE=str(folder / "cache"), TLX_CASES=str(case), **told) as address:
+    with running(
+        folder, TLX_CACHE=str(folder / "cache"), TLX_CASES=os.pathsep.join(map(str, files)), **told
+    ) as address:
         yield address
 
 

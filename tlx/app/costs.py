@@ -10,12 +10,11 @@ import streamlit as st
 
 from tlx import estimates, needs
 from tlx.app import jobs
+from tlx.app.job_queue import MOMENT
 from tlx.errors import UserError
-from tlx.estimates import BEGIN, rounded
 from tlx.needs import Need, answered, panel_of
-from tlx.progress import duration
 
-MOMENT = 15  # seconds a person may be made to wait without having asked
+BACKLOG = 5.0  # seconds of other work before it, below which none is spoken of
 
 
 def ask(label: str, asked: Callable[..., Any], *args: Any) -> Any:
@@ -28,9 +27,7 @@ def ask(label: str, asked: Callable[..., Any], *args: Any) -> Any:
         if given is not None:
             return given[0]
     expected = seconds(asked, *args)
-    return (
-        jobs.result(asked, *args) if expected <= MOMENT else jobs.offered(label, lambda: words(expected), asked, *args)
-    )
+    return jobs.offered(label, lambda: _cost(expected), asked, *args, at_once=expected <= MOMENT)
 
 
 def require(label: str, asked: Callable[..., Any], *args: Any) -> Any:
@@ -43,31 +40,44 @@ def require(label: str, asked: Callable[..., Any], *args: Any) -> Any:
 
 def offer(label: str, asked: Callable[..., Any], *args: Any) -> Any:
     """Offers it as a button that says what it costs, however little that is."""
-    return jobs.offered(label, lambda: words(seconds(asked, *args)), asked, *args)
+    return jobs.offered(label, lambda: _cost(seconds(asked, *args)), asked, *args)
 
 
 def words(expected: float) -> str:
     """ "about 20 s": as much as can be promised."""
-    return f"about {duration(rounded(expected))}"
+    return jobs.about(expected)
+
+
+def _cost(expected: float) -> str:
+    """ "about 30 s", and what other work of its lane comes before it."""
+    ahead = jobs.queue().ahead(expected, jobs.owner())
+    return words(expected) + (f", after {words(ahead)} of other work" if ahead >= BACKLOG else "")
 
 
 def seconds(asked: Callable[..., Any], *args: Any) -> float:
-    """The expected time; counts only what is missing, each result once."""
+    """The expected time; counts only what is missing, each result once, as far as it is known what a panel needs."""
     missing: dict[Any, Need] = {}
     case = args[0]
-    with suppress(_MissingError, UserError):  # what a panel needs next may depend on what is not known yet
+    with suppress(_UnknownError, UserError):  # what a panel needs next may depend on what is not known yet
         answered(panel_of(asked, *args), lambda wanted: _at_hand(wanted, missing))
-    network, domains = jobs.require(needs.frame, case)
-    speed = estimates.rough(case)
-    return BEGIN + sum(estimates.seconds(wanted, network, domains, speed) for wanted in missing.values())
+    return estimates.expected(estimates.pieces(missing, jobs.require(needs.frame, case)))
 
 
-class _MissingError(Exception):
-    """A panel needs what is not there."""
+class _UnknownError(Exception):
+    """A panel looks into a result that is not there."""
+
+
+class _Unknown:
+    """In place of a missing result: a panel may hand it on, and whatever else it does with it ends the count."""
+
+    def _looked_into(self, *_: Any) -> Any:
+        raise _UnknownError
+
+    __getattr__ = __getitem__ = __iter__ = __len__ = __bool__ = __call__ = __contains__ = _looked_into
 
 
 def _at_hand(wanted: Need, missing: dict[Any, Need]) -> Any:
     if not wanted.stored:
         estimates.missing(wanted, missing)
-        raise _MissingError
+        return _Unknown()
     return jobs.stored(wanted.function, *wanted.arguments)

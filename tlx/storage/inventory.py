@@ -23,6 +23,7 @@ from tlx.storage.store import ENTRY, UNFINISHED
 
 NAMES = ".cases"  # one small file for each case, which holds its name
 LOCKS = "locks"
+PACES = "paces.json"  # how long work took on this machine, see `paces`
 TRAINING = "training"  # what is kept of trainings that were stopped, by fingerprint too
 
 
@@ -93,6 +94,7 @@ def report(current: Path) -> Iterator[str]:
 def foreign(current: Path) -> list[Path]:
     """What lies in the cache folder and is not ours."""
     known = {*_versions(current.parent), *_fingerprints(current), current / LOCKS, current / TRAINING}
+    known.add(current.parent / PACES)
     if current.is_dir() and not current.is_symlink():
         known.add(current)
     return [path for path in (*_inside(current.parent), *_inside(current)) if path not in known | {_ignore(path)}]

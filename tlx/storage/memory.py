@@ -28,7 +28,7 @@ from tlx import places
 from tlx.cases import Case
 from tlx.errors import EmptyError, NotExportedError, RoomError, SelectionError, first_line, lacks_memory
 from tlx.results import Nothing
-from tlx.storage import bundles, inventory, limit
+from tlx.storage import bundles, inventory, limit, spent
 from tlx.storage.derived import Derived, Ingredients
 from tlx.storage.held import HELD
 from tlx.storage.locks import one_at_a_time
@@ -108,7 +108,7 @@ class Memoized(Derived[P, R]):
                     "stored; install tlx with all it requires to compute it"
                 )
             takes_long(self._function.__qualname__)
-            stored = self._settled(key, rest, lambda: self._result(*args, **kwargs))
+            stored = self._computed(key, rest, lambda: self._result(*args, **kwargs))
             place = None  # what was just computed is not yet mapped from the disk, and may be large
         inventory.note(location() / key, case.name)
         if isinstance(stored[0], Nothing):
@@ -116,6 +116,22 @@ class Memoized(Derived[P, R]):
         if place:
             HELD.put(place, stored[0])
         return stored[0]
+
+    def _computed(self, key: str, rest: dict[str, Any], compute: Callable[[], R | Nothing]) -> tuple[R | Nothing]:
+        """The result in a tuple of one, computed here or by whom it is waited for; its seconds are its own.
+
+        A part of another result, of a name that begins with an underscore, is that one's work.
+        """
+        name = self._function.__name__
+        if name.startswith("_"):
+            return self._settled(key, rest, compute)
+
+        def timed() -> R | Nothing:
+            with spent.computing(name):
+                return compute()
+
+        with spent.asking():
+            return self._settled(key, rest, timed)
 
     def _result(self, *args: P.args, **kwargs: P.kwargs) -> R | Nothing:
         """The function's; that there is nothing to answer with is an answer, too, and found out once."""

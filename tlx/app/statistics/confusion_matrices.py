@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from tlx import findings, pipeline
-from tlx.app import frame, jobs
+from tlx.app import costs, frame
 from tlx.app.bokeh_view import Event, bokeh_view
 from tlx.app.layout import beside
 from tlx.app.selection import choose
@@ -21,7 +21,10 @@ SIZES = (BESIDE, 60)  # classes shown where there are more
 
 def confusion_matrices(case: Case, class_name: str, split: str) -> None:
     """Counts on the target domain's headline split, source model left, target model right, one fixed scale."""
-    both = {model: jobs.require(pipeline.confusion, case, model) for model in MODELS}
+    both = {
+        model: costs.require(f"Count the {model} model's confusions", pipeline.confusion, case, model)
+        for model in MODELS
+    }
     shown = _shown(both, class_name)
     st.caption("Darkness is the share of a row, from 0 to 1 in both matrices. Tap a row to choose its class.")
     places = beside(2, name="confusion") if len(shown) <= BESIDE else (st.container(), st.container())

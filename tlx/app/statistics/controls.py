@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from tlx import needs
-from tlx.app import costs, frame, jobs
+from tlx.app import costs, frame
 from tlx.app.bokeh_view import bokeh_view
 from tlx.cases import Case
 from tlx.figures.label_efficiency import label_efficiency
@@ -19,13 +19,13 @@ _OFFERS = {"budget": "From scratch", "end": "To its own end"}  # in a narrow col
 
 
 def offers(case: Case, there: Mapping[str, Control]) -> None:
-    """A button with its cost for the next control that is lacking; one that the case asks for is trained at once."""
+    """A button with its cost for the next control that is lacking; a short one that the case asks for is trained."""
     if case.plan("target").training.strategy == "scratch":
         return  # the target model is the control
     lacking = next((length for length in CONTROLS if length not in there), None)
     given = None
     if lacking == "budget" and case.control:
-        given = jobs.result(needs.control, case, lacking)
+        given = costs.ask(_OFFERS[lacking], needs.control, case, lacking)
     elif lacking is not None:
         given = costs.offer(_OFFERS[lacking], needs.control, case, lacking)
     if given is not None:  # the card and the chart above were drawn without it
