@@ -18,19 +18,20 @@ pytestmark = pytest.mark.e2e
 OFFER = re.compile(r"^Compare the neurons of both models for class \w+ \(about ")
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("lanes")
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def server(home: Path) -> Iterator[str]:
-    """Two cases: bars, whose network waits while a test says so and whose path has 4,000 steps, and brisk, a small one."""
+    """Two cases: brisk, a small one, and bars, whose network waits while a test says so and whose path is long."""
     slow = patient(home)
     slow.write_text(slow.read_text().replace("n_steps = 4", "n_steps = 4000"))
     (home / "other").mkdir()
     brisk = small_case.write(home / "other")
     brisk = brisk.rename(brisk.with_name("brisk.toml"))
+    brisk.write_text(brisk.read_text().replace('"Bars"', '"Brisk"'))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TLX_CACHE", str(home / "cache"))
         for file in (slow, brisk):
