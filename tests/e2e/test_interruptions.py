@@ -28,6 +28,7 @@ pytestmark = pytest.mark.e2e
 COMPUTED = 300_000
 BUSY = "[data-testid=stProgress]"
 # A network that tells of each pass through it, and waits in it while a file says so: work that is surely not done yet.
+# The two images that a network is tried on when it is built pass; other networks are built meanwhile.
 NETWORK = """
 import os, time
 from torch import nn
@@ -37,7 +38,7 @@ class Patient(nn.Sequential):
         if told := os.environ.get("TLX_TEST_PASSES"):
             with open(told, "a") as file:
                 file.write("x")
-            while os.path.exists(os.environ["TLX_TEST_HELD"]):
+            while len(images) > 2 and os.path.exists(os.environ["TLX_TEST_HELD"]):
                 time.sleep(0.02)
         return super().forward(images)
 
