@@ -103,6 +103,26 @@ def test_edges_equal_the_literal_reference(build: object) -> None:
         assert [tuple(edge) for edge in ours.important] == [edge for edge in order[:top] if ours.counts[edge] > 0]
 
 
+@pytest.mark.parametrize("groups", [1, 2, 8])
+@pytest.mark.parametrize("block", [1, 400, 10**9])
+def test_blocks_of_kernels_do_not_change_their_responses(
+    block: int, groups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The largest response of each kernel alone, however few channels are looked at together."""
+    torch.manual_seed(0)
+    module, inputs = nn.Conv2d(8, 16, 3, padding=1, groups=groups), torch.randn(3, 8, 5, 5)
+    monkeypatch.setattr(abstraction, "BLOCK", block)
+    with torch.inference_mode():
+        found = abstraction._of_convolution(inputs, module, (8, 16))
+        for i in range(8):
+            alone = torch.zeros_like(inputs)
+            alone[:, i] = inputs[:, i]
+            answers = nn.functional.conv2d(alone, module.weight, padding=1, groups=groups).amax((2, 3))
+            joined = torch.arange(16) // (16 // groups) == i // (8 // groups)
+            assert torch.allclose(found[:, i, joined], answers[:, joined], atol=1e-5)
+            assert (found[:, i, ~joined] == 0).all()
+
+
 def test_ties_at_the_threshold_are_all_kept() -> None:
     """Twenty equal edges: the top 10 % are two, and all twenty tie with the second."""
     assert abstraction.kept(torch.ones(1, 4, 5), 2).all()
