@@ -34,10 +34,10 @@ _STILL = """(key) => {
 
 
 def drawn(page: Any, key: str) -> Any:
-    """Waits until the component of this key shows its figure, which no longer moves; its locator, scrolled to."""
+    """Scrolls to the component of this key and waits until its figure is drawn and no longer moves; its locator."""
+    page.locator(f".st-key-{_css(key)} .bkv").scroll_into_view_if_needed(timeout=300_000)
     box = page.locator(f".st-key-{_css(key)} .bkv[data-ready]")
     box.wait_for(timeout=300_000)
-    box.scroll_into_view_if_needed()
     page.evaluate("(key) => { delete window.lastSeen?.[key] }", _css(key))
     page.wait_for_function(_STILL, arg=_css(key), polling=150, timeout=30_000)
     return box

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from e2e.figures import marks, place, wait_for_marks
+from e2e.figures import drawn, marks, place, wait_for_marks
 
 pytestmark = pytest.mark.e2e
 COMPUTED = 600_000  # ms: a fresh machine has everything still to compute
@@ -111,7 +111,7 @@ def test_a_lasso_gathers_pictures(features):
     chosen = len(marks(features.page, "biplot")["selected"])
     assert chosen > 0.95 * len(found["x"])
     features.page.get_by_text(f"{chosen:,} instances").wait_for()
-    assert features.page.locator("[data-testid=stHtml] [role=img]").count() >= 90
+    assert features.page.locator("[data-testid=stHtml] img[src^='data:image/webp']").count() >= 90
 
 
 def test_hovering_a_mark_shows_its_picture(features):
@@ -130,5 +130,5 @@ def test_silencing_is_offered_with_its_cost_and_shows_its_result(features):
     button = features.page.get_by_role("button", name="Silence the 5 ticked neurons (about ")
     if button.count():  # a store kept from an earlier run has the answer already
         button.click()
-    features.page.locator(".st-key-silencing .bkv[data-ready]").wait_for(timeout=COMPUTED)
+    drawn(features.page, "silencing")
     features.page.get_by_text("as many other important neurons of the same layers").wait_for()

@@ -10,6 +10,7 @@ const living = new WeakMap() // host's parent -> what is drawn there
 // layout -> the part that was looked at when the figure left the page; it comes back with the same layout
 const looked = (window[Symbol.for("tlx looked at")] ??= new Map())
 const REMEMBERED = 20
+const NEAR = "50% 0px" // of the window's height, from which on a figure is drawn
 
 export default function (component) {
   const { parentElement } = component
@@ -22,6 +23,7 @@ export default function (component) {
   state.queue = state.queue.then(() => update(state)).catch((error) => fail(state, error))
   return () => {
     state.gone = true
+    state.near?.()
     living.delete(parentElement)
     state.timers.forEach(clearTimeout)
     remember(state)
@@ -48,11 +50,11 @@ async function itemOf(state) {
 }
 
 async function update(state) {
-  const { host, data } = state
+  const { host } = state
   if (state.gone) return
-  host.setAttribute("aria-label", data.label)
-  // What stands below does not jump while the first figure is drawn; a drawn one knows better how high it is.
-  host.style.minHeight = data.height && state.drawing === undefined ? `${data.height}px` : ""
+  if (state.drawing === undefined) await comesNear(state)
+  if (state.gone) return
+  const { data } = state // by now another figure may be wanted
   const bokeh = await library(data.version)
   if (state.gone) return
   const theme = pageTheme(host)
@@ -70,10 +72,30 @@ async function update(state) {
     layOver(state)
     applySelection(state)
   })
+  host.setAttribute("aria-label", data.label)
   host.style.minHeight = ""
   // The page kept room for it, of its natural height; now it knows its own, and tooltips may reach beyond it.
   Object.assign(host.closest(".stElementContainer").style, { height: "auto", flex: "none", overflow: "visible" })
   host.dataset.ready = String(++state.drawings)
+}
+
+// A figure far below is drawn when somebody scrolls there, or prints the page; until then its room is kept.
+function comesNear(state) {
+  const { host, data } = state
+  host.setAttribute("aria-label", data.label)
+  host.style.minHeight = data.height ? `${data.height}px` : ""
+  return new Promise((resolve) => {
+    const around = { root: host.closest("[data-testid=stMain]"), rootMargin: NEAR }
+    const watching = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && near(), around)
+    const near = () => {
+      watching.disconnect()
+      removeEventListener("beforeprint", near)
+      resolve()
+    }
+    state.near = near // also when it leaves the page
+    watching.observe(host)
+    addEventListener("beforeprint", near)
+  })
 }
 
 // BokehJS as streamlit-bokeh ships it, from this very server: no other host is asked. One per page, loaded once.

@@ -1,0 +1,110 @@
+"""What a click costs a browser: one run, of its part of the page; no figure twice; nothing that stands moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from e2e.figures import marks, place
+from e2e.test_network import INDEX, tap, wait_for
+
+pytestmark = pytest.mark.e2e
+SHIFTS = """
+  window.shifted = 0
+  new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shifted += one.value })
+    .observe({ type: "layout-shift" })
+"""
+
+
+class Wire:
+    """What a tab has sent and received over its websocket since `since`."""
+
+    def __init__(self, opened: Any) -> None:
+        self.sent, self.received, self._opened = 0, 0, opened
+        wire = opened.page.context.new_cdp_session(opened.page)
+        wire.send("Network.enable")
+        wire.on("Network.webSocketFrameSent", self._ask)
+        wire.on("Network.webSocketFrameReceived", self._answer)
+
+    def _ask(self, _: dict[str, Any]) -> None:
+        self.sent += 1
+
+    def _answer(self, event: dict[str, Any]) -> None:
+        self.received += len(event["response"]["payloadData"]) * 3 // 4  # base 64
+
+    def since(self) -> None:
+        self._opened.settle()
+        self.sent = self.received = 0
+
+
+@pytest.fixture
+def opened(tab):
+    """Opens a page of class 8 and has its wire watched."""
+
+    def open_page(path: str) -> tuple[Any, Wire]:
+        one = tab()
+        wire = Wire(one)
+        one.open(f"{path}?case=digits&class=8&layers=conv1,conv2,conv3").ready()
+        wire.since()
+        return one, wire
+
+    return open_page
+
+
+def test_a_neuron_tapped_takes_one_run_and_no_figure(opened):
+    """The view frames it without being sent again, and the frame's links, drawn before, keep it."""
+    network, wire = opened("/Network")
+    (index,) = tap(network, INDEX)
+    network.wait_for_parameter("neuron", f"target:conv2:{index}")
+    wait_for(network, "return data('focus').top.length > 0")
+    assert wire.sent == 1
+    assert 0 < wire.received < 100_000
+    network.go_to("Features")
+    network.wait_for_parameter("neuron", f"target:conv2:{index}")
+    network.go_to("Network")
+    network.wait_for_parameter("neuron", f"target:conv2:{index}")
+
+
+def test_an_instance_tapped_takes_one_run_and_no_figure(opened):
+    """It is ringed in the plot, and its neighbours come as small pictures."""
+    instances, wire = opened("/Instances")
+    found = marks(instances.page, "scatter target")
+    wire.since()
+    instances.page.mouse.click(found["screen_x"][-1], found["screen_y"][-1])
+    instances.page.get_by_text("by the distance of their activations").wait_for(timeout=30_000)
+    instances.settle()
+    assert wire.sent == 1
+    assert 0 < wire.received < 100_000
+    assert len(marks(instances.page, "scatter target", "picked")["x"]) == 1
+
+
+def test_a_box_ticked_takes_one_run(opened):
+    """The list is not sent again, the plot with its new axis is."""
+    features, wire = opened("/Features")
+    place(features.page, "ranking", 16, 6.5)
+    wire.since()
+    features.page.mouse.click(*place(features.page, "ranking", 16, 6.5))
+    features.settle()
+    assert wire.sent == 1
+    assert 0 < wire.received < 100_000
+    assert list(marks(features.page, "ranking", "rows")["tick"])[6] == "✓"
+
+
+def test_a_figure_far_below_is_drawn_when_somebody_scrolls_there(opened):
+    network, _ = opened("/Network")
+    below = network.page.locator(".st-key-reuse-rank_agreement .bkv")
+    assert below.get_attribute("data-ready") is None
+    room = below.bounding_box()["height"]
+    below.scroll_into_view_if_needed()
+    network.page.locator(".st-key-reuse-rank_agreement .bkv[data-ready]").wait_for(timeout=30_000)
+    assert below.bounding_box()["height"] == room > 100
+
+
+@pytest.mark.parametrize("title", ["Statistics", "Instances", "Network", "Features", "Compare", "New case"])
+def test_opening_a_page_moves_nothing_that_stands(opened, title):
+    """By Chromium's own measure, in which 0.1 is said to be noticed."""
+    start, _ = opened("/")
+    start.page.evaluate(SHIFTS)
+    start.go_to(title)
+    start.page.wait_for_timeout(700)
+    assert start.page.evaluate("window.shifted") < 0.1
