@@ -164,8 +164,7 @@ def affordable(model: nn.Module, reads: tuple[tracing.Readout, ...], images: Ten
 
 def usual_layout() -> AbstractContextManager[Any]:
     """Within the block all path points keep the layout that Captum's have, and rounding falls alike."""
-    usual = torch.contiguous_format
-    return patch.object(attribution, "_layouts", lambda *_: (usual, usual))
+    return patch.object(attribution, "_layout", lambda *_: torch.contiguous_format)
 
 
 def apart_at_most(found: dict[str, Tensor], theirs: dict[str, Tensor]) -> float:

@@ -164,7 +164,7 @@ def _gradient_activation(
     network: Reading, ends: tuple[Tensor, Tensor], targets: Tensor, path: Path
 ) -> tuple[dict[str, Tensor], None]:
     """dF/dy_l · y_l at the input, for all layers at once; no path is walked, and nothing need add up to the score."""
-    score, values = network.forward(ends[1].contiguous(memory_format=network.layouts[1]), targets)
+    score, values = network.forward(ends[1].contiguous(memory_format=network.layout), targets)
     finite(network, values)
     gradients = torch.autograd.grad(score.sum(), values)
     products = zip(network.names, values, gradients, strict=True)
@@ -189,25 +189,23 @@ def _reading(model: nn.Module, names: Sequence[str], outputs: dict[str, Tensor],
     if example.is_cuda:
         room, most = max(room, torch.cuda.mem_get_info(example.device)[0] // CARD_PART), CARD_MOST
     rows = int(np.clip(room // (4 * max(each, 1)), 1, most))
-    return Reading(model, names, outputs, rows, _layouts(model, example, scores))
+    return Reading(model, names, outputs, rows, _layout(model, example, scores))
 
 
-def _layouts(model: nn.Module, example: Tensor, scores: Tensor) -> tuple[torch.memory_format, torch.memory_format]:
-    """Of images at the baseline and elsewhere: channels last is faster, but rounds otherwise.
+def _layout(model: nn.Module, example: Tensor, scores: Tensor) -> torch.memory_format:
+    """Channels last, which is faster, where a network answers the example with the same scores in it.
 
-    Only for networks that answer the example with the same scores in it: many a `view` in a forward fails.
+    Many a `view` in a forward fails in it. On a card float32 stays in the usual layout, in which it was measured there.
     """
-    usual, fast = torch.contiguous_format, torch.channels_last
     if example.ndim != 4 or not (example.dtype == torch.bfloat16 or example.device.type == "cpu"):
-        return usual, usual
+        return torch.contiguous_format
     try:
         with torch.no_grad():
-            others = model(example.contiguous(memory_format=fast))
+            others = model(example.contiguous(memory_format=torch.channels_last))
     except RuntimeError:
-        return usual, usual
-    if not (others - scores).abs().max() <= CLOSE * scores.abs().max():  # nor where any is NaN
-        return usual, usual
-    return (fast if example.dtype == torch.bfloat16 else usual), fast
+        return torch.contiguous_format
+    same = (others - scores).abs().max() <= CLOSE * scores.abs().max()  # False where any is NaN
+    return torch.channels_last if same else torch.contiguous_format
 
 
 def _largest(maps: Tensor, axis: int) -> Tensor:

@@ -51,14 +51,14 @@ class Reading:
     """A network whose layers are read while it runs.
 
     names: of the layers; outputs: theirs, as hooks fill them; rows: of a batch at most, images times path points;
-    layouts: of the images at the baseline, and everywhere else.
+    layout: of the images.
     """
 
     model: nn.Module
     names: Sequence[str]
     outputs: dict[str, Tensor]
     rows: int
-    layouts: tuple[torch.memory_format, torch.memory_format]
+    layout: torch.memory_format
 
     def forward(self, images: Tensor, targets: Tensor, *, sloped: bool = True) -> tuple[Tensor, list[Tensor]]:
         """Scores (n,) of the targets and the layers' outputs, with a graph between them where `sloped`."""
@@ -85,7 +85,7 @@ def walk(
     at_once = max(1, network.rows // count)
     for alphas in (points[first : first + at_once] for first in range(0, len(points), at_once)):
         between = torch.cat([torch.lerp(begin, end, alpha) for alpha in alphas])
-        between = between.contiguous(memory_format=network.layouts[1])
+        between = between.contiguous(memory_format=network.layout)
         sloped = path.rule == "trapezoid" or alphas[0] < 1  # the left rule asks for no gradient at the input
         score, values = network.forward(between, targets.repeat(len(alphas)), sloped=sloped)
         read = [torch.split(value.detach(), count) for value in values]
@@ -105,14 +105,10 @@ def walk(
 
 
 def _leave(network: Reading, sums: Sequence[_Sum], begin: Tensor, targets: Tensor) -> Tensor:
-    """Begins the sums at the baseline, once for each target where all images share it, and answers with F there (n,).
-
-    Values at a plain baseline are equal but for rounding, and rounding says where pooling passes the gradient on: the
-    baseline is a batch of its own, in its own layout.
-    """
+    """Begins the sums at the baseline, once for each target where images share it, and answers with F there (n,)."""
     shared = len(begin) == 1
     wanted, each = torch.unique(targets, return_inverse=True) if shared else (targets, slice(None))
-    begin = begin.expand(len(wanted), *begin.shape[1:]).contiguous(memory_format=network.layouts[0])
+    begin = begin.expand(len(wanted), *begin.shape[1:]).contiguous(memory_format=network.layout)
     score, values = network.forward(begin, wanted)
     slopes = torch.autograd.grad(score.sum(), values)
     finite(network, values)
