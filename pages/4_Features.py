@@ -7,7 +7,7 @@ import streamlit as st
 from tlx import findings, needs, pipeline
 from tlx.app import conductance_words, costs, frame, gathered_instances, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
-from tlx.app.feature_strip import feature_strip
+from tlx.app.feature_strip import feature_strip, what_it_sees
 from tlx.app.features import discriminability_panel, ranking_list, silencing_words
 from tlx.app.layout import beside
 from tlx.app.once import once
@@ -69,8 +69,8 @@ def ranking_view() -> None:
         st.subheader("One neuron", anchor=False)
         neuron = ranking_list.neuron_picker(table, model, here.neuron, about)
         look = costs.ask("Draw what the neuron looks for", needs.looks, case, [neuron])
-        crops = costs.ask("Find what the neuron sees", needs.seen_by, case, neuron)
-        feature_strip((look or {}).get(neuron), crops or {})
+        crops = what_it_sees(case, neuron, instances, served)
+        feature_strip((look or {}).get(neuron), crops)
         ranking_list.network_link(neuron, network.names, selection.layers)
     with gathered:
         st.subheader("Gathered instances", anchor=False)

@@ -14,7 +14,8 @@ from tlx.results import Control, Discriminability, DomainImages, Embedding, Laye
 CLASSES = ("cup", "<b>pen</b>", "book")
 COUNTS = {"source": 12, "target": 9}  # four and three of each class
 SCORE = Transferability(0.25, 0.1, 0.4, 60, 0.5, 0.75, 3, 4, descended=True)
-NETWORK = Network("toy", (Layer("conv1", 1, "conv", 4, (3, 3)), Layer("fc2", 2, "linear", 6, (1, 1))), {}, {}, 36, 99)
+LAYERS = (Layer("conv1", 1, "conv", 4, (3, 3), field=(3, 2, 0)), Layer("fc2", 2, "linear", 6, (1, 1)))
+NETWORK = Network("toy", LAYERS, {}, {}, 36, 99)
 
 
 def images(case, domain):
@@ -101,7 +102,7 @@ def embedded(case, class_names, model="target", layer=None, seed=0):
     )
 
 
-def neighbours(case, domain, instance, model="target", layer=None, count=8):
+def neighbours(case, domain, instance, model="target", layer=None):
     there = "source" if domain == "target" else "target"
     return pd.DataFrame(
         {"domain": there, "instance": [3, 1], "label": [CLASSES[0], CLASSES[1]], "distance": [0.5, 2.0]}

@@ -129,7 +129,8 @@ def test_one_click_asks_for_every_button_layer_and_neuron(
             answered(panel, answer)
     network = pipeline.network(made[0])
     assert {one.arguments[3] for one in asked if one.name == "embedding"} == {None, *network.names}
-    assert {one.arguments[2] for one in asked if one.name == "crops"} == set(network.names)
+    in_part = {layer.name for layer in network.layers if layer.field is not None}  # the others see all of an image
+    assert {one.arguments[2] for one in asked if one.name == "crops"} == in_part
     assert {one.arguments[2] for one in asked if one.name == "kernel_response"} == set(network.pairs)
     drawn = {(one.arguments[1], *place) for one in asked if one.name == "neuron_images" for place in one.arguments[2]}
     assert len(drawn) == sum(layer.count(model) for layer in network.layers for model in MODELS)
@@ -176,7 +177,7 @@ def test_a_page_says_what_a_click_does_not_find(
 ) -> None:
     monkeypatch.setenv("TLX_CASES", str(made[1]))
     wanted = {"case": "bars", "class": "lying", "neuron": "source:conv5:3", "instance": "target:2"}
-    for path, what in (("pages/3_Network.py", "crops"), ("pages/2_Instances.py", "neighbours")):
+    for path, what in (("pages/3_Network.py", "kernel response"), ("pages/2_Instances.py", "nearest")):
         page = run_to_end(app(path, **wanted))
         assert not page.exception
         assert not page.error

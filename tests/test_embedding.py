@@ -190,9 +190,20 @@ def test_progress_is_reported():
 def test_nearest_are_the_smallest_distances():
     """The nearest rows come first, with their Euclidean distances; ties keep their order."""
     others = np.array([[3.0, 4.0], [0.0, 1.0], [1.0, 0.0], [9.0, 9.0]])
-    order, distances = embedding.nearest(np.zeros(2), others, 3)
-    assert order.tolist() == [1, 2, 0]
-    assert distances.tolist() == [1, 1, 5]
+    found = embedding.nearest(np.array([[0.0, 0.0], [9.0, 8.0]]), others, 3)
+    assert found.instances.tolist() == [[1, 2, 0], [3, 0, 2]]
+    np.testing.assert_allclose(found.distances, [[1, 1, 5], [1, 52**0.5, 128**0.5]], rtol=1e-6)
+
+
+def test_nearest_of_many_are_those_of_a_slow_search():
+    """Against every distance; where there are fewer others than asked for, all of them."""
+    rng = np.random.default_rng(0)
+    here, there = (rng.normal(size=(count, 300)).astype(np.float32) for count in (40, 60))
+    exact = np.sqrt(((here[:, None].astype(float) - there[None]) ** 2).sum(axis=2))
+    found = embedding.nearest(here, there)
+    np.testing.assert_array_equal(found.instances, np.argsort(exact, axis=1)[:, :8])
+    np.testing.assert_allclose(found.distances, np.sort(exact, axis=1)[:, :8], rtol=1e-5)
+    assert embedding.nearest(here, there[:3]).instances.shape == (40, 3)
 
 
 def test_short_vectors_are_kept_whole():

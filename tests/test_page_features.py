@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
+
 import fakes
 import numpy as np
+import pandas as pd
 import pytest
 import statistics_case as toy
+from PIL import Image
 from streamlit_help import app, fire, run_to_end, selectbox, source_of, text_of
 
 from tlx import defaults
 from tlx.analysis import statistics
 from tlx.analysis.crops import Crop
-from tlx.app import pictures
+from tlx.app import feature_strip, pictures
 from tlx.app.features import silencing_words
 from tlx.errors import EmptyError
 from tlx.figures.pictures import Pictures
-from tlx.results import Abstraction, Contribution, Discriminability, LayerGap, Silenced
+from tlx.results import Abstraction, Contribution, Discriminability, LayerGap, NeuronRef, Silenced, Strongest
 from tlx.storage import memory
 
 PAGE = "pages/4_Features.py"
@@ -288,6 +292,23 @@ def test_what_a_class_is_called_cannot_become_code(untouched):
     assert "&lt;script&gt;pen" in bodies
     assert "<script>" not in bodies
     assert "It is silent on every instance" in bodies
+
+
+def test_a_neuron_that_sees_all_of_an_image_is_shown_whole_ones():
+    """The strongest instances of either domain, cut out of their sheets; none on which it is silent."""
+    sheet = np.zeros((8, 16, 3), dtype=np.uint8)
+    sheet[:, 8:] = (0, 0, 255)
+    buffer = io.BytesIO()
+    Image.fromarray(sheet).save(buffer, "WEBP", lossless=True)
+    served = Pictures({"source": ("s",), "target": ("t",)}, 8, 2, dict.fromkeys(ROWS, (buffer.getvalue(),)))
+    told = Strongest(np.array([[0, 1], [1, 0]]), np.array([[1.0, 3.0], [0.5, 0.0]]), ("fc2",), (2,))
+    table = pd.DataFrame({"domain": ["source"] * 2 + ["target"] * 2, "instance": [0, 1, 0, 1], "label": list("abcd")})
+    found = feature_strip.whole_images(dict.fromkeys(ROWS, told), table, served, NeuronRef("target", "fc2", 1))
+    assert {domain: [(one.instance, one.label, one.activation) for one in row] for domain, row in found.items()} == {
+        "source": [(1, "b", 3.0)],
+        "target": [(1, "d", 3.0)],
+    }
+    assert found["source"][0].pixels.reshape(-1, 3).mean(axis=0).tolist() == [0, 0, 255]
 
 
 def test_silencing_is_offered_and_told(page):

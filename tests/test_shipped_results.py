@@ -37,7 +37,7 @@ def test_they_are_of_the_built_in_case() -> None:
 
 
 def test_they_are_small_and_whole() -> None:
-    assert DIGITS.stat().st_size < 20e6
+    assert DIGITS.stat().st_size < 23e6
     bundles.opened(DIGITS).verify()
 
 

@@ -38,6 +38,7 @@ PICTURE = 1.0  # and to place a class's instances in a picture
 PLACED = 6e-3  # and for each instance that is placed
 READING = 0.25e-3, 30e-9  # seconds to read an image, and for each byte of its file
 LOOKED_AT = 8  # files whose size is taken for that of all
+DISTANCE = 0.1e-9  # to see how far two instances lie apart, for each number of their vectors
 ASSIGNED = 0.4e-6  # to find which neurons correspond, for each pair of a layer
 CHANCE = 0.12e-6  # to say what chance is for the edges of a class, for each edge
 LENGTHS = 2 + 4 + 8  # budgets that a control to its own end takes as a rule; 16 more at most
@@ -186,6 +187,9 @@ def seconds(wanted: Need, network: Network, domains: Mapping[str, DomainImages],
             return RUNS * sum(_asked(listed, class_name) for listed in domains.values()) * speed.silenced
         case "images", [domain]:
             return _reading(case, domain, domains[domain])
+        case "nearest", [_, model, layer]:
+            width = network.layer(layer).count(model) if layer else network.embedding_units
+            return len(domains["source"]) * len(domains["target"]) * width * DISTANCE
         case "embedding", [class_names, *_]:
             return PICTURE + PLACED * sum(_placed(listed, class_names) for listed in domains.values())
         case "correspondence", _:

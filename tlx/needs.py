@@ -282,8 +282,15 @@ def strongest(case: Case, model: str, domain: str) -> Panel[Strongest]:
 
 
 def seen_by(case: Case, neuron: NeuronRef) -> Panel[dict[str, Any]]:
-    """What activates a neuron most in each domain, cropped to what it sees."""
-    return (yield from one(pipeline.crops, case, neuron.model, neuron.layer, neuron.index))
+    """What activates a neuron most in each domain, cropped to what it sees; empty where it sees all of an image.
+
+    Then whole pictures show it, which are at hand, and `strongest` says which.
+    """
+    network = yield need(pipeline.network, case)
+    if not case.two_networks and network.layer(neuron.layer).field is None:
+        return {}
+    crops: dict[str, Any] = yield need(pipeline.crops, case, neuron.model, neuron.layer, neuron.index)
+    return crops
 
 
 def kernel_response(
@@ -392,9 +399,13 @@ def after_one_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[An
             yield _silenced(case, name, model)
             for of in (None, *pipeline.network(case).names):
                 yield embedding(case, name, model=model, layer=of)
+    for domain in DOMAINS:
+        yield one(pipeline.nearest, case, domain)
     for model in MODELS:
         for layer in pipeline.network(case).layers:
-            yield looks(case, [NeuronRef(model, layer.name, neuron) for neuron in range(layer.count(model))])
+            neurons = [NeuronRef(model, layer.name, neuron) for neuron in range(layer.count(model))]
+            yield looks(case, neurons)
+            yield from (seen_by(case, neuron) for neuron in neurons)
 
 
 def on_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[Any]]:
@@ -404,12 +415,7 @@ def on_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[Any]]:
         for name in class_names:
             yield one(pipeline.activation_on, case, model, name)
         for layer in pipeline.network(case).layers:
-            for neuron in range(layer.count(model)):
-                yield looks(case, [NeuronRef(model, layer.name, neuron)])
-                yield seen_by(case, NeuronRef(model, layer.name, neuron))
-    for domain in DOMAINS:
-        for instance in range(len(pipeline.catalogue(case, domain))):
-            yield one(pipeline.neighbours, case, domain, instance, "target", None)
+            yield from (looks(case, [NeuronRef(model, layer.name, neuron)]) for neuron in range(layer.count(model)))
 
 
 def _wherever_the_layers_begin(case: Case, class_name: str) -> Panel[None]:

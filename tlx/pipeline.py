@@ -38,6 +38,7 @@ from tlx.results import (
     KernelResponse,
     LabelEfficiency,
     LayerGap,
+    Nearest,
     Network,
     OnClass,
     Pair,
@@ -789,22 +790,25 @@ def vectors(case: Case, model: str, domain: str, layer: str | None = None) -> np
 
 
 @memoized("Finding the nearest instances", part="models", of="vectors model *domain layer")
-def neighbours(
-    case: Case, domain: str, instance: int, model: str = "target", layer: str | None = None, count: int = 8
-) -> pd.DataFrame:
-    """The other domain's instances whose activations are nearest to this one's: domain, instance, label, distance."""
+def nearest(case: Case, domain: str, model: str = "target", layer: str | None = None) -> Nearest:
+    """Of each of a domain's instances those of the other domain whose activations are nearest."""
     from tlx.analysis import embedding as stage
 
-    here, there = images(case, domain), DOMAINS[1 - DOMAINS.index(domain)]
-    if not 0 <= instance < len(here):
+    there = DOMAINS[1 - DOMAINS.index(domain)]
+    return stage.nearest(vectors(case, model, domain, layer), vectors(case, model, there, layer))
+
+
+@derived("Finding the nearest instances", of="nearest domain model layer | catalogue *domain")
+def neighbours(case: Case, domain: str, instance: int, model: str = "target", layer: str | None = None) -> pd.DataFrame:
+    """The other domain's instances whose activations are nearest to this one's: domain, instance, label, distance."""
+    found, there = nearest(case, domain, model, layer), DOMAINS[1 - DOMAINS.index(domain)]
+    if not 0 <= instance < len(found.instances):
         raise errors.SelectionError(
-            f"the {domain} domain has no instance {instance}; they run from 0 to {len(here) - 1}"
+            f"the {domain} domain has no instance {instance}; they run from 0 to {len(found.instances) - 1}"
         )
-    own = vectors(case, model, domain, layer)[instance]
-    nearest, distances = stage.nearest(own, vectors(case, model, there, layer), count)
-    other = images(case, there)
-    labels = np.array(other.classes, dtype=object)[other.labels[nearest]]
-    return pd.DataFrame({"domain": there, "instance": nearest, "label": labels, "distance": distances})
+    rows, other = found.instances[instance], catalogue(case, there)
+    labels = np.array(other.classes, dtype=object)[other.labels[rows]]
+    return pd.DataFrame({"domain": there, "instance": rows, "label": labels, "distance": found.distances[instance]})
 
 
 @memoized("Measuring every layer on class {class_name}", of="conductance *model *domain")

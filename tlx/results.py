@@ -447,6 +447,17 @@ class Strongest:
 
 
 @dataclass(frozen=True, eq=False)
+class Nearest:
+    """Of each instance of a domain the K instances of the other one whose activations are nearest, nearest first.
+
+    instances: (N, K) int32 index in the other domain; distances: (N, K) float32 Euclidean distances.
+    """
+
+    instances: np.ndarray
+    distances: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class OnClass:
     """One number for each neuron of one model on each target instance of a class: conductance, or activation.
 

@@ -13,12 +13,13 @@ import numpy as np
 from tlx.cases import DOMAINS
 from tlx.errors import EmptyError
 from tlx.progress import report
-from tlx.results import DomainImages, Embedding
+from tlx.results import DomainImages, Embedding, Nearest
 
 LIMIT = 1_500  # instances of one domain that are drawn at most; both together stay readable and quick
 COMPONENTS = 50
 PERPLEXITY = 30.0
 NEIGHBOURS = 15  # of each point, of which is told how many the picture keeps
+NEAREST = 8  # instances of the other domain that are shown beside one
 
 
 def choose(images: DomainImages, class_names: Sequence[str], seed: int) -> np.ndarray:
@@ -148,8 +149,15 @@ def _sampled(images: Mapping[str, DomainImages], chosen: Mapping[str, np.ndarray
     )
 
 
-def nearest(vector: np.ndarray, others: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The `count` rows of `others` (N, D) nearest to `vector` (D,) and their Euclidean distances, nearest first."""
-    distances = np.sqrt(((others - vector) ** 2).sum(axis=1))
-    order = np.argsort(distances, kind="stable")[:count]
-    return order, distances[order]
+def nearest(vectors: np.ndarray, others: np.ndarray, count: int = NEAREST) -> Nearest:
+    """For each row of `vectors` (N, D) the `count` rows of `others` (M, D) that are nearest by Euclidean distance.
+
+    Nearest first; of equal ones the earlier row.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    finder = NearestNeighbors(n_neighbors=min(count, len(others)), algorithm="brute").fit(others)
+    distances, rows = finder.kneighbors(vectors)
+    order = np.lexsort((rows, distances))
+    rows, distances = (np.take_along_axis(one, order, axis=1) for one in (rows, distances))
+    return Nearest(rows.astype(np.int32), distances.astype(np.float32))

@@ -6,15 +6,21 @@ import base64
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
+from tlx import needs
+from tlx.app import costs
 from tlx.app.once import once
-from tlx.app.pictures import png
+from tlx.app.pictures import cut_out, png
 from tlx.app.text import escape_html
+from tlx.cases import DOMAINS, Case
 from tlx.figures import theme
-from tlx.results import Crop
+from tlx.figures.pictures import Pictures
+from tlx.results import Crop, NeuronRef, Strongest
 
 SIZE = 50  # of a picture, in CSS pixels
+WHOLE = 6  # pictures of a domain, as many as crops
 
 
 def feature_strip(image: np.ndarray | None, crops: Mapping[str, Sequence[Crop]]) -> None:
@@ -29,6 +35,43 @@ def feature_strip(image: np.ndarray | None, crops: Mapping[str, Sequence[Crop]])
     with columns[1]:
         for domain, row in crops.items():
             crop_row(domain, row, head=f"<b>{domain} domain</b>: what activates it most")
+
+
+def what_it_sees(
+    case: Case, neuron: NeuronRef, instances: pd.DataFrame, pictures: Pictures
+) -> Mapping[str, Sequence[Crop]]:
+    """Crops by domain, as far as they are known: of a neuron that sees all of an image its whole pictures."""
+    crops: dict[str, list[Crop]] | None = costs.ask("Find what the neuron sees", needs.seen_by, case, neuron)
+    if crops != {}:
+        return crops or {}
+    finding = f"Find what activates each neuron of the {neuron.model} model most in the {{}} domain"
+    found = {name: costs.ask(finding.format(name), needs.strongest, case, neuron.model, name) for name in DOMAINS}
+    return once(whole_images, {name: one for name, one in found.items() if one}, instances, pictures, neuron)
+
+
+def whole_images(
+    strongest: Mapping[str, Strongest], instances: pd.DataFrame, pictures: Pictures, neuron: NeuronRef
+) -> dict[str, list[Crop]]:
+    """What activates a neuron most that sees all of an image, as if it were cropped: whole pictures, by domain.
+
+    strongest: by domain; instances: of the pipeline.
+    """
+    return {
+        domain: [
+            Crop(cut_out(pictures, domain, int(at)), int(at), label, float(value))
+            for at, value, label in zip(*_first(found, instances, neuron, domain), strict=True)
+            if value > 0
+        ]
+        for domain, found in strongest.items()
+    }
+
+
+def _first(
+    found: Strongest, instances: pd.DataFrame, neuron: NeuronRef, domain: str
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    best, values = (one[:WHOLE] for one in found.of(neuron.layer, neuron.index))
+    labels = instances[instances["domain"] == domain].set_index("instance")["label"]
+    return best, values, labels.loc[best].tolist()
 
 
 def crop_row(domain: str, crops: Sequence[Crop], *, head: str = "What it sees of them", size: int = SIZE) -> None:

@@ -67,7 +67,7 @@ def _tile(pictures: Pictures, row: Mapping[Hashable, object], size: int) -> str:
         f'<div style="width:{size}px;font-size:12px;line-height:1.3;text-align:center" title="{what}">'
         f'<img alt="{what}" style="{_box(pictures, size)};border-radius:4px;{ring}'
         f'border-bottom:4px solid {theme.COLOURS[domain]};box-sizing:content-box" '
-        f'src="{_cut_out(pictures, domain, instance)}">'
+        f'src="{_address(pictures, domain, instance)}">'
         f'<div style="overflow-wrap:anywhere;margin-top:3px">{caption}</div></div>'
     )
 
@@ -85,7 +85,7 @@ def picture(pictures: Pictures, domain: str, instance: int, *, size: int = 160) 
     """One instance, large, framed in its domain's colour."""
     frame = f"border:4px solid {theme.COLOURS[domain]};border-radius:6px;box-sizing:content-box"
     description = f"instance {instance} of the {domain} domain"
-    cut = once(_cut_out, pictures, domain, instance)
+    cut = once(_address, pictures, domain, instance)
     st.html(f'<img alt="{description}" style="{_box(pictures, size)};{frame}" src="{cut}">')
 
 
@@ -94,13 +94,17 @@ def _box(pictures: Pictures, size: int) -> str:
     return f"width:{size}px;height:{size}px{sharp}"
 
 
-def _cut_out(pictures: Pictures, domain: str, instance: int) -> str:
-    """An instance's picture as a data address: half a kilobyte, where its sheet is two hundred."""
+def cut_out(pictures: Pictures, domain: str, instance: int) -> np.ndarray:
+    """An instance's picture, (tile, tile, 3) uint8."""
     sheet, column, row = pictures.place(instance)
     left, top = column * pictures.tile, row * pictures.tile
-    tile = once(_pixels, pictures.sheets[domain][sheet])[top : top + pictures.tile, left : left + pictures.tile]
+    return once(_pixels, pictures.sheets[domain][sheet])[top : top + pictures.tile, left : left + pictures.tile]
+
+
+def _address(pictures: Pictures, domain: str, instance: int) -> str:
+    """An instance's picture as a data address: half a kilobyte, where its sheet is two hundred."""
     buffer = io.BytesIO()
-    Image.fromarray(tile).save(buffer, "WEBP", quality=90)
+    Image.fromarray(cut_out(pictures, domain, instance)).save(buffer, "WEBP", quality=90)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -127,7 +127,7 @@ def gallery(
 
 def parts_seen(crops: Mapping[str, Sequence[Crop]] | None, layer: Layer, domain: str) -> None:
     """Below the instances the part of each that the neuron sees; nothing where it sees all of it."""
-    if crops is not None and layer.field is not None:
+    if crops and layer.field is not None:
         crop_row(domain, crops[domain], size=_TILE)
 
 
