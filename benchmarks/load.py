@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -33,12 +34,12 @@ import numpy as np
 from playwright.async_api import async_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from visits import FLAGS, PAGES, complete, start
+from visits import DONE, FLAGS, PAGES, complete, start
 from websockets.asyncio.client import ClientConnection, connect
 
 CLASSES = "0123456789"
 AGAIN = 0.5  # seconds after which a page that waits for a job is asked for again
-DEADLINE = 180.0  # seconds for one page; longer counts as an error
+DEADLINE = 60.0  # seconds for one page; longer counts as an error
 
 
 @dataclass
@@ -73,9 +74,11 @@ def main() -> None:
     parser.add_argument("--cache", default=os.environ.get("TLX_CACHE", ""), help="filled already; warmed up if not")
     given = parser.parse_args()
     given.cache = given.cache or str(Path(__file__).parent.parent / "cache")
-    reports = {name: Report() for name in ("warm-up", "browsers", "sockets", "bare", "changes")}
+    reports = {
+        name: Report() for name in ("warm-up", "browsers, bare", "browsers, sockets", "sockets", "bare", "changes")
+    }
     with tempfile.TemporaryDirectory() as folder, serving(given.cache) as (address, pid):
-        asyncio.run(warm_up(given, address, pid, reports))
+        asyncio.run(warm_up(address, pid, reports))
         shapes = Path(folder) / "shapes.json"
         shapes.write_text(json.dumps(reports["warm-up"].shapes))
         with serving(folder, "benchmarks/bare/streamlit_app.py", BARE_SHAPES=str(shapes)) as bare:
@@ -96,32 +99,34 @@ def serving(cache: str, script: str = "streamlit_app.py", **environment: str) ->
         server.wait()
 
 
-async def warm_up(given: argparse.Namespace, address: str, pid: int, reports: dict[str, Report]) -> None:
+async def warm_up(address: str, pid: int, reports: dict[str, Report]) -> None:
     await sockets(address, reports["warm-up"], visitors=1, steps=len(PAGES) * len(CLASSES))
     reports["warm-up"].say("warm-up")
     say_memory("after the warm-up", pid)
-    if given.browsers:
-        await browsers(address, reports["browsers"], given.browsers)
-        reports["browsers"].say(f"{given.browsers} browsers:")
-        say_memory(f"after {given.browsers} browsers", pid)
 
 
 async def beside_bare(
     given: argparse.Namespace, own: tuple[str, int], bare: tuple[str, int], reports: dict[str, Report]
 ) -> None:
     """The table: median seconds of each page for so many visitors, and the server's processor time for one of them."""
+    servers = {"bare": bare, "sockets": own}
+    if given.browsers:
+        for name, (address, _) in servers.items():
+            report = reports[f"browsers, {name}"]
+            await browsers(address, report, given.browsers, bare=name == "bare")
+            report.say(f"{given.browsers} browsers, {name}:")
+        say_memory(f"after {given.browsers} browsers", own[1])
     if not given.sockets:
         return
-    servers = {"bare": bare, "sockets": own}
-    await sockets(bare[0], Report(), visitors=2, steps=len(PAGES), bare=True)
+    await sockets(bare[0], Report(), visitors=2, steps=len(PAGES))
     for name, (address, _) in servers.items():
-        await sockets(address, reports[name], visitors=given.sockets, steps=len(PAGES), bare=name == "bare")
+        await sockets(address, reports[name], visitors=given.sockets, steps=len(PAGES))
         reports[name].say(f"{given.sockets} sockets, {name}:")
     say_memory(f"after {given.sockets} sockets", own[1])
     used: dict[str, dict[str, float]] = {name: {} for name in servers}
     for page in PAGES:
         for name, (address, pid) in servers.items():
-            used[name][page or "Start"] = await processor_time(address, pid, page, name == "bare")
+            used[name][page or "Start"] = await processor_time(address, pid, page)
     print(f"| page | bare, {given.sockets} visitors | tlx | ratio | processor time a page: bare | tlx |")
     print("| --- | --- | --- | --- | --- | --- |")
     for page in used["bare"]:
@@ -133,9 +138,9 @@ async def beside_bare(
         )
 
 
-async def processor_time(address: str, pid: int, page: str, bare: bool) -> float:
+async def processor_time(address: str, pid: int, page: str) -> float:
     """Seconds of the server's process for one opening of a page: the mean over all classes, twice, of one visitor."""
-    async with visiting(address, bare) as visitor:
+    async with visiting(address) as visitor:
         began = processor_seconds(pid)
         for class_name in 2 * CLASSES:
             await visitor.open(page, selected(class_name))
@@ -177,15 +182,18 @@ def selected(class_name: str) -> dict[str, str]:
 # Browsers
 
 
-async def browsers(address: str, report: Report, count: int) -> None:
+async def browsers(address: str, report: Report, count: int, *, bare: bool) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        await asyncio.gather(*(tab(browser, address, report, first) for first in range(count)))
+        await asyncio.gather(*(tab(browser, address, report, first, DONE if bare else None) for first in range(count)))
         await browser.close()
 
 
-async def tab(browser: Any, address: str, report: Report, first: int) -> None:
-    """A visitor: opens a page by its address, then follows the sidebar's links through all of them."""
+async def tab(browser: Any, address: str, report: Report, first: int, done: str | None) -> None:
+    """A visitor: opens a page by its address, then follows the sidebar's links through all of them.
+
+    done: what holds once a page is complete, where it is no page of tlx.
+    """
     context = await browser.new_context(viewport={"width": 1440, "height": 1000})
     page = await context.new_page()
     page.set_default_timeout(DEADLINE * 1000)
@@ -200,8 +208,8 @@ async def tab(browser: Any, address: str, report: Report, first: int) -> None:
                 await (
                     page.get_by_test_id("stSidebar").get_by_role("link", name=name.replace("_", " ") or "Start").click()
                 )
-                await page.wait_for_url(f"{address}/{name}?**" if name else f"{address}/?**")
-            await page.wait_for_function(complete(name), polling=50)
+                await page.wait_for_url(re.compile(rf"{address}/{name}(\?.*)?$"))
+            await page.wait_for_function(done or complete(name), polling=50)
 
         await report.time(name or "Start", visit)
         for said in await page.get_by_test_id("stException").all_inner_texts():
@@ -217,15 +225,11 @@ class Visitor:
     """One session over Streamlit's websocket: asks for pages and reads what the server answers until it is done."""
 
     socket: ClientConnection
-    bare: bool = False
     shapes: dict[str, list[int]] = field(default_factory=dict)  # of each page when it was last opened
     received: int = 0
 
     async def open(self, page: str, query: dict[str, str]) -> None:
-        name = page or "Start"
-        if self.bare:
-            page, query = "", {"like": name}
-        self._shape = self.shapes[name] = []
+        self._shape = self.shapes[page or "Start"] = []
         await self._ask(page, query)
         while await self._waits():  # for a job: whether it has finished, only the page's next run tells
             await asyncio.sleep(AGAIN)
@@ -262,24 +266,24 @@ class Visitor:
                 waits = False
 
 
-async def sockets(address: str, report: Report, *, visitors: int, steps: int, bare: bool = False) -> None:
+async def sockets(address: str, report: Report, *, visitors: int, steps: int) -> None:
     """So many visitors at once, each through so many pages."""
-    await asyncio.gather(*(session(address, report, first, steps, bare) for first in range(visitors)))
+    await asyncio.gather(*(session(address, report, first, steps) for first in range(visitors)))
 
 
-async def session(address: str, report: Report, first: int, steps: int, bare: bool) -> None:
-    async with visiting(address, bare) as visitor:
+async def session(address: str, report: Report, first: int, steps: int) -> None:
+    async with visiting(address) as visitor:
         for page, query in islice(walk(first), steps):
             await report.time(page or "Start", lambda page=page, query=query: visitor.open(page, query))  # type: ignore[misc]
         report.shapes |= visitor.shapes
 
 
 @asynccontextmanager
-async def visiting(address: str, bare: bool = False) -> AsyncIterator[Visitor]:
-    """A visitor of this server, or of the bare one, while the block lasts."""
+async def visiting(address: str) -> AsyncIterator[Visitor]:
+    """A visitor of this server while the block lasts."""
     where = address.replace("http", "ws", 1) + "/_stcore/stream"
     async with connect(where, subprotocols=["streamlit"], max_size=None, ping_timeout=None) as socket:  # type: ignore[list-item]
-        yield Visitor(socket, bare)
+        yield Visitor(socket)
 
 
 async def growth(address: str, report: Report, changes: int, pid: int) -> None:

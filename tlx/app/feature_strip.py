@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ import streamlit as st
 from tlx import needs
 from tlx.app import costs
 from tlx.app.once import once
-from tlx.app.pictures import cut_out, png
+from tlx.app.pictures import address, cut_out
 from tlx.app.text import escape_html
 from tlx.cases import DOMAINS, Case
 from tlx.figures import theme
@@ -31,7 +30,7 @@ def feature_strip(image: np.ndarray | None, crops: Mapping[str, Sequence[Crop]])
     columns = st.columns([2, 5], gap="medium", vertical_alignment="top")
     with columns[0]:
         if image is not None:
-            st.image(once(png, image), caption="what it looks for", width="stretch")
+            st.image(once(address, image), caption="what it looks for", width="stretch")
     with columns[1]:
         for domain, row in crops.items():
             crop_row(domain, row, head=f"<b>{domain} domain</b>: what activates it most")
@@ -92,12 +91,7 @@ def _tile(domain: str, crop: Crop, size: int) -> str:
     )
     return (
         f'<div style="width:{size}px;font-size:12px;line-height:1.3;text-align:center" title="{what}">'
-        f'<img alt="{what}" src="{_address(crop.pixels)}" width="{size}" height="{size}" style="border-radius:4px;'
+        f'<img alt="{what}" src="{address(crop.pixels, 3 * SIZE, "PNG")}" width="{size}" height="{size}" style="border-radius:4px;'
         f'image-rendering:pixelated;border-bottom:4px solid {theme.COLOURS[domain]}"/>'
         f"<div style='overflow-wrap:anywhere'>{escape_html(crop.label)}: {crop.activation:.2g}</div></div>"
     )
-
-
-def _address(pixels: np.ndarray) -> str:
-    """A data address: these few pictures are a kilobyte each and shown once."""
-    return "data:image/png;base64," + base64.b64encode(png(pixels, 3 * SIZE)).decode()

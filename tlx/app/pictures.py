@@ -72,13 +72,12 @@ def _tile(pictures: Pictures, row: Mapping[Hashable, object], size: int) -> str:
     )
 
 
-def png(pixels: np.ndarray, largest: int = 512) -> bytes:
-    """An image, (H, W, 1 or 3) uint8, as a PNG file of at most so many pixels a side."""
-    buffer = io.BytesIO()
-    image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
+def address(pixels: np.ndarray, largest: int = 512, form: str = "WEBP") -> str:
+    """An image, (H, W, 1 or 3) uint8, as a data address, of at most so many pixels a side; form: "PNG" loses nothing."""
+    image, buffer = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]), io.BytesIO()
     image.thumbnail((largest, largest))
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
+    image.save(buffer, form, quality=90)
+    return f"data:image/{form.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def picture(pictures: Pictures, domain: str, instance: int, *, size: int = 160) -> None:
@@ -103,9 +102,7 @@ def cut_out(pictures: Pictures, domain: str, instance: int) -> np.ndarray:
 
 def _address(pictures: Pictures, domain: str, instance: int) -> str:
     """An instance's picture as a data address: half a kilobyte, where its sheet is two hundred."""
-    buffer = io.BytesIO()
-    Image.fromarray(cut_out(pictures, domain, instance)).save(buffer, "WEBP", quality=90)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return address(cut_out(pictures, domain, instance))
 
 
 def _pixels(sheet: bytes) -> np.ndarray:

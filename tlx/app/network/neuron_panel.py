@@ -12,7 +12,7 @@ from tlx import defaults
 from tlx.app import conductance_words, frame, pictures
 from tlx.app.feature_strip import crop_row
 from tlx.app.once import once
-from tlx.app.pictures import png
+from tlx.app.pictures import address
 from tlx.app.selection import Choice, Selection, choose
 from tlx.figures.conductance import Distribution
 from tlx.figures.pictures import Pictures
@@ -74,11 +74,11 @@ def images(neuron: NeuronRef, like: list[tuple[int, float]], looks: Mapping[Neur
     """
     large, *small = st.columns([2, *[1] * defaults.SIMILAR], vertical_alignment="bottom", gap="small")
     if neuron in looks:
-        large.image(once(png, looks[neuron]), caption=f"#{neuron.index}, {neuron.model}", width="stretch")
+        large.image(once(address, looks[neuron]), caption=f"#{neuron.index}, {neuron.model}", width="stretch")
     there = OTHER_MODEL[neuron.model]
     for column, (index, similarity) in zip(small, like, strict=False):
         if (other := NeuronRef(there, neuron.layer, index)) in looks:
-            column.image(once(png, looks[other]), width="stretch")
+            column.image(once(address, looks[other]), width="stretch")
         column.button(
             f"#{index}",
             key=f"{_KEY} like {index}",

@@ -12,7 +12,7 @@ import streamlit as st
 from tlx import defaults
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.once import once
-from tlx.app.pictures import png
+from tlx.app.pictures import address
 from tlx.app.selection import choose
 from tlx.figures.maps import signed_map
 from tlx.figures.zigzag.layout import EdgeHit
@@ -119,7 +119,7 @@ def images(subject: Subject, neurons: list[NeuronRef], looks: Mapping[NeuronRef,
         if neuron in looks:
             layer = subject.network.layer(neuron.layer).index
             column.image(
-                once(png, looks[neuron]), caption=f"#{neuron.index}, {neuron.model}, layer {layer}", width="stretch"
+                once(address, looks[neuron]), caption=f"#{neuron.index}, {neuron.model}, layer {layer}", width="stretch"
             )
 
 
