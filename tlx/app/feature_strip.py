@@ -89,9 +89,10 @@ def _tile(domain: str, crop: Crop, size: int) -> str:
     what = escape_html(
         f"{domain} domain, instance {crop.instance}, class {crop.label}: activation {crop.activation:.3g}"
     )
+    source = address(crop.pixels, 3 * SIZE, "PNG")
     return (
         f'<div style="width:{size}px;font-size:12px;line-height:1.3;text-align:center" title="{what}">'
-        f'<img alt="{what}" src="{address(crop.pixels, 3 * SIZE, "PNG")}" width="{size}" height="{size}" style="border-radius:4px;'
+        f'<img alt="{what}" src="{source}" width="{size}" height="{size}" style="border-radius:4px;'
         f'image-rendering:pixelated;border-bottom:4px solid {theme.COLOURS[domain]}"/>'
         f"<div style='overflow-wrap:anywhere'>{escape_html(crop.label)}: {crop.activation:.2g}</div></div>"
     )

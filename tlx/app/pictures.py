@@ -73,7 +73,7 @@ def _tile(pictures: Pictures, row: Mapping[Hashable, object], size: int) -> str:
 
 
 def address(pixels: np.ndarray, largest: int = 512, form: str = "WEBP") -> str:
-    """An image, (H, W, 1 or 3) uint8, as a data address, of at most so many pixels a side; form: "PNG" loses nothing."""
+    """An image, (H, W, 1 or 3) uint8, as a data address, of at most so many pixels a side; a "PNG" loses nothing."""
     image, buffer = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]), io.BytesIO()
     image.thumbnail((largest, largest))
     image.save(buffer, form, quality=90)
