@@ -1,5 +1,7 @@
-// Draws one Bokeh figure and reports what the user does with it. Streamlit calls the default export when the component
-// mounts and again whenever its data or the theme change; the function it returns runs once, at unmount.
+// Draws Bokeh figures and reports what the user does with them. Streamlit sends a component's code with every one of
+// its elements, so that this comes once, in an element without looks, and those of the figures know where it is
+// (`LOADER` in Python). They call `view` when one mounts and again whenever its data or the theme change; the function
+// it returns runs once, at unmount.
 
 const SWAPPED = ["data", "text", "low", "high", "start", "end", "factors", "axis_label", "ticks", "major_label_overrides",
                  "visible", "location", "html", "tooltips"]
@@ -12,7 +14,11 @@ const looked = (window[Symbol.for("tlx looked at")] ??= new Map())
 const REMEMBERED = 20
 const NEAR = "50% 0px" // of the window's height, from which on a figure is drawn
 
-export default function (component) {
+export default function () {
+  window[Symbol.for("tlx bokeh view")] ??= view
+}
+
+function view(component) {
   const { parentElement } = component
   let state = living.get(parentElement)
   if (state === undefined) {

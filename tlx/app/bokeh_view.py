@@ -32,18 +32,31 @@ _CSS = """
 .bkv { position: relative; width: 100%; }
 .bkv-fresh { position: absolute; inset: 0 0 auto 0; visibility: hidden; }
 """
-_component = st.components.v2.component(
-    "tlx_bokeh_view",
-    html=_HTML,
-    css=_CSS,
+LOADER = """
+const slot = Symbol.for("tlx bokeh view")
+export default function (component) {
+  let gone = false, stop = () => {}
+  const begin = () => {
+    if (gone) return
+    if (window[slot]) stop = window[slot](component)
+    else setTimeout(begin, 10) // the code may come after the figures
+  }
+  begin()
+  return () => { gone = true; stop() }
+}
+"""
+_component = st.components.v2.component("tlx_bokeh_view", html=_HTML, css=_CSS, js=LOADER, isolate_styles=False)
+_code = st.components.v2.component(
+    "tlx_bokeh_code",
+    html='<span class="without-looks"></span>\n',
+    css=".stElementContainer:has(.without-looks) { display: none }\n",
     js=(Path(__file__).with_suffix(".js")).read_text(encoding="utf-8"),
     isolate_styles=False,
 )
-LARGE = 32 * 2**10  # bytes from which a figure is an element of its own, which a browser that has it is not sent again
+LARGE = 8 * 2**10  # bytes from which a figure is an element of its own, which a browser that has it is not sent again
 _large_figure = st.components.v2.component(
     "tlx_large_figure",
-    html='<span class="large-figure"></span>\n',
-    css=".stElementContainer:has(.large-figure) { display: none }\n",
+    html='<span class="without-looks"></span>\n',
     js=(Path(__file__).with_name("large_figure.js")).read_text(encoding="utf-8"),
     isolate_styles=False,
 )
@@ -61,6 +74,11 @@ class Sent:
     packed: bytes
     digest: str
     height: int | None
+
+
+def code() -> None:
+    """Sends the code that draws figures; once on a page."""
+    _code(key="tlx bokeh code")
 
 
 def bokeh_view(

@@ -21,7 +21,7 @@ from bokeh.resources import INLINE
 
 import tlx
 from tlx import cases, findings, needs
-from tlx.app import jobs, navigation, selection
+from tlx.app import bokeh_view, jobs, navigation, selection
 from tlx.app.known_cases import known_cases
 from tlx.app.navigation import link as link  # a part of the frame that pages and panels use
 from tlx.app.once import once
@@ -59,6 +59,7 @@ def page(title: str, how_to_read: str) -> Selection:
     with guard():  # nothing is computed under a setting that cannot be obeyed
         limit.given()
     st.html(STYLE)
+    bokeh_view.code()
     links = st.sidebar.empty()  # first of all: the sidebar takes its room before there is anything that it could move
     first_run = selection.is_first_run()
     asked = selection.current()
