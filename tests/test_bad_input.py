@@ -95,10 +95,13 @@ def test_classes_may_be_called_like_formulas_and_markup(hostile, path):
     for kind in ("markdown", "caption", "warning", "info", "subheader", "button"):
         for element in page.get(kind):
             words = getattr(element, "value", None) or getattr(element, "label", "")
+            if words.startswith('<ul class="tlx-key"'):  # the zig-zag's key: HTML of ours, in which no name stands
+                assert not [name for name in NAMES if name in words]
+                continue
             assert not re.search(r"(?<!\\)(\$\$|<img|\*\*b|\[l|:red\[)", words), words
     for element in page.get("html"):
         assert "<img src=x" not in element.proto.body
     for element in page.get("bidi_component"):
-        if element.proto.bytes:
+        if element.proto.bytes and not element.key.endswith(" figure"):
             texts = [title.text for title in figure_of(page, element.key).select({"type": Title})]
             assert not [text for text in texts if "$$" in text]

@@ -183,8 +183,9 @@ def test_columns_of_pictures_are_the_places_of_each() -> None:
     domains, instances = np.array(["target", "source", "source", "target"]), np.array([17, 26, 0, 9])
     columns = pictures.columns_of(domains, instances, size=10)
     found = list(zip(*(columns[name].tolist() for name in ("sheet", "left", "top")), strict=True))
-    places = [pictures.place(*pair) for pair in zip(domains, instances.tolist(), strict=True)]
-    assert found == [(sheet, 10 * column, 10 * row) for sheet, column, row in places]
+    places = [pictures.place(instance) for instance in instances.tolist()]
+    first = [3 if domain == "target" else 0 for domain in domains]  # the target's sheets come after the source's
+    assert found == [(at + sheet, 10 * col, 10 * row) for at, (sheet, col, row) in zip(first, places, strict=True)]
 
 
 def test_rows_of_instances_are_found_by_domain_and_number() -> None:
