@@ -3,12 +3,15 @@
 Streamlit Community Cloud installs the requirements beside the entry script; those of the app hold torch, 5 GB.
 """
 
+import ctypes
 import os
 import sys
 from pathlib import Path
 
 os.environ.setdefault("TLX_PUBLIC", "1")
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # pyarrow's own keeps what it was given
+if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
+    ctypes.CDLL(None).mallopt(-3, 2**17)  # M_MMAP_THRESHOLD: what is large goes back to the system when it is freed
 ROOT = str(Path(__file__).parent.parent)
 if ROOT not in sys.path:  # Streamlit adds the folder of its entry only
     sys.path.append(ROOT)
@@ -18,6 +21,6 @@ import streamlit as st  # noqa: E402
 from tlx.app.navigation import pages  # noqa: E402
 from tlx.storage.held import Held  # noqa: E402
 
-Held.share = 1 / 32  # 8 MB of results, those of two classes, and 2 MB of what is made of them
+Held.share = 1 / 64  # 4 MB of results, those of a class, and 1 MB of what is made of them
 start, *others = pages().values()
 st.navigation([st.Page(start, default=True), *map(st.Page, others)], position="hidden").run()

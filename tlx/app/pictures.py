@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Hashable, Mapping
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -97,7 +98,7 @@ def cut_out(pictures: Pictures, domain: str, instance: int) -> np.ndarray:
     """An instance's picture, (tile, tile, 3) uint8."""
     sheet, column, row = pictures.place(instance)
     left, top = column * pictures.tile, row * pictures.tile
-    return once(_pixels, pictures.sheets[domain][sheet])[top : top + pictures.tile, left : left + pictures.tile]
+    return _pixels(pictures.sheets[domain][sheet])[top : top + pictures.tile, left : left + pictures.tile]
 
 
 def _address(pictures: Pictures, domain: str, instance: int) -> str:
@@ -105,6 +106,7 @@ def _address(pictures: Pictures, domain: str, instance: int) -> str:
     return address(cut_out(pictures, domain, instance))
 
 
+@lru_cache(maxsize=6)  # decoded sheets take megabytes each, and a gallery cuts from several in turn
 def _pixels(sheet: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(sheet)) as image:
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
