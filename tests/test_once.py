@@ -143,6 +143,17 @@ def test_what_was_given_is_not_kept_alive(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(made) == 50
 
 
+def test_two_things_in_one_place_are_not_the_same() -> None:
+    """As where a new table lies where one lay that was let go: their numbers are equal, they are not."""
+    one, other = (module._Same(pd.DataFrame({"a": [1]})) for _ in range(2))
+    here = module._Same(TABLE)
+    one._hash = other._hash = here._hash
+    assert here == module._Same(TABLE)
+    assert here != one
+    assert one != here
+    assert one != other  # neither is there any more
+
+
 def test_what_is_made_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_made", Held(most=3))
     for name in "abcd":

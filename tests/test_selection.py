@@ -217,30 +217,29 @@ def linked_page():
     st.session_state.shown = choice
 
 
-def test_a_link_drawn_before_a_choice_keeps_the_choice(monkeypatch):
-    """A neuron chosen in a fragment is in no link of the frame; whoever follows one has it chosen all the same."""
+@pytest.fixture
+def chosen_in_a_fragment(monkeypatch):
+    """A page whose links were drawn without the neuron that a fragment's run has left chosen since."""
     monkeypatch.setattr(selection, "LAG", 0.0)
     monkeypatch.setattr(selection, "_page", selection._page)
     page = script(linked_page)
     page.query_params["class"] = "dog"
     page.run()
-    neuron = NeuronRef("target", "conv2", 3)
-    page.session_state["tlx choice"] = Choice(class_name="dog", neuron=neuron)  # as a fragment's run leaves it
-    page.session_state["tlx mirrored"] = selection._Mirrored(write(page.session_state["tlx choice"]), {}, 0.0)
+    choice = Choice(class_name="dog", neuron=NeuronRef("target", "conv2", 3))
+    page.session_state["tlx choice"] = choice
+    page.session_state["tlx mirrored"] = selection._Mirrored(write(choice), {}, 0.0)
+    return page
+
+
+def test_a_link_drawn_before_a_choice_keeps_the_choice(chosen_in_a_fragment):
+    """Whoever follows one to another page has the neuron chosen all the same, and the address completed."""
+    page = chosen_in_a_fragment
     page.session_state["page"] = "two"
     page.run()
-    assert page.session_state["shown"].neuron == neuron
+    assert page.session_state["shown"].neuron == NeuronRef("target", "conv2", 3)
     assert page.session_state["wanted"] == ({"class": "dog"}, {"class": "dog", "neuron": "target:conv2:3"})
 
 
-def test_back_to_before_a_choice_drops_it(monkeypatch):
+def test_back_to_before_a_choice_drops_it(chosen_in_a_fragment):
     """The same address on the same page is Back, and Back steps through choices."""
-    monkeypatch.setattr(selection, "LAG", 0.0)
-    monkeypatch.setattr(selection, "_page", selection._page)
-    page = script(linked_page)
-    page.query_params["class"] = "dog"
-    page.run()
-    page.session_state["tlx choice"] = Choice(class_name="dog", neuron=NeuronRef("target", "conv2", 3))
-    page.session_state["tlx mirrored"] = selection._Mirrored(write(page.session_state["tlx choice"]), {}, 0.0)
-    page.run()
-    assert page.session_state["shown"].neuron is None
+    assert chosen_in_a_fragment.run().session_state["shown"].neuron is None
