@@ -56,5 +56,5 @@ if len(depth):
 
 st.subheader("The chosen case", anchor=False)
 st.markdown(f"**{escape(selection.case.title)}**")
-case_table.views(Choice(name))
+case_table.views(Choice(name, view=selection.view))
 case_table.offers(next(one for one in all_cases if one.case.name == name))

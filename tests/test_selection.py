@@ -19,7 +19,11 @@ names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3
 neurons = st.builds(NeuronRef, st.sampled_from(["source", "target"]), names, st.integers(0, 999_999_999))
 instances = st.builds(InstanceRef, st.sampled_from(["source", "target"]), st.integers(0, 999_999_999))
 layers = st.lists(names, max_size=4, unique=True).map(tuple)
-choices = st.builds(Choice, st.none() | names, st.none() | names, layers, st.none() | neurons, st.none() | instances)
+settings = st.dictionaries(st.from_regex(r"[a-z]{1,9}\.[a-z]{1,9}", fullmatch=True), names, max_size=4)
+views = settings.map(lambda kept: tuple(sorted(kept.items())))
+choices = st.builds(
+    Choice, st.none() | names, st.none() | names, layers, st.none() | neurons, st.none() | instances, views
+)
 
 
 @given(choices)

@@ -84,7 +84,7 @@ def page(title: str, how_to_read: str) -> Selection:
         with st.sidebar:
             navigation.complete_address(*completion)
     assert choice.class_name is not None  # `settle` chose one
-    return Selection(case, choice.class_name, choice.layers, choice.neuron, choice.instance)
+    return Selection(case, choice.class_name, choice.layers, choice.neuron, choice.instance, choice.view)
 
 
 def now(drawn: Selection) -> Selection:
@@ -96,7 +96,7 @@ def now(drawn: Selection) -> Selection:
     if (choice.case, choice.class_name, choice.layers) != (drawn.case.name, drawn.class_name, drawn.layers):
         st.rerun()
     selection.mirror(choice)
-    return replace(drawn, neuron=choice.neuron, instance=choice.instance)
+    return replace(drawn, neuron=choice.neuron, instance=choice.instance, view=choice.view)
 
 
 @contextmanager
@@ -150,10 +150,10 @@ def _case(choice: Choice, first_run: bool) -> tuple[Case, Choice]:
     if choice.case not in (None, name):
         have = ", ".join(escape(known, 40) for known in by_name)
         selection.notice(f"There is no case {escape(repr(choice.case), 80)}, so it was left out; there is {have}.")
-        choice = Choice()
+        choice = Choice(view=choice.view)
     with st.sidebar:
         _select("Case", list(by_name), name, "case", lambda known: by_name[known].title, first_run)
-    return by_name[name], Choice(name, choice.class_name, choice.layers, choice.neuron, choice.instance)
+    return by_name[name], replace(choice, case=name)
 
 
 def _facts(case: Case) -> Facts:

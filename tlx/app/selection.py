@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
@@ -27,7 +27,8 @@ from tlx.app.text import escape
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.results import InstanceRef, Network, NeuronRef
 
-PARAMETERS = ("case", "class", "layers", "neuron", "instance")
+PARAMETERS = ("case", "class", "layers", "neuron", "instance", "view")
+OF_CLASS = ("features.ticks", "features.page")  # settings that mean nothing for another class
 LONGEST = 4_000  # characters of one parameter; longer ones are no link of ours
 LAG = 1.0  # seconds in which the browser may still report the address it had before we changed it
 _CHOICE, _CHANGED, _MIRRORED, _LINKED = "tlx choice", "tlx changed", "tlx mirrored", "tlx linked"
@@ -45,13 +46,17 @@ class _Mirrored:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was asked for; None (or no layers) leaves the choice to `settle`."""
+    """What was asked for; None (or no layers) leaves the choice to `settle`.
+
+    view: what views are set to, sorted pairs of a setting's name and its text; see `settings`.
+    """
 
     case: str | None = None
     class_name: str | None = None
     layers: tuple[str, ...] = ()
     neuron: NeuronRef | None = None
     instance: InstanceRef | None = None
+    view: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,12 @@ class Selection:
     layers: tuple[str, ...]
     neuron: NeuronRef | None = None
     instance: InstanceRef | None = None
+    view: tuple[tuple[str, str], ...] = ()
+
+    def choice(self, **changes: Any) -> Choice:
+        """What a link to another view takes along, with changes."""
+        own = Choice(self.case.name, self.class_name, self.layers, self.neuron, self.instance, self.view)
+        return replace(own, **changes)
 
 
 @dataclass(frozen=True)
@@ -81,9 +92,10 @@ def write(choice: Choice) -> dict[str, str]:
     parameters = {
         "case": choice.case,
         "class": choice.class_name,
-        "layers": ",".join(quote(name, safe="/:@ ()[]") for name in choice.layers) or None,
+        "layers": joined(choice.layers) or None,
         "neuron": None if choice.neuron is None else str(choice.neuron),
         "instance": None if choice.instance is None else str(choice.instance),
+        "view": joined(f"{name}={text}" for name, text in choice.view) or None,
     }
     return {name: value for name, value in parameters.items() if value is not None}
 
@@ -102,8 +114,20 @@ def parse(parameters: Mapping[str, str]) -> tuple[Choice, list[str]]:
     for name, read in (("neuron", neuron), ("instance", instance)):
         if name in given and read is None:
             notices.append(f"The link's {name} {escape(repr(given[name]), 80)} cannot be read and was left out.")
-    layers = tuple(dict.fromkeys(unquote(part) for part in given.get("layers", "").split(",") if part))
-    return Choice(given.get("case"), given.get("class"), layers, neuron, instance), notices
+    layers = tuple(dict.fromkeys(parted(given.get("layers", ""))))
+    settings = (part.partition("=") for part in parted(given.get("view", "")))
+    view = tuple(sorted({name: text for name, _, text in settings}.items()))
+    return Choice(given.get("case"), given.get("class"), layers, neuron, instance, view), notices
+
+
+def joined(parts: Iterable[str]) -> str:
+    """Several texts as one."""
+    return ",".join(quote(part, safe="/:@ ()[]=") for part in parts)
+
+
+def parted(text: str) -> list[str]:
+    """The texts that `joined` made one of."""
+    return [unquote(part) for part in text.split(",") if part]
 
 
 def read_neuron(text: str) -> NeuronRef | None:
@@ -136,7 +160,7 @@ def settle(choice: Choice, facts: Facts) -> tuple[Choice, list[str]]:
     if instance is not None and not _has_instance(instance, facts.instances):
         notices.append(f"This case has no instance {escape(instance, 80)}; it was left out.")
         instance = None
-    return Choice(choice.case, class_name, layers, neuron, instance), notices
+    return Choice(choice.case, class_name, layers, neuron, instance, choice.view), notices
 
 
 def _dropped(kind: str, given: str, valid: Sequence[str]) -> str:
@@ -196,13 +220,16 @@ def case_name() -> str | None:
 
 
 def choose(**changes: Any) -> None:
-    """Changes the shared selection: any of case, class_name, layers, neuron, instance. Call it in a callback.
+    """Changes the shared selection: any part of a `Choice`. Call it in a callback.
 
-    Another case drops what belonged to the old one; None lets the page choose (or nothing be chosen).
+    Another case drops what belonged to the old one, another class what views were set to for the old one; None lets the
+    page choose (or nothing be chosen).
     """
     choice: Choice = st.session_state.get(_CHOICE, Choice())
     if changes.get("case", choice.case) != choice.case:
-        choice = Choice()
+        choice = Choice(view=choice.view)
+    if {"case", "class_name"} & changes.keys() and "view" not in changes:
+        changes["view"] = tuple(one for one in choice.view if one[0] not in OF_CLASS)
     if "layers" in changes:
         changes["layers"] = tuple(changes["layers"] or ())
     st.session_state[_CHOICE] = replace(choice, **changes)

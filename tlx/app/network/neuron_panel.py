@@ -111,8 +111,7 @@ def label(neuron: NeuronRef) -> str:
 
 def features_link(selection: Selection, neuron: NeuronRef) -> None:
     """A link to the Features page with this neuron."""
-    there = Choice(selection.case.name, selection.class_name, selection.layers, neuron, selection.instance)
-    frame.link("Features", there, label="How well this neuron tells the domains apart")
+    frame.link("Features", selection.choice(neuron=neuron), label="How well this neuron tells the domains apart")
 
 
 def gallery(

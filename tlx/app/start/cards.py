@@ -9,7 +9,7 @@ import streamlit as st
 from tlx.app.known_cases import Broken, known_cases, look_again, waiting_cases
 from tlx.app.layout import beside
 from tlx.app.navigation import link
-from tlx.app.selection import Choice, Selection, choose
+from tlx.app.selection import Selection, choose
 from tlx.app.text import escape
 from tlx.cases import Case
 from tlx.findings import Finding
@@ -85,11 +85,9 @@ def finding(content: Finding | None, selection: Selection, nothing: str) -> None
         return
     with st.container(border=True):
         st.markdown(f"**{escape(content.title)}**  \n{escape(content.text, 600)}")
-        choice = Choice(
-            selection.case.name,
-            content.class_name or selection.class_name,
-            content.layers or selection.layers,
-            NeuronRef(*content.neuron) if content.neuron else selection.neuron,
-            selection.instance,
+        choice = selection.choice(
+            class_name=content.class_name or selection.class_name,
+            layers=content.layers or selection.layers,
+            neuron=NeuronRef(*content.neuron) if content.neuron else selection.neuron,
         )
         link(content.page, choice, label=f"See it in {content.page}")
