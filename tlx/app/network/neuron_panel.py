@@ -13,7 +13,7 @@ from tlx.app import conductance_words, frame, pictures
 from tlx.app.feature_strip import crop_row
 from tlx.app.once import once
 from tlx.app.pictures import address
-from tlx.app.selection import Choice, Selection, choose
+from tlx.app.selection import Selection, choose
 from tlx.figures.conductance import Distribution
 from tlx.figures.pictures import Pictures
 from tlx.figures.zigzag.layout import OTHER_MODEL
