@@ -21,7 +21,7 @@ selection = frame.page(
     "Statistics",
     "The score is what the transfer gained on the target domain, with the interval chance leaves it. In the chart a "
     "line's colour is the data's domain (red source, blue target), dashes are validation data, crosses the source "
-    "model and circles the target model. In the table, click a column's head to sort and a row's box to choose its "
+    "model and circles the target model. In the table, click a column's head to sort and a row to choose its "
     "class for every page.",
 )
 case = selection.case

@@ -14,7 +14,7 @@ from streamlit_help import app, component, figure_of, fire, run_to_end, source_o
 from tlx import cases, pipeline
 from tlx.analysis import means
 from tlx.app import known_cases
-from tlx.app.compare import case_table, summaries
+from tlx.app.compare import summaries
 from tlx.casefiles import builtin, loading
 from tlx.cases import ModelPlan, Training
 from tlx.figures import side_by_side, theme
@@ -256,13 +256,3 @@ def test_every_chart_is_read_back(offered):
     for measure in side_by_side.PANELS:
         assert figure_of(page, f"depth {measure}")
         assert "bars" in set(source_of(page, f"depth {measure}", "points")["name"])
-
-
-@pytest.mark.parametrize(("rows", "chosen"), [([1], [{"case": "second"}]), ([0], []), ([], [])])
-def test_the_row_of_a_tables_own_case_chooses_nothing(monkeypatch, rows, chosen):
-    """A browser that still tells of the table of the first case must not undo that another was chosen meanwhile."""
-    choices = []
-    monkeypatch.setattr(case_table, "choose", lambda **changes: choices.append(changes))
-    monkeypatch.setattr(case_table.st, "session_state", {"table": {"selection": {"rows": rows}}})
-    case_table._take("table", ["first", "second"], 0)()
-    assert choices == chosen

@@ -163,13 +163,3 @@ def test_the_card_says_what_the_score_rests_on(monkeypatch):
     assert "Every class counted alike: target model 72 %, source model 41 %" in said
     assert "Best epochs (paper): +30 points" in said
     assert "reaches 90 % on n = 80 validation images (epoch 7), the source model 60 % (epoch 2)" in said
-
-
-@pytest.mark.parametrize(("rows", "chosen"), [([1], [{"class_name": "pen"}]), ([0], []), ([], [])])
-def test_the_row_of_a_tables_own_class_chooses_nothing(monkeypatch, rows, chosen):
-    """A browser that still tells of the table of class "cup" must not undo that another class was chosen meanwhile."""
-    choices = []
-    monkeypatch.setattr(class_table, "choose", lambda **changes: choices.append(changes))
-    monkeypatch.setattr(class_table.st, "session_state", {"table": {"selection": {"rows": rows}}})
-    class_table._take("table", ["cup", "pen"], 0)()
-    assert choices == chosen

@@ -49,6 +49,21 @@ def test_a_sorted_table_chooses_the_class_one_sees(opened):
     opened.wait_for_parameter("class", "9")
 
 
+def test_a_click_in_a_row_chooses_its_class_and_keeps_the_sort(opened):
+    """Sorted by class, descending, a click on a number of the third row chooses class 7, and one below it class 6."""
+    click_table(opened.page, -1, 66)
+    opened.page.get_by_text("Sort descending").click()
+    for row, name in ((2, "7"), (3, "6"), (2, "7")):
+        click_table(opened.page, row, 330)
+        opened.wait_for_parameter("class", name)
+        opened.wait_for_class(name)
+    opened.choose_class("2")
+    click_table(opened.page, 0, 330)
+    opened.wait_for_parameter("class", "9")
+    opened.go_to("Instances")
+    opened.wait_for_class("9")
+
+
 def test_a_tap_in_a_confusion_matrix_chooses_the_true_class(opened):
     """The cell of true class 9 that was called 4."""
     opened.page.locator("[data-testid=stCheckbox]", has_text="Confusion matrices").click()

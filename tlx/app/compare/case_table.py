@@ -11,6 +11,7 @@ import streamlit as st
 from tlx import needs, pipeline
 from tlx.app import costs
 from tlx.app.bokeh_view import Event
+from tlx.app.chosen_row import chosen_row
 from tlx.app.compare.summaries import CaseSummary
 from tlx.app.navigation import link
 from tlx.app.once import once
@@ -35,29 +36,16 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 def case_table(table: pd.DataFrame, chosen: str) -> None:
     """Sortable by every column; a row chosen is the case of every page."""
     names = table["name"].tolist()
-    at = names.index(chosen)
-    key = f"{KEY} {names} {at}"  # another order or choice makes a new table, whose default row is the chosen case
-    st.dataframe(
+    chosen_row(
         once(shown, table),
-        key=key,
-        hide_index=True,
+        names.index(chosen),
+        lambda row: choose(case=names[row]),
+        key=KEY,
         height="content" if len(table) <= WHOLE else 40 + 35 * WHOLE,
         placeholder="–",
         column_config=_columns(),
-        on_select=_take(key, names, at),
-        selection_mode="single-row",
-        selection_default={"selection": {"rows": [at], "columns": [], "cells": []}},
         alt="Cases with their scores, accuracies, reuse and domain gap",
     )
-
-
-def _take(key: str, names: list[str], at: int) -> Callable[[], None]:
-    def take() -> None:
-        rows = st.session_state[key]["selection"]["rows"]
-        if rows and rows[0] != at:  # its own row nobody ticked: a browser may still tell of a table that is gone by now
-            choose(case=names[rows[0]])
-
-    return take
 
 
 def take_point(names: list[str]) -> Callable[[Event], None]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from tlx.app.chosen_row import chosen_row
 from tlx.app.once import once
 from tlx.app.selection import choose
 from tlx.app.text import csv, escape
@@ -48,16 +48,13 @@ def class_table(table: pd.DataFrame, class_name: str) -> None:
             icon=":material/warning:",
         )
     names = table["class_name"].tolist()
-    at = names.index(class_name)
-    st.dataframe(
+    chosen_row(
         once(shown, table),
-        key=f"{KEY} {at}",  # a class chosen elsewhere makes a new table, whose default row is that class
-        hide_index=True,
+        names.index(class_name),
+        lambda row: choose(class_name=names[row]),
+        key=KEY,
         height="content" if len(table) <= WHOLE else 40 + 35 * WHOLE,
         column_config=_columns(split),
-        on_select=_take(f"{KEY} {at}", names, at),
-        selection_mode="single-row",
-        selection_default={"selection": {"rows": [at], "columns": [], "cells": []}},
         alt=f"Accuracy of both models on each class of the target domain's {split} data",
     )
     st.download_button(  # Streamlit's own, above the table, would leave names that a spreadsheet takes for formulas
@@ -69,15 +66,6 @@ def class_table(table: pd.DataFrame, class_name: str) -> None:
         icon=":material/download:",
         key="csv classes",
     )
-
-
-def _take(key: str, names: list[str], at: int) -> Callable[[], None]:
-    def take() -> None:
-        rows = st.session_state[key]["selection"]["rows"]
-        if rows and rows[0] != at:  # its own row nobody ticked: a browser may still tell of a table that is gone by now
-            choose(class_name=names[rows[0]])
-
-    return take
 
 
 def _columns(split: str) -> dict[str, Any]:
