@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bokeh.models import HoverTool
 from PIL import Image
 
 from tlx.figures import discriminability as plot
@@ -114,6 +115,20 @@ def test_labels_of_like_axes_are_moved_apart():
     assert np.diff(np.sort(spread)).min() >= 1 - 1e-6
     assert spread[2] == pytest.approx(5)
     assert spread[[0, 1, 3]].mean() == pytest.approx(0.033, abs=1e-2)
+    crowd = projection._spread(np.zeros(30), 1.0)
+    np.testing.assert_allclose(crowd, np.arange(30) - 14.5)
+    sides = np.array([True, False, True])
+    np.testing.assert_allclose(projection._on_both_sides(np.zeros(3), sides, 1.0), [-0.5, 0, 0.5])
+
+
+def test_one_tooltip_where_marks_lie_on_one_another():
+    """Axis ends go before instances, these before axes, and the boundary comes last; each tool shows one mark."""
+    drawn = plot.biplot(result(), [0, 1], TITLES)
+    tools = list(drawn.select({"type": HoverTool}))
+    names = [tool.renderers[0].name for tool in drawn.tools if isinstance(tool, HoverTool)]
+    assert names == ["axis ends", "points", "axes", "boundary"]
+    above = {tool.renderers[0].name: [one.name for one in tool.filters["$index"][0].args["above"]] for tool in tools}
+    assert above == {name: names[:at] for at, name in enumerate(names)}
 
 
 def test_some_neurons_see_what_is_left_with_the_others_at_their_mean():

@@ -29,6 +29,8 @@ FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+LARGE = {"viewport": {"width": 1440, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 CLASS_SHOWN = """(value) => {
   const boxes = [...document.querySelectorAll('[data-testid=stSidebar] [data-testid=stSelectbox]')]
   const box = boxes.find((box) => box.querySelector('label')?.innerText.trim() === 'Class')
@@ -221,11 +223,11 @@ class Tab:
 
 @pytest.fixture
 def tab(server: str, chromium: Any) -> Iterator[Callable[..., Tab]]:
-    """Makes tabs: `tab()` or `tab("dark")`, each a new visitor. At the end none may have complaints."""
+    """Makes tabs, `tab("dark")`, `tab(phone=True)`, each a new visitor. At the end none may have complaints."""
     made: list[Tab] = []
 
-    def make(scheme: str = "light") -> Tab:
-        context = chromium.new_context(color_scheme=scheme, viewport={"width": 1440, "height": 900})
+    def make(scheme: str = "light", *, phone: bool = False) -> Tab:
+        context = chromium.new_context(color_scheme=scheme, **PHONE if phone else LARGE)
         one = Tab(context.new_page(), server)
         one.page.on("pageerror", lambda error: one.errors.append(str(error)))
         ours = (server, server.replace("http", "ws"), "data:", "blob:")

@@ -83,16 +83,25 @@ def test_a_tap_picks_the_instance_for_all_pages(opened):
     opened.page.wait_for_function("() => !location.search.includes('instance=')", timeout=30_000)
 
 
-def test_a_tap_on_many_marks_picks_the_one_on_top(opened):
-    """Where marks overlap the last drawn is seen, and it alone is picked."""
+def test_hover_and_tap_mean_the_same_mark(opened):
+    """Where marks overlap, tooltip and tap name one instance: the nearest to the pointer."""
     found = figures.marks(opened.page, KEY)
-    apart, half = distances(found), np.maximum(found["size"], found["halo"]) / 2
-    hit = apart <= half - 0.5  # rows that a tap on the column's mark surely hits
-    sure = (hit == (apart <= half + 0.5)).all(axis=1)  # none is a matter of rounding
-    row = int((hit.sum(axis=1) * sure).argmax())
-    assert hit[row].sum() > 1
-    tap(opened, found, row)
-    opened.wait_for_parameter("instance", named(found, np.flatnonzero(hit[row]).max()))
+    apart = distances(found)
+    np.fill_diagonal(apart, np.inf)
+    near = [int(row) for row in np.argsort(apart.min(axis=1)) if 3 < apart[row].min() < 5][:3]
+    assert len(near) == 3
+    for row in near:
+        other = int(apart[row].argmin())
+        x, y = (0.65 * found[side][row] + 0.35 * found[side][other] for side in ("screen_x", "screen_y"))
+        away = np.hypot(np.array(found["screen_x"]) - x, np.array(found["screen_y"]) - y)
+        nearest = int(away.argmin())
+        opened.page.mouse.move(x, y, steps=3)
+        shown = opened.page.locator(".bk-Tooltip:has-text('target model:') >> visible=true")
+        what = f"{found['domain'][nearest]} domain, instance {found['instance'][nearest]}"
+        shown.get_by_text(what, exact=True).wait_for()
+        assert shown.get_by_text("domain, instance").count() == 1
+        opened.page.mouse.click(x, y)
+        opened.wait_for_parameter("instance", named(found, nearest))
 
 
 def test_a_lasso_gathers_pictures_and_a_table(opened, tmp_path):

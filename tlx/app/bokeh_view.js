@@ -7,7 +7,9 @@ const SWAPPED = ["data", "text", "low", "high", "start", "end", "factors", "axis
                  "visible", "location", "html", "tooltips"]
 const REST = 120 // ms without a further change after which a selection counts as made
 // A frame around a figure tells who uses the keyboard where it is; a click needs none.
-const CANVAS = ".bk-events:focus:not(:focus-visible) { outline: none }"
+const CANVAS = `.bk-events:focus:not(:focus-visible) { outline: none }
+  .bk-events { touch-action: var(--bkv-touch) !important }`
+const SWIPES = "pan-x pan-y pinch-zoom" // what a finger's moves mean until somebody chose a tool for them: the page's
 const living = new WeakMap() // host's parent -> what is drawn there
 // layout -> the part that was looked at when the figure left the page; it comes back with the same layout
 const looked = (window[Symbol.for("tlx looked at")] ??= new Map())
@@ -24,6 +26,7 @@ function view(component) {
   if (state === undefined) {
     state = { host: parentElement.querySelector(".bkv"), queue: Promise.resolve(), drawings: 0, timers: new Map() }
     living.set(parentElement, state)
+    state.host.addEventListener("pointerdown", (event) => state.touched?.(event), true)
   }
   Object.assign(state, { component, ...unpacked(component.data) }) // the newest data and the newest way to report
   state.queue = state.queue.then(() => update(state)).catch((error) => fail(state, error))
@@ -141,6 +144,32 @@ async function draw(state, bokeh, theme, item, keepZoom) {
   place.className = ""
   state.drawing = drawing
   listen(state)
+  leaveSwipes(state)
+}
+
+// A finger moves the page, not what lies under it, until its owner chooses a tool that moves or zooms. A mouse has
+// another way to scroll, so that a lasso may be at hand from the start.
+function leaveSwipes(state) {
+  const { host, drawing: { doc } } = state
+  const tools = [...doc._all_models.values()].filter((model) => model.event_types?.some((type) => /pan|scroll/.test(type)))
+  let chosen = false, choosing = true
+  const lay = () => host.style.setProperty("--bkv-touch", chosen ? "none" : SWIPES)
+  for (const tool of tools) {
+    tool.properties.active.change.connect(() => {
+      if (!choosing) return
+      chosen = tools.some(({ active }) => active)
+      lay()
+    })
+  }
+  const disarm = () => {
+    if (chosen) return
+    choosing = false
+    for (const tool of tools) tool.active = false
+    choosing = true
+  }
+  state.touched = ({ pointerType }) => pointerType === "touch" && disarm()
+  if (matchMedia("(pointer: coarse)").matches) disarm() // the toolbar then shows what is armed
+  lay()
 }
 
 function discard(drawing) {

@@ -18,7 +18,7 @@ from typing import Any
 import bokeh
 import streamlit as st
 from bokeh.embed import json_item
-from bokeh.models import LayoutDOM, SaveTool
+from bokeh.models import LayoutDOM, SaveTool, Toolbar
 
 from tlx.app.once import once
 from tlx.figures.plain_text import plain
@@ -146,6 +146,8 @@ def _sent(draw: Callable[[], LayoutDOM], name: str, height: int | None) -> Sent:
         figure.height = height
     for tool in figure.select({"type": SaveTool}):
         tool.filename = re.sub(r"[^\w-]+", "-", name)  # else the browser asks for a name first
+    for toolbar in figure.select({"type": Toolbar}):
+        toolbar.active_scroll = None  # else a click arms the wheel, and the page no longer scrolls over the figure
     text = figure_json(figure).encode()
     digest = hashlib.sha256(text).hexdigest()
     return Sent(gzip.compress(text, 6, mtime=0), digest, figure.height)

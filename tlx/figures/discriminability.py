@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from bokeh.models import ColumnDataSource, GlyphRenderer, HoverTool, Legend, LegendItem, Range1d
+from bokeh.models import ColumnDataSource, GlyphRenderer, Legend, LegendItem, Range1d
 from bokeh.plotting import figure
 
-from tlx.figures import theme
+from tlx.figures import pointing, theme
 from tlx.figures.chart import chart
 from tlx.figures.pictures import Pictures
 from tlx.figures.projection import axes_table, axis_widths, held_out, origin, point_table, seen_by
@@ -22,10 +22,11 @@ _POINT = """<div style="display:flex;gap:10px;font-size:13px;line-height:1.45">{
 <b>@domain domain</b>, instance @instance<br>{prediction}
 distance from the boundary <b>@decision{{+0.00}}</b> when held out:<br>
 the classifier says <b>@says</b> @verdict</div></div>"""
-_PREDICTION = "target model: <b>@prediction</b> (@confidence{{0 %}})<br>"
+_PREDICTION = "target model: <b>@prediction</b> (@confidence{0 %})<br>"
 _AXIS = """<div style="font-size:13px;line-height:1.45"><b>#@place &nbsp;@title, neuron @neuron</b><br>
 alone: AUC @auc{0.00}<br>weight u @weight{+0.000}: more conductance looks <b>@towards</b><br>
 axis: @u{+0.000} along u/|u|, @g{+0.000} along g</div>"""
+_BOUNDARY = "decision boundary: source to its left, target to its right"
 
 
 def biplot(
@@ -51,7 +52,7 @@ def biplot(
         height=660,
         x="held-out distance from the boundary: source left, target right",
         y="along the first principal component g",
-        tools="pan,wheel_zoom,box_select,lasso_select,tap,reset,save",
+        tools="pan,wheel_zoom,box_select,lasso_select,reset,save",
         active_drag="lasso_select",
         name="biplot",
         toolbar_location="right",
@@ -59,9 +60,23 @@ def biplot(
     plot.xgrid.visible = False
     axes = axes_table(result, active, titles, coordinates, chosen, order)
     _frame(plot, coordinates, axes, origin(result))
-    _draw_boundary(plot)
-    _draw_points(plot, point_table(result, coordinates, instances), pictures, predicted=instances is not None)
-    _draw_axes(plot, axes, origin(result))
+    boundary = _draw_boundary(plot)
+    marks = _draw_points(plot, point_table(result, coordinates, instances), pictures)
+    lines, ends = _draw_axes(plot, axes, origin(result))
+    picture = pictures.tooltip() if pictures is not None else ""
+    words = _POINT.format(picture=picture, prediction=_PREDICTION if instances is not None else "")
+    pointing.hover(plot, ends, _AXIS)
+    pointing.hover(
+        plot,
+        marks,
+        words,
+        above=[ends],
+        formatters=pictures.formatters() if pictures else {},
+        point_policy="follow_mouse",
+    )
+    pointing.hover(plot, lines, _AXIS, above=[ends, marks])
+    pointing.hover(plot, boundary, _BOUNDARY, above=[ends, marks, lines])
+    pointing.tap(plot, marks)
     return plot
 
 
@@ -81,13 +96,13 @@ def _frame(plot: figure, coordinates: np.ndarray, axes: pd.DataFrame, begin: np.
     plot.y_range = Range1d(ys.min() - room_y, ys.max() + room_y, name="y range")
 
 
-def _draw_boundary(plot: figure) -> None:
+def _draw_boundary(plot: figure) -> GlyphRenderer:
     """The line where the decision value is 0, and the two sides faintly in their domain's colour."""
     for left, right, domain in ((-1e3, 0, "source"), (0, 1e3, "target")):
         plot.vstrip(
             x0=[left], x1=[right], fill_color=theme.COLOURS[domain], fill_alpha=0.06, line_alpha=0, level="underlay"
         )
-    line = plot.vspan(
+    return plot.vspan(
         x="x",
         source=ColumnDataSource({"x": [0.0]}, name="boundary"),
         line_color=theme.NEUTRAL,
@@ -95,10 +110,9 @@ def _draw_boundary(plot: figure) -> None:
         line_dash="dashed",
         name="boundary",
     )
-    plot.add_tools(HoverTool(renderers=[line], tooltips="decision boundary: source to its left, target to its right"))
 
 
-def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None, *, predicted: bool) -> None:
+def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None) -> GlyphRenderer:
     columns = {str(name): np.asarray(data[name]) for name in data}
     columns["colour"] = data["domain"].map(theme.COLOURS).to_numpy()
     columns["marker"] = data["domain"].map(theme.MARKERS).to_numpy()
@@ -119,17 +133,8 @@ def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None, *,
         nonselection_fill_alpha=0.06,
         name="points",
     )
-    picture = pictures.tooltip() if pictures is not None else ""
-    plot.add_tools(
-        HoverTool(
-            renderers=[marks],
-            tooltips=_POINT.format(picture=picture, prediction=_PREDICTION.format() if predicted else ""),
-            formatters=pictures.formatters() if pictures is not None else {},
-            point_policy="follow_mouse",
-            limit=2,
-        )
-    )
     _legend(plot, data, marks)
+    return marks
 
 
 def _legend(plot: figure, data: pd.DataFrame, marks: GlyphRenderer) -> None:
@@ -146,8 +151,11 @@ def _legend(plot: figure, data: pd.DataFrame, marks: GlyphRenderer) -> None:
     plot.add_layout(legend, "above")
 
 
-def _draw_axes(plot: figure, axes: pd.DataFrame, begin: np.ndarray) -> None:
-    """The active neurons' axes from their origin, each with its place in the ranking as in the list's rows."""
+def _draw_axes(plot: figure, axes: pd.DataFrame, begin: np.ndarray) -> tuple[GlyphRenderer, GlyphRenderer]:
+    """The active neurons' axes from their origin, each with its place in the ranking as in the list's rows.
+
+    Answers with their lines and their ends.
+    """
     source = source_of(axes, "axes")
     colour = AXIS
     lines = plot.segment(*begin, "x", "y", source=source, line_color=colour, line_width="width", name="axes")
@@ -171,4 +179,4 @@ def _draw_axes(plot: figure, axes: pd.DataFrame, begin: np.ndarray) -> None:
         name="axis labels",
     )
     plot.scatter(*begin[:, None], size=6, color=colour)
-    plot.add_tools(HoverTool(renderers=[lines, ends], tooltips=_AXIS))
+    return lines, ends

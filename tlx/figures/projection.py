@@ -83,9 +83,9 @@ def axes_table(
         {
             "x": ends[:, 0],
             "y": ends[:, 1],
-            "label_y": _spread(ends[:, 1], APART * 2.3 * np.abs(coordinates[:, 1]).max(initial=1e-9)),
+            "label_y": _on_both_sides(ends[:, 1], left, APART * 2.3 * np.abs(coordinates[:, 1]).max(initial=1e-9)),
             "align": np.where(left, "left", "right"),  # labels stand at the plot's edges
-            "shift": np.where(left, 6, -6),
+            "shift": np.where(left, 1, -1),
             "place": places[columns],
             "layer": [layer for layer, _ in neurons],
             "title": [titles[layer] for layer, _ in neurons],
@@ -116,17 +116,23 @@ def _scaled(axes: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
     return axes * factors.min(initial=np.inf) if len(factors) else axes
 
 
+def _on_both_sides(heights: np.ndarray, left: np.ndarray, least: float) -> np.ndarray:
+    """The heights moved apart on either side of the plot, which do not stand in each other's way."""
+    moved = heights.copy()
+    for side in (left, ~left):
+        moved[side] = _spread(heights[side], least)
+    return moved
+
+
 def _spread(heights: np.ndarray, least: float) -> np.ndarray:
-    """The heights moved apart, in their order, until neighbours are at least `least` from each other."""
+    """The heights moved apart by as little as may be (squares), in their order, to at least `least` from each other."""
     order = np.argsort(heights, kind="stable")
-    moved = heights[order]
-    for _ in range(100):
-        gaps = np.diff(moved)
-        close = gaps < least - 1e-9
-        if not close.any():
-            break
-        push = np.where(close, (least - gaps) / 2, 0)
-        moved = moved - np.append(push, 0) + np.insert(push, 0, 0)
-    spread = np.empty_like(moved)
-    spread[order] = moved
+    groups: list[np.ndarray] = []  # each moves as one: its members' heights less the room below each of them
+    for part in (heights[order] - least * np.arange(len(heights)))[:, None]:
+        while groups and groups[-1].mean() >= part.mean():
+            part = np.concatenate([groups.pop(), part])
+        groups.append(part)
+    spread = np.empty(len(heights))
+    spread[order] = [middle for part in groups for middle in [part.mean()] * len(part)]
+    spread[order] += least * np.arange(len(heights))
     return spread

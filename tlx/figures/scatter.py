@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from bokeh.models import ColumnDataSource, CustomJS, HoverTool, Legend, LegendItem, TapTool
+from bokeh.models import ColumnDataSource, Legend, LegendItem
 from bokeh.plotting import figure
 
-from tlx.figures import labels, theme
+from tlx.figures import labels, pointing, theme
 from tlx.figures.chart import chart
 from tlx.figures.pictures import Pictures
 from tlx.figures.sources import source_of
@@ -21,8 +21,6 @@ from tlx.results import Embedding
 MARKS = {"source": ("plus", np.pi / 4, 11.0), "target": ("circle", 0.0, 8.5)}
 FAINT = 0.12
 NAMED = len(theme.CLASS_PALETTE)  # classes whose names are drawn: more would hide the marks, and colours repeat
-# Bokeh's tap takes every mark under the pointer; a person means the one on top, which is drawn last.
-_TOPMOST = "cb_data.source.selected.indices = cb_data.source.selected.indices.slice(-1)"
 _HALO = "#c9ccd2"  # a light rim around the dark grey border, so that it shows on a dark page too
 
 _TOOLTIP = """<div style="display:flex;gap:10px;font-size:13px;line-height:1.45">{picture}<div>
@@ -60,7 +58,6 @@ def scatter(
         toolbar_location="right",
         name=f"scatter {embedding.model}",
     )
-    plot.add_tools(TapTool(callback=CustomJS(code=_TOPMOST)))
     plot.grid.visible = False
     plot.axis.major_tick_line_color = plot.axis.minor_tick_line_color = None
     plot.axis.major_label_text_font_size = "0px"  # t-SNE keeps who is near; its coordinates mean nothing
@@ -83,8 +80,7 @@ def points(embedding: Embedding, instances: pd.DataFrame, colours: Mapping[str, 
     data["width"] = np.where(wrong, 2.0, 0.5)
     data["halo"] = np.where(wrong, data["size"] + 3, 0)
     data["verdict"] = np.where(wrong, "✗ mispredicted", "✓")
-    data = data.sort_values("mispredicted", kind="stable", ignore_index=True)
-    return data.assign(row=np.arange(len(data), dtype=np.int32))
+    return data.sort_values("mispredicted", kind="stable", ignore_index=True)
 
 
 def rows_of(instances: pd.DataFrame, domain: np.ndarray, instance: np.ndarray) -> np.ndarray:
@@ -133,9 +129,8 @@ def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None) ->
     )
     picture = pictures.tooltip() if pictures else ""
     formatters = pictures.formatters() if pictures else {}
-    tooltips = _TOOLTIP.format(picture=picture)
-    topmost = {"sort_by": [("row", -1)], "limit": 1}
-    plot.add_tools(HoverTool(renderers=[marks], tooltips=tooltips, formatters=formatters, **topmost))
+    pointing.hover(plot, marks, _TOOLTIP.format(picture=picture), formatters=formatters)
+    pointing.tap(plot, marks)
 
 
 def _draw_names(plot: figure, data: pd.DataFrame, colours: Mapping[str, str], width: int) -> None:
