@@ -33,13 +33,14 @@ def instances_view() -> None:
 
     left, right = beside([1, 1], name="instance choices", least=400, align="bottom")
     with left:
-        chosen = scatter_controls.class_selector(case.name, table, instances, selection.class_name)
+        chosen = scatter_controls.class_selector(table, instances, selection.class_name)
     with right:
         network, _ = jobs.require(needs.frame, case)
         layer, models = scatter_controls.view_options(network)
 
     colours = theme.class_colours(chosen)
     scatter_controls.class_list(instances, colours)
+    gathered = gathered_instances.gathered(instances)
     names, mark = ", ".join(chosen), (picked.domain, picked.index) if picked else None
     for model, column in zip(models, beside(len(models), name="scatters"), strict=True):
         with column:
@@ -54,7 +55,7 @@ def instances_view() -> None:
                 key=f"scatter {model}",
                 label=f"Projection of the instances of classes {names} under the {model} model",
                 select=("points",),
-                selected={"points": gathered_instances.indices_of(marks, gathered_instances.lasso())},
+                selected={"points": gathered_instances.indices_of(marks, gathered)},
                 on_select=gathered_instances.take_points(marks),
                 overlay=once(ring, marks, mark),
                 layout=f"{case.fingerprint()} {sorted(chosen)} {layer} {served.all_urls}",
@@ -62,7 +63,7 @@ def instances_view() -> None:
             st.caption(scatter_controls.about(embedding, network))
             frame.downloads(draw, marks, name=f"instances-{case.name}-{model}")
 
-    detail, gathered = beside([2, 3], name="instances below")
+    detail, gallery = beside([2, 3], name="instances below")
     with detail:
         st.subheader("One instance", anchor=False)
         one_instance.picker(instances, picked)
@@ -72,9 +73,9 @@ def instances_view() -> None:
             near = costs.ask("Find the nearest instances", pipeline.neighbours, case, *place)
             if near is not None:
                 one_instance.nearest(served, near, instances, picked)
-    with gathered:
+    with gallery:
         st.subheader("Gathered instances", anchor=False)
-        gather_controls.by_description(instances, chosen)
+        gather_controls.controls(instances, selection.class_name)
         gathered_instances.gallery(served, instances)
     histograms(chosen)
 

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from tlx import findings, needs, pipeline
-from tlx.app import conductance_words, costs, frame, gathered_instances, jobs, pictures
+from tlx.app import conductance_words, costs, frame, gathered_instances, jobs, pictures, settings
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import feature_strip, what_it_sees
 from tlx.app.features import discriminability_panel, ranking_list, silencing_words
@@ -26,9 +26,9 @@ selection = frame.page(
 )
 case, name = selection.case, selection.class_name
 
-model = st.segmented_control(
-    "Model", MODELS, default="target", format_func=lambda one: f"{one} model", key="features model", required=True,
-    persist_state="session",
+model = settings.one_of(
+    st.segmented_control, "Model", MODELS, "features.model", default="target",
+    format_func=lambda one: f"{one} model", required=True,
 )  # fmt: skip
 network, _ = jobs.require(needs.frame, case)
 titles = {layer.name: layer.title for layer in network.layers}
@@ -50,12 +50,13 @@ def ranking_view() -> None:
     table = once(ranking_list.table_of, result, network, abstraction, contribution)
     left, right = beside([1.15, 1], name="features", least=390)
     with left:
-        table, rows, about = ranking_list.ordered(table, f"{case.fingerprint()} {name} {model}")
-        active = ranking_list.ticks(rows, about)
-        page = ranking_list.page_of(rows, about)
+        table, rows, listed = ranking_list.ordered(table)
+        about, first = f"{case.fingerprint()} {name} {model} {listed}", ranking_list.first_ticks(rows)
+        active = ranking_list.ticks(table, rows)
+        page = ranking_list.page_of(rows)
         looks = costs.ask("Draw what they look for", needs.looks, case, ranking_list.neurons_of(page, model))
         chosen = ranking_list.chosen_in(here.neuron, model)
-        ranking_list.ranking_list(page, result, looks or {}, active=active, about=about, chosen=chosen)
+        ranking_list.ranking_list(page, result, looks or {}, active=active, about=about, first=first, chosen=chosen)
         ranking_list.marks(page)
     order = table["column"].to_numpy()
     with right:

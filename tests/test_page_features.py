@@ -210,7 +210,7 @@ def test_a_neuron_that_lowers_the_score_is_marked(page):
     assert [what for what in data["what"] if "▼" in what] == ["neuron 3 ▼"]
     assert [layer for layer, what in zip(data["layer"], data["what"], strict=True) if "▼" in what] == ["conv1"]
     assert "▼ marks neurons that lower the class score" in text_of(page)
-    page.multiselect(key="features layers").set_value(["fc2"])
+    page.multiselect(key="tlx setting features.layers").set_value(["fc2"])
     run_to_end(page)
     assert "▼ marks" not in text_of(page)
 
@@ -225,7 +225,7 @@ def test_a_ranking_at_chance_is_called_noise(monkeypatch):
 
 def test_the_order_can_be_reversed(page):
     """Most domain-invariant first: the AUC nearest to 0.5 leads, and its first five are ticked."""
-    page.segmented_control(key="features order").set_value("most domain-invariant first")
+    page.segmented_control(key="tlx setting features.order").set_value("invariant")
     run_to_end(page)
     assert listed(page)[:2] == [("fc2", 4), ("fc2", 5)]
     assert list(source_of(page, "ranking", "rows")["rank"])[:2] == ["#10", "#9"]
@@ -234,7 +234,7 @@ def test_the_order_can_be_reversed(page):
 
 def test_the_weight_is_an_order_of_its_own(page):
     """The largest |u| comes first and is called #1, in the list, in its axis's label and in the neuron's box."""
-    page.segmented_control(key="features order").set_value("weight in the joint classifier")
+    page.segmented_control(key="tlx setting features.order").set_value("weight")
     run_to_end(page)
     assert listed(page) == list(NEURONS[:1:-1])
     assert list(source_of(page, "ranking", "rows")["rank"])[:2] == ["#1", "#2"]
@@ -265,7 +265,7 @@ def test_a_tap_on_a_row_chooses_the_neuron_for_all_pages(page):
 def test_the_keyboard_ticks_and_chooses_too(page):
     """The multiselect holds the ticks, the selectbox the neuron."""
     ticks = next(box for box in page.multiselect if box.label == "Ticked neurons, drawn as axes")
-    ticks.set_value([0, 3])
+    ticks.set_value(["conv1:0", "conv1:3"])
     run_to_end(page)
     assert axes(page) == [("conv1", 0), ("conv1", 3)]
     selectbox(page, "Neuron").set_value(("conv1", 1))
@@ -277,13 +277,73 @@ def test_the_boundary_stays_in_both_projections(page):
     """Both show held-out places; those by the ticked neurons alone differ, but the boundary is where it was, at 0."""
     assert "Positions are held out" in text_of(page)
     whole = source_of(page, "biplot", "points")["x"]
-    page.segmented_control(key="features projection").set_value("the ticked ones only")
+    page.segmented_control(key="tlx setting features.projection").set_value("ticked")
     run_to_end(page)
     alone = source_of(page, "biplot", "points")["x"]
     assert not np.allclose(whole, alone)
     assert list(source_of(page, "biplot", "boundary")["x"]) == [0]
     assert "Projected by 5 of 10 neurons" in text_of(page)
     assert "held out from its classifier" in text_of(page)
+
+
+def test_a_link_opens_what_its_sender_saw(page):
+    """Model, order, layers, page, ticks and projection, in another session."""
+    page.segmented_control(key="tlx setting features.order").set_value("weight")
+    run_to_end(page)
+    page.multiselect(key="tlx setting features.layers").set_value(["fc2", "conv1"])
+    page.segmented_control(key="tlx setting features.projection").set_value("ticked")
+    run_to_end(page)
+    page.multiselect(key="tlx setting features.ticks").set_value(["fc2:1", "conv1:3"])
+    run_to_end(page)
+    page.query_params["view"] += ",features.page=2"  # AppTest has no hand for it
+    there = run_to_end(app(PAGE, forget=False, **page.query_params))
+    run_to_end(page)
+    assert there.query_params == page.query_params
+    assert text_of(there) == text_of(page)
+    for one in (page, there):
+        assert listed(one) == [("conv1", 1), ("conv1", 0)]
+        assert axes(one) == [("fc2", 1), ("conv1", 3)]
+        assert "Projected by 2 of 10 neurons" in text_of(one)
+
+
+def test_what_is_toggled_stays_so(page):
+    """Four times in a row, each value is kept; ticks outlive another order, not another model."""
+    page.multiselect(key="tlx setting features.ticks").set_value(["fc2:1"])
+    run_to_end(page)
+    for at in range(4):
+        for name, values in (("order", ["weight", "specific"]), ("projection", ["ticked", "all"])):
+            page.segmented_control(key=f"tlx setting features.{name}").set_value(values[at % 2])
+            run_to_end(page)
+            assert page.segmented_control(key=f"tlx setting features.{name}").value == values[at % 2]
+        assert axes(page) == [("fc2", 1)]
+    for model in ("source", "target", "source", "target"):
+        page.segmented_control(key="tlx setting features.model").set_value(model)
+        run_to_end(page)
+        assert page.segmented_control(key="tlx setting features.model").value == model
+        assert axes(page) == list(NEURONS[:5])
+    assert "view" not in page.query_params
+
+
+@pytest.mark.parametrize(
+    ("layer", "shown", "around"),
+    [
+        ("c", "abc", "abc"),
+        ("d", "abc", "cde"),
+        ("a", "cd", "abc"),
+        ("g", "abc", "efg"),
+        ("c", "ac", "bcd"),
+        ("c", "c", "bcd"),
+        ("c", "bcdef", "bcdef"),
+        ("c", "", "bcd"),
+    ],
+)
+def test_the_network_view_is_opened_on_layers_in_a_row(layer, shown, around):
+    """So that there are edges to see; those shown stay where they have the neuron's layer and are in a row."""
+    assert "".join(defaults.layers_around("abcdefg", layer, shown)) == around
+
+
+def test_two_layers_are_all_there_is():
+    assert defaults.layers_around("ab", "b") == ("a", "b")
 
 
 def test_what_a_class_is_called_cannot_become_code(untouched):

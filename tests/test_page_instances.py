@@ -10,10 +10,10 @@ import statistics_case as toy
 from PIL import Image
 from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
 
-from tlx import defaults
+from tlx import defaults, pipeline
 from tlx.analysis import statistics
-from tlx.app import pictures
-from tlx.app.instances import gather_controls
+from tlx.app import gathering, pictures
+from tlx.app.gathering import Gathering
 from tlx.errors import EmptyError
 from tlx.figures.pictures import Pictures
 
@@ -38,20 +38,20 @@ def marks(page, model="target"):
 def test_the_class_and_the_one_it_is_taken_for_are_drawn(page):
     """The page starts with the chosen class and the class it is most confused with, from both domains."""
     assert not page.exception
-    assert page.multiselect(key="instances widget classes").value == ["cup", "<b>pen</b>"]
+    assert page.multiselect(key="tlx setting instances.classes").value == ["cup", "<b>pen</b>"]
     assert len(marks(page)) == 14
 
 
 def test_another_class_can_be_added(page):
     """Classes are chosen on the page; the plot follows."""
-    page.multiselect(key="instances widget classes").set_value(["cup", "<b>pen</b>", "book"])
+    page.multiselect(key="tlx setting instances.classes").set_value(["cup", "<b>pen</b>", "book"])
     run_to_end(page)
     assert len(marks(page)) == 21
 
 
 def test_no_class_is_asked_for_in_words(page):
     """Without any class the page asks for one."""
-    page.multiselect(key="instances widget classes").set_value([])
+    page.multiselect(key="tlx setting instances.classes").set_value([])
     run_to_end(page)
     assert "Choose at least one class" in text_of(page)
     assert not page.exception
@@ -61,7 +61,7 @@ def test_a_new_class_of_the_selection_starts_the_choice_afresh(page):
     """Choosing another class in the sidebar shows that class."""
     page.sidebar.selectbox(key="tlx widget class_name").set_value("book")
     run_to_end(page)
-    assert page.multiselect(key="instances widget classes").value == ["book"]
+    assert page.multiselect(key="tlx setting instances.classes").value == ["book"]
 
 
 def test_tapping_a_mark_picks_the_instance_for_all_pages(page):
@@ -99,30 +99,100 @@ def test_a_lasso_gathers_pictures_and_a_table(page):
 
 def test_instances_are_gathered_without_a_mouse(page):
     """A class, a domain and what the model says choose instances, which the plot then marks too."""
-    page.selectbox(key="gather domain").set_value("target")
-    page.selectbox(key="gather prediction").set_value(gather_controls.WRONG)
+    page.selectbox(key="gather class").set_value(("any",))
     run_to_end(page)
-    next(button for button in page.button if button.label == "Gather 1 instances").click()
+    assert "Draw a lasso" in text_of(page)  # only an answer gathers
+    page.selectbox(key="gather answer").set_value((gathering.WRONG, "target"))
     run_to_end(page)
-    assert "mispredicts 1 of them" in text_of(page)
-    assert sent(page, "scatter target")["selected"]["points"] == [marks(page).index(("target", 0))]
-
-
-def test_what_is_gathered_fits_every_choice():
-    """Domain, class and prediction narrow the rows; a wrong answer is any but the class itself."""
-    rows = pd.DataFrame(
-        {
-            "domain": ["source", "target", "target", "target"],
-            "instance": [4, 5, 6, 7],
-            "label": ["a", "a", "a", "b"],
-            "prediction": ["b", "a", "b", "b"],
-            "mispredicted": [True, False, True, False],
-        }
+    assert "1 instance** (0 source, 1 target): target images of any class that the target model gets wrong" in text_of(
+        page
     )
-    assert len(gather_controls.matching(rows, None, None, None)) == 4
-    assert gather_controls.matching(rows, None, None, gather_controls.WRONG) == [("source", 4), ("target", 6)]
-    assert gather_controls.matching(rows, "target", "a", "b") == [("target", 6)]
-    assert gather_controls.matching(rows, "source", "b", None) == []
+    assert sent(page, "scatter target")["selected"]["points"] == [marks(page).index(("target", 0))]
+    assert page.query_params["view"] == "instances.gather=target%2C%2C%2A"
+    next(button for button in page.button if button.label == "Clear the selection").click()
+    run_to_end(page)
+    assert sent(page, "scatter target")["selected"]["points"] == []
+    assert "view" not in page.query_params
+
+
+def test_instances_are_gathered_by_what_both_models_say(page):
+    """Four groups with their counts; one click gathers a group, the next another, and again lets it go."""
+    groups = next(one for one in page.button_group if one.key == "gather groups")
+    assert "What both models say of target images of class **cup**" in groups.label
+    found = gathering.counts(pipeline.instances(None), Gathering("both", "cup"))
+    assert sum(found.values()) == 3
+    assert groups.options == [f"{words} ({found[name]})" for name, words in gathering.GROUPS.items()]
+    for name in (*found, None):
+        next(one for one in page.button_group if one.key == "gather groups").set_value(name)
+        run_to_end(page)
+        pairs = gathering.matching(pipeline.instances(None), Gathering("both", "cup", name))
+        assert len(pairs) == found.get(name, 0)
+        assert sent(page, "scatter target")["selected"]["points"] == sorted(map(marks(page).index, pairs))
+
+
+def test_a_link_opens_with_images_gathered(monkeypatch):
+    """Whatever classes are drawn: the gallery says what it shows, and the boxes hold the same."""
+    toy.install(monkeypatch)
+    page = run_to_end(
+        app(PAGE, **{"class": "book", "view": "instances.gather=target%2Ccup%2C%253Cb%253Epen%253C/b%253E"})
+    )
+    assert page.multiselect(key="tlx setting instances.classes").value == ["book"]
+    assert "1 instance** (0 source, 1 target): target images of class **cup** that the target model takes for " in (
+        text_of(page)
+    )
+    assert page.selectbox(key="gather class").value == "cup"
+    assert page.selectbox(key="gather answer").value == ("<b>pen</b>", "target")
+
+
+def test_a_lasso_takes_the_place_of_a_description(page):
+    """And a description that of a lasso: what came last counts; to pick one of those gathered keeps them."""
+    fire(page, "scatter target", "select", {"name": "points", "indices": [0, 1]})
+    run_to_end(page)
+    next(one for one in page.button_group if one.key == "gather groups").set_value("right")
+    run_to_end(page)
+    assert "that both models get right" in text_of(page)
+    kept = sent(page, "scatter target")["selected"]["points"]
+    fire(page, "scatter target", "select", {"name": "points", "indices": [kept[0]]})
+    run_to_end(page)
+    assert sent(page, "scatter target")["selected"]["points"] == kept
+    fire(page, "scatter target", "select", {"name": "points", "indices": [2, 3]})
+    run_to_end(page)
+    assert sent(page, "scatter target")["selected"]["points"] == [2, 3]
+    assert "that both models get right" not in text_of(page).replace("What both", "")
+    assert "view" not in page.query_params
+
+
+def test_a_link_opens_what_its_sender_saw(page, monkeypatch):
+    """Drawn classes, layer, both models, histograms and what is gathered, in another session."""
+    page.multiselect(key="tlx setting instances.classes").set_value(["cup", "book"])
+    run_to_end(page)
+    page.selectbox(key="tlx setting instances.layer").set_value("fc2")
+    page.toggle(key="tlx setting instances.both").set_value(True)
+    run_to_end(page)
+    for key, value in (("tlx setting instances.histograms", ["book"]), ("gather groups", "right")):
+        next(one for one in page.button_group if one.key == key).set_value(value)
+        run_to_end(page)
+    there = run_to_end(app(PAGE, forget=False, **page.query_params))
+    assert there.query_params == page.query_params
+    for one in (page, there):
+        assert one.multiselect(key="tlx setting instances.classes").value == ["cup", "book"]
+        assert one.selectbox(key="tlx setting instances.layer").value == "fc2"
+        assert one.toggle(key="tlx setting instances.both").value
+        assert [group.value for group in one.button_group] == ["right", ["book"]]
+        assert len(marks(one, "source")) == len(marks(one)) == 14
+    assert text_of(there) == text_of(page)
+
+
+def test_what_is_toggled_stays_so(page):
+    """Four times in a row, each value is kept."""
+    for at in range(4):
+        page.toggle(key="tlx setting instances.both").set_value(at % 2 == 0)
+        run_to_end(page)
+        page.selectbox(key="tlx setting instances.layer").set_value(["fc2", ""][at % 2])
+        run_to_end(page)
+        assert page.toggle(key="tlx setting instances.both").value is (at % 2 == 0)
+        assert page.selectbox(key="tlx setting instances.layer").value == ["fc2", ""][at % 2]
+    assert "view" not in page.query_params
 
 
 def test_names_are_escaped_in_the_gallery_and_the_list(page):
@@ -136,7 +206,7 @@ def test_names_are_escaped_in_the_gallery_and_the_list(page):
 
 def test_both_models_stand_side_by_side_with_one_selection(page):
     """The source model's plot shows the same instances in the same rows, ringed and selected alike."""
-    page.toggle(key="instances both").set_value(True)
+    page.toggle(key="tlx setting instances.both").set_value(True)
     run_to_end(page)
     assert marks(page, "source") == marks(page)
     fire(page, "scatter source", "select", {"name": "points", "indices": [0, 1]})
@@ -152,7 +222,7 @@ def test_another_layer_is_asked_of_the_pipeline(page, monkeypatch):
     """The layer chosen is the one whose activations are embedded."""
     asked = []
     fakes.install(monkeypatch, {"embedding": lambda *args: asked.append(args) or toy.embedded(*args)})
-    page.selectbox(key="instances layer").set_value("fc2")
+    page.selectbox(key="tlx setting instances.layer").set_value("fc2")
     run_to_end(page)
     assert {args[3] for args in asked} == {"fc2"}
 
@@ -181,7 +251,7 @@ def test_every_chosen_class_has_its_histogram(page, monkeypatch):
     """The first two of the chosen classes are drawn, each from a classifier of its own."""
     asked = []
     fakes.install(monkeypatch, {"discriminability": lambda *args: asked.append(args[1]) or toy.domain_scores(args[1])})
-    page.multiselect(key="instances widget classes").set_value(["cup", "book", "<b>pen</b>"])
+    page.multiselect(key="tlx setting instances.classes").set_value(["cup", "book", "<b>pen</b>"])
     run_to_end(page)
     assert set(asked) == {"cup", "book"}
     for name in ("cup", "book"):

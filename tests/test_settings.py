@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from streamlit_help import script
 
-from tlx.app import selection
+from tlx.app import selection, settings
+from tlx.app.selection import Choice, Selection
 
 
 def view():
@@ -79,3 +82,16 @@ def test_another_class_drops_what_was_set_for_the_old_one(page):
     page.button[0].click().run()
     page.run()
     assert page.query_params["view"] == "toy.order=index"
+
+
+def test_what_hangs_on_a_setting_goes_with_it():
+    """Another model has other neurons to tick, another order other pages; the same class keeps its drawn classes."""
+    kept = ("features.page", "2"), ("features.ticks", "a:1"), ("instances.classes", "b"), ("toy.order", "index")
+    choice = Choice(class_name="dog", view=kept)
+    assert settings.with_setting(choice, "features.order", "weight") == (("features.order", "weight"), *kept[1:])
+    assert settings.with_setting(choice, "features.model", None) == kept[2:]
+    case = SimpleNamespace(name="toy")
+    here = Selection(case, "dog", (), view=kept)
+    assert here.choice(class_name="dog").view == kept
+    assert here.choice(class_name="cow").view == kept[3:]
+    assert here.choice(class_name="cow", view=kept[:1]).view == kept[:1]

@@ -50,18 +50,18 @@ def visits() -> Iterator[Visit]:
     network, names = pipeline.network(case), cycle(pipeline.classes(case))
     of_layers = [(layer,) for layer in network.names] + [*zip(network.names, network.names[1:], strict=False)]
 
-    def visit(path: str, class_name: str, *layers: str, **widgets: object) -> Visit:
-        query = {"case": "digits", "class": class_name, "layers": ",".join(layers)}
+    def visit(path: str, class_name: str, *layers: str, view: str = "", **widgets: object) -> Visit:
+        query = {"case": "digits", "class": class_name, "layers": ",".join(layers), "view": view}
         return Visit(path, query, {key.replace("_", " "): value for key, value in widgets.items()})
 
     for name in pipeline.classes(case):
         for path in FILES[:-1]:
             yield visit(path, name)
-        yield visit(FEATURES, name, features_model="source")
+        yield visit(FEATURES, name, view="features.model=source")
     for layers in (*of_layers, network.names):
         yield visit(NETWORK, next(names), *layers)
     for layer in ("", *network.names):
-        yield visit(INSTANCES, next(names), instances_layer=layer, instances_both=True)
+        yield visit(INSTANCES, next(names), view=f"instances.layer={layer},instances.both=on")
     for measure in SIMILARITIES:
         yield visit(NETWORK, next(names), network_similarity=measure)
     yield visit(STATISTICS, next(names), statistics_confusion=True)
@@ -116,7 +116,7 @@ def _of_choices(visit: Visit) -> set[str]:
     """The figures that a page has for some choices only."""
     layers = visit.query["layers"].split(",")
     edge = {"network edge map"} if visit.path == NETWORK and (layers == [""] or len(layers) > 1) else set()
-    both = {"scatter source"} if visit.widgets.get("instances both") else set()
+    both = {"scatter source"} if "instances.both" in visit.query["view"] else set()
     return edge | both | ({"confusion target"} if visit.path == STATISTICS and visit.widgets else set())
 
 

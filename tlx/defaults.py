@@ -41,6 +41,19 @@ def in_table_order(table: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...]
     return tuple(name for name in table["class_name"] if name in names)
 
 
+def layers_around(names: Sequence[str], layer: str, shown: Sequence[str] = ()) -> tuple[str, ...]:
+    """Layers to show a neuron of `layer` in: those shown if it is among them and they are consecutive, else around it.
+
+    names: all layers, in network order. Only between consecutive layers are there edges to see.
+    """
+    at = names.index(layer)
+    places = [place for place, name in enumerate(names) if name in shown]
+    if at in places and len(places) > 1 and places[-1] - places[0] == len(places) - 1:
+        return tuple(names[place] for place in places)
+    first = max(0, min(at - LAYERS // 2, len(names) - LAYERS))
+    return tuple(names[first : first + LAYERS])
+
+
 def neuron(subject: Subject, layers: Sequence[str] = ()) -> NeuronRef:
     """The most important target neuron of the first layer shown."""
     first = (layers or subject.network.names)[0]

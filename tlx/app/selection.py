@@ -28,7 +28,8 @@ from tlx.cases import DOMAINS, MODELS, Case
 from tlx.results import InstanceRef, Network, NeuronRef
 
 PARAMETERS = ("case", "class", "layers", "neuron", "instance", "view")
-OF_CLASS = ("features.ticks", "features.page")  # settings that mean nothing for another class
+# Settings that mean nothing for another class.
+OF_CLASS = ("features.ticks", "features.page", "instances.classes", "instances.histograms")
 LONGEST = 4_000  # characters of one parameter; longer ones are no link of ours
 LAG = 1.0  # seconds in which the browser may still report the address it had before we changed it
 _CHOICE, _CHANGED, _MIRRORED, _LINKED = "tlx choice", "tlx changed", "tlx mirrored", "tlx linked"
@@ -73,7 +74,7 @@ class Selection:
     def choice(self, **changes: Any) -> Choice:
         """What a link to another view takes along, with changes."""
         own = Choice(self.case.name, self.class_name, self.layers, self.neuron, self.instance, self.view)
-        return replace(own, **changes)
+        return replace(own, **_with_view(own, changes))
 
 
 @dataclass(frozen=True)
@@ -228,12 +229,19 @@ def choose(**changes: Any) -> None:
     choice: Choice = st.session_state.get(_CHOICE, Choice())
     if changes.get("case", choice.case) != choice.case:
         choice = Choice(view=choice.view)
-    if {"case", "class_name"} & changes.keys() and "view" not in changes:
-        changes["view"] = tuple(one for one in choice.view if one[0] not in OF_CLASS)
+    changes = _with_view(choice, changes)
     if "layers" in changes:
         changes["layers"] = tuple(changes["layers"] or ())
     st.session_state[_CHOICE] = replace(choice, **changes)
     st.session_state[_CHANGED] = True
+
+
+def _with_view(choice: Choice, changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes, and with another class what views are set to without what was meant for the old one."""
+    another = any(changes[name] != getattr(choice, name) for name in ("case", "class_name") if name in changes)
+    if not another or "view" in changes:
+        return changes
+    return changes | {"view": tuple(one for one in choice.view if one[0] not in OF_CLASS)}
 
 
 def mirror(choice: Choice, *, links: bool = False) -> tuple[dict[str, str], dict[str, str]] | None:

@@ -19,6 +19,13 @@ from tlx.app.selection import parted as parted
 T = TypeVar("T")
 
 _SWITCH = {"on": True, "off": False}
+# What a setting takes along when it changes: the others would mean something else then.
+_DROPS = {
+    "instances.classes": ("instances.histograms",),
+    "features.model": ("features.ticks", "features.page"),
+    "features.order": ("features.page",),
+    "features.layers": ("features.page",),
+}
 
 
 def get(name: str) -> str | None:
@@ -33,7 +40,7 @@ def put(name: str, text: str | None) -> None:
 
 def with_setting(choice: Choice, name: str, text: str | None) -> tuple[tuple[str, str], ...]:
     """The choice's settings with this one changed, for a link that opens a view set to something."""
-    others = {one: value for one, value in choice.view if one != name}
+    others = {one: value for one, value in choice.view if one not in (name, *_DROPS.get(name, ()))}
     return tuple(sorted(others.items() if text is None else {**others, name: text}.items()))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from tlx.app import gathered_instances
+from tlx.app import gathered_instances, settings
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.once import once
 from tlx.app.text import escape
@@ -20,7 +20,7 @@ from tlx.figures.projection import agreement, held_out, point_table, seen_by
 from tlx.findings import FEW, percent
 from tlx.results import Discriminability
 
-_WHOLE, _TICKED = "all ranked neurons", "the ticked ones only"
+_PROJECTIONS = {"all": "all ranked neurons", "ticked": "the ticked ones only"}
 
 
 def verdict(result: Discriminability) -> None:
@@ -76,15 +76,16 @@ def discriminability_plot(
 
     titles: of the layers; order: (P,) columns as the list has them.
     """
-    shown = st.segmented_control(
+    shown = settings.one_of(
+        st.segmented_control,
         "Instances projected by",
-        [_WHOLE, _TICKED],
-        default=_WHOLE,
+        list(_PROJECTIONS),
+        "features.projection",
+        default="all",
+        format_func=_PROJECTIONS.__getitem__,
         required=True,
-        key="features projection",
-        persist_state="session",
     )
-    only = shown == _TICKED and len(active) > 0
+    only = shown == "ticked" and len(active) > 0
     coordinates = once(seen_by, result, active) if only else once(held_out, result)
     column = result.neurons.index(chosen) if chosen in result.neurons else None
     draw = partial(biplot, result, active, titles, only_active=only, instances=instances, pictures=pictures)
@@ -94,7 +95,7 @@ def discriminability_plot(
         key="biplot",
         label=f"Instances of class {result.class_name} along the direction that tells the domains apart",
         select=("points",),
-        selected={"points": gathered_instances.indices_of(marks, gathered_instances.lasso())},
+        selected={"points": gathered_instances.indices_of(marks, gathered_instances.gathered(instances))},
         on_select=gathered_instances.take_points(marks),
         overlay=widths(active, column),
     )

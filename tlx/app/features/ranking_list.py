@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from tlx import defaults
+from tlx.app import settings
 from tlx.app.bokeh_view import Event, bokeh_view
 from tlx.app.navigation import pages
 from tlx.app.once import once
@@ -18,11 +19,12 @@ from tlx.figures.ranking import ranking, states
 from tlx.figures.ranking_layout import LOWERS, by_weight, hit, ranking_table
 from tlx.results import Abstraction, Contribution, Discriminability, Network, NeuronRef
 
-_SPECIFIC, _INVARIANT, _WEIGHT = (
-    "most domain-specific first",
-    "most domain-invariant first",
-    "weight in the joint classifier",
-)
+_TICKS = "features.ticks"
+_ORDERS = {
+    "specific": "most domain-specific first",
+    "invariant": "most domain-invariant first",
+    "weight": "weight in the joint classifier",
+}
 
 
 def table_of(
@@ -33,35 +35,36 @@ def table_of(
     return ranking_table(result, network, ranks, contribution)
 
 
-def ordered(table: pd.DataFrame, about: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """The table with places as the chosen order counts them, its rows as listed, and what they are about.
+def ordered(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """The table with places as the chosen order counts them, its rows as listed, and what the controls say.
 
-    table: `ranking_table`; about: what the list belongs to (case, class, model), extended by what the controls say;
-    ticks and page are kept for each such text.
+    table: `ranking_table`.
     """
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    order = row.segmented_control(
+    order = settings.one_of(
+        row.segmented_control,
         "Order",
-        [_SPECIFIC, _INVARIANT, _WEIGHT],
-        default=_SPECIFIC,
+        list(_ORDERS),
+        "features.order",
+        default="specific",
+        format_func=_ORDERS.__getitem__,
         required=True,
         wrap=True,
-        key="features order",
-        persist_state="session",
         help="Domain-specific is a neuron whose values alone tell the domains apart (AUC far from 0.5). Its weight in "
         "the joint classifier may differ: of neurons that say the same, one takes the weight of all.",
     )
     titles = dict(zip(table["layer"], table["title"], strict=True))
-    layers = row.multiselect(
+    layers = settings.some_of(
+        row.multiselect,
         "Only these layers",
         list(titles),
+        "features.layers",
+        default=[],
         format_func=titles.__getitem__,
         placeholder="all layers",
-        key="features layers",
-        persist_state="session",
     )
-    placed = once(by_weight, table) if order == _WEIGHT else table
-    return placed, once(_rows, placed, tuple(layers), order == _INVARIANT), f"{about} {order} {layers}"
+    placed = once(by_weight, table) if order == "weight" else table
+    return placed, once(_rows, placed, tuple(layers), order == "invariant"), f"{order} {layers}"
 
 
 def _rows(placed: pd.DataFrame, layers: tuple[str, ...], reverse: bool) -> pd.DataFrame:
@@ -69,40 +72,52 @@ def _rows(placed: pd.DataFrame, layers: tuple[str, ...], reverse: bool) -> pd.Da
     return kept.iloc[::-1] if reverse else kept
 
 
-def ticks(rows: pd.DataFrame, about: str) -> list[int]:
-    """The ticked columns: the first five rows until somebody changes them; the multiselect is the keyboard's way."""
-    key = f"features ticks {about}"
-    kept = st.session_state.setdefault("features ticked", {})
-    kept.setdefault(about, [int(column) for column in rows["column"].head(defaults.TICKED)])
-    names = {
-        int(column): f"#{place} {title.partition(':')[0]} · {neuron}"
-        for column, place, title, neuron in zip(
-            rows["column"], rows["place"], rows["title"], rows["neuron"], strict=True
-        )
-    }
-    st.session_state[key] = [column for column in kept[about] if column in names]
+def ticks(placed: pd.DataFrame, rows: pd.DataFrame) -> list[int]:
+    """The ticked columns: the first five rows until somebody changes them; the multiselect is the keyboard's way.
 
-    def take() -> None:
-        st.session_state["features ticked"][about] = list(st.session_state[key])
-
-    st.multiselect(
+    placed: all ranked neurons; rows: those listed.
+    """
+    names, columns = once(_tick_names, placed)
+    chosen = settings.some_of(
+        st.multiselect,
         "Ticked neurons, drawn as axes",
         list(names),
-        key=key,
+        _TICKS,
+        default=first_ticks(rows),
         format_func=names.__getitem__,
-        on_change=take,
         help="The same as the boxes in the list.",
     )
-    return list(st.session_state[key])
+    return [columns[one] for one in chosen]
 
 
-def page_of(rows: pd.DataFrame, about: str) -> pd.DataFrame:
+def _tick_names(placed: pd.DataFrame) -> tuple[dict[str, str], dict[str, int]]:
+    """What the box calls each neuron, and its column, by the neuron's name in a setting."""
+    texts = once(_texts, placed)
+    titles, numbers = placed["title"].str.partition(":")[0], placed["neuron"]
+    told = [f"#{at} {title} · {n}" for at, title, n in zip(placed["place"], titles, numbers, strict=True)]
+    return dict(zip(texts, told, strict=True)), dict(zip(texts, placed["column"].astype(int).tolist(), strict=True))
+
+
+def _texts(rows: pd.DataFrame) -> list[str]:
+    return [f"{layer}:{neuron}" for layer, neuron in zip(rows["layer"], rows["neuron"], strict=True)]
+
+
+def first_ticks(rows: pd.DataFrame) -> list[str]:
+    """The neurons ticked where nobody has chosen."""
+    return once(_texts, rows)[: defaults.TICKED]
+
+
+def page_of(rows: pd.DataFrame) -> pd.DataFrame:
     """One page of the rows, and the control that turns the pages."""
-    pages = -(-len(rows) // defaults.ROWS)
-    at = 1
-    if pages > 1:
-        at = st.pagination(pages, key=f"features page {about}", persist_state="session")
+    count = -(-len(rows) // defaults.ROWS)
+    if count <= 1:
+        return rows
+    at = settings.one_of(_turner, "Page", range(1, count + 1), "features.page", default=1)
     return once(_page, rows, at)
+
+
+def _turner(_label: str, numbers: range, *, key: str, on_change: Callable[[], None]) -> int:
+    return st.pagination(len(numbers), key=key, on_change=on_change)
 
 
 def _page(rows: pd.DataFrame, at: int) -> pd.DataFrame:
@@ -116,15 +131,19 @@ def ranking_list(
     *,
     active: list[int],
     about: str,
+    first: Sequence[str],
     chosen: tuple[str, int] | None,
 ) -> None:
-    """Draws one page of rows; a tap on a box ticks or unticks it, a tap elsewhere in a row chooses the neuron."""
+    """Draws one page of rows; a tap on a box ticks or unticks it, a tap elsewhere in a row chooses the neuron.
+
+    active: columns ticked; about: what the list belongs to; first: names of the neurons ticked at first.
+    """
     images = {(neuron.layer, neuron.index): image for neuron, image in looks.items()}
     bokeh_view(
         partial(ranking, rows, result, images, active=()),
         key="ranking",
         label=f"Feature ranking list, {len(rows)} neurons; the multiselect above and the selectbox below do the same",
-        on_tap=taker(rows, result.model, about),
+        on_tap=taker(rows, result, active, first),
         overlay=once(states, rows, active, chosen),
         layout=f"{about} {len(rows)} {len(looks)}",
     )
@@ -139,7 +158,9 @@ def marks(rows: pd.DataFrame) -> None:
         )
 
 
-def taker(rows: pd.DataFrame, model: str, about: str) -> Callable[[Event], None]:
+def taker(
+    rows: pd.DataFrame, result: Discriminability, active: Sequence[int], first: Sequence[str]
+) -> Callable[[Event], None]:
     """Handles a tap on the list."""
 
     def take(event: Event) -> None:
@@ -147,14 +168,13 @@ def taker(rows: pd.DataFrame, model: str, about: str) -> Callable[[Event], None]
         if tapped is None:
             return
         row = rows.iloc[tapped.row]
-        if tapped.tick:
-            ticked = st.session_state["features ticked"][about]
-            column = int(row["column"])
-            st.session_state["features ticked"][about] = (
-                [one for one in ticked if one != column] if column in ticked else [*ticked, column]
-            )
-        else:
-            choose(neuron=NeuronRef(model, str(row["layer"]), int(row["neuron"])))
+        if not tapped.tick:
+            choose(neuron=NeuronRef(result.model, str(row["layer"]), int(row["neuron"])))
+            return
+        column = int(row["column"])
+        now = [one for one in active if one != column] if column in active else [*active, column]
+        texts = [f"{layer}:{index}" for layer, index in (result.neurons[one] for one in now)]
+        settings.put(_TICKS, None if texts == list(first) else settings.joined(texts))
 
     return take
 
@@ -194,7 +214,7 @@ def chosen_in(neuron: NeuronRef | None, model: str) -> tuple[str, int] | None:
 
 
 def network_link(neuron: NeuronRef, names: tuple[str, ...], layers: tuple[str, ...]) -> None:
-    """A button that opens the Network page with this neuron chosen and its layer among those shown."""
+    """A button that opens the Network page with this neuron chosen, its layer among neighbours."""
     if st.button("See it in the network view", icon=":material/hub:", key="features to network"):
-        choose(neuron=neuron, layers=tuple(name for name in names if name in {*layers, neuron.layer}))
+        choose(neuron=neuron, layers=defaults.layers_around(names, neuron.layer, layers))
         st.switch_page(pages()["Network"])

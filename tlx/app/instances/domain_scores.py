@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from tlx import defaults
-from tlx.app import frame
+from tlx.app import frame, settings
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
 from tlx.app.once import once
@@ -28,17 +28,17 @@ def panels(chosen: Sequence[str]) -> Iterator[tuple[str, Any]]:
 
     Every class needs a classifier of its own, so that thirty-one of them are not trained unasked.
     """
-    asked: dict[str, Any] = {
-        "label": "Histograms of classes",
-        "options": chosen,
-        "default": chosen[:_ROW],
-        "key": f"instances histograms of {chosen}",  # another choice above starts afresh
-        "help": "Each class has a linear classifier of its own that tells its source from its target instances.",
-    }
-    if len(chosen) <= PILLS:
-        shown = st.pills(selection_mode="multi", format_func=escape, **asked)
-    else:
-        shown = st.multiselect(**asked)
+    pills = len(chosen) <= PILLS
+    look: dict[str, Any] = {"selection_mode": "multi", "format_func": escape} if pills else {}
+    shown = settings.some_of(
+        st.pills if pills else st.multiselect,
+        "Histograms of classes",
+        chosen,
+        "instances.histograms",  # another choice above starts afresh
+        default=chosen[:_ROW],
+        help="Each class has a linear classifier of its own that tells its source from its target instances.",
+        **look,
+    )
     if not shown:
         st.caption("Choose a class above to see its histogram.")
     for at in range(0, len(shown), _ROW):

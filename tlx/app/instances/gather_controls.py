@@ -1,58 +1,131 @@
-"""The keyboard's way to gather instances: by domain, class and what the target model says (5.2)."""
+"""Gathering without a mouse: by what both models say, or by class, domain, split and one model's answer (5.2)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from tlx.app.gathered_instances import Pair, gather
+from tlx.app import gathered_instances, gathering, settings
+from tlx.app.gathering import BOTH, GROUPS, WRONG, Gathering
 from tlx.app.layout import beside
 from tlx.app.once import once
-from tlx.cases import DOMAINS
+from tlx.cases import DOMAINS, MODELS
 
-WRONG = ("wrong",)  # no class name
+_NONE, _ANY = ("none",), ("any",)  # choices that are no class; a box takes None for an empty one
 
 
-def by_description(instances: pd.DataFrame, drawn: list[str]) -> None:
-    """Three choices and a button that gathers what fits them among the classes drawn."""
+def controls(instances: pd.DataFrame, class_name: str) -> None:
+    """Four groups by what both models say, each gathered by one click, and a panel that describes anything else.
+
+    class_name: whose images are meant until somebody asks for others.
+    """
+    wanted = gathering.read(settings.get(gathering.SETTING)) or Gathering(BOTH, class_name)
+    _groups(instances, wanted)
     with st.popover("Gather by class and prediction", icon=":material/filter_alt:"):
-        places = beside(3, name="gathering", least=130)
-        domain = places[0].selectbox("Domain", [None, *DOMAINS], format_func=_shown, key="gather domain")
-        label = places[1].selectbox("Class", [None, *drawn], format_func=_shown, key="gather class")
-        answers = [None, WRONG, *once(_said, instances)]
-        prediction = places[2].selectbox("Target model says", answers, format_func=_shown, key="gather prediction")
-        pairs = once(_among, instances, drawn, domain, label, prediction)
-        st.button(f"Gather {len(pairs):,} instances", disabled=not pairs, on_click=gather, args=(pairs,))
-        if not pairs:
-            st.caption("No instance of the classes drawn fits all three.")
+        places = beside(2, name="gathering", least=150)
+        names, splits = once(_names, instances), once(_splits, instances)
+        _part(places[0], "Class", names, wanted, "class_name")
+        _part(places[1], "Domain", DOMAINS, wanted, "domain")
+        _part(places[0], "Split", splits, wanted, "split")
+        _answer(places[1], once(_answers, instances), wanted)
 
 
-def _said(instances: pd.DataFrame) -> list[str]:
-    return sorted(set(instances["prediction"]))
+def _groups(instances: pd.DataFrame, wanted: Gathering) -> None:
+    meant = replace(wanted, says=BOTH, answer=None)
+    numbers = once(gathering.counts, instances, meant)
+    key = "gather groups"
+    st.session_state[key] = wanted.answer if wanted.says == BOTH else None
+
+    def take() -> None:
+        gathered_instances.describe(replace(meant, answer=st.session_state[key]))
+
+    st.pills(
+        f"What both models say of {gathering.words(meant)}",
+        list(GROUPS),
+        format_func=lambda name: f"{GROUPS[name]} ({numbers[name]:,})",
+        key=key,
+        on_change=take,
+        wrap=True,
+        help="Gained are images that transfer put right, lost are those that it spoiled: negative transfer, image by "
+        "image. One click gathers a group, another lets it go.",
+    )
 
 
-def _among(instances: pd.DataFrame, drawn: list[str], *description: Any) -> list[Pair]:
-    return matching(instances[instances["label"].isin(drawn)], *description)
+def _answer(place: Any, answers: Sequence[str], wanted: Gathering) -> None:
+    """What one model says: of the target model the answers come first."""
+    options = [(_NONE, ""), *((answer, model) for model in MODELS[::-1] for answer in (WRONG, *answers)), (_ANY, "")]
+
+    def told(one: tuple[Any, str]) -> str:
+        answer, model = one
+        if answer in (_NONE, _ANY):
+            return "not chosen" if answer == _NONE else "anything"
+        return f"{model} model: {'a wrong class' if answer == WRONG else answer}"
+
+    if wanted.says == BOTH:
+        now: tuple[Any, str] = (_NONE, "")
+    else:
+        now = (_ANY, "") if wanted.answer is None else (wanted.answer, wanted.says)
+    if now not in options:
+        options.append(now)
+
+    def chosen(one: tuple[Any, str]) -> Gathering:
+        answer, model = one
+        if answer == _NONE:
+            return replace(wanted, says=BOTH, answer=None)
+        return replace(wanted, says=model or "target", answer=None if answer == _ANY else answer)
+
+    _box(place, "Answer", options, now, chosen, shown=told)
 
 
-def _shown(choice: object) -> str:
-    return "any" if choice is None else "a wrong class" if choice == WRONG else str(choice)
+def _part(place: Any, label: str, options: Sequence[str], wanted: Gathering, name: str) -> None:
+    """A box for a part of a description that is one of these, or any."""
+    now = getattr(wanted, name)
+
+    def changed(one: Any) -> Gathering:
+        part: dict[str, Any] = {name: None if one == _ANY else one}
+        return replace(wanted, **part)
+
+    _box(
+        place,
+        label,
+        [_ANY, *options],
+        _ANY if now is None else now,
+        changed,
+        shown=lambda one: "any" if one == _ANY else str(one),
+    )
 
 
-def matching(
-    instances: pd.DataFrame, domain: str | None, label: str | None, prediction: str | tuple[str] | None
-) -> list[Pair]:
-    """(domain, index) of the instances that fit; None fits all, WRONG those that the target model mispredicts."""
-    fits = pd.Series(True, index=instances.index)
-    if domain is not None:
-        fits &= instances["domain"] == domain
-    if label is not None:
-        fits &= instances["label"] == label
-    if prediction == WRONG:
-        fits &= instances["mispredicted"]
-    elif prediction is not None:
-        fits &= instances["prediction"] == prediction
-    rows = instances[fits]
-    return [(str(name), int(at)) for name, at in zip(rows["domain"], rows["instance"], strict=True)]
+def _box(
+    place: Any,
+    label: str,
+    options: Sequence[Any],
+    value: Any,
+    changed: Callable[[Any], Gathering],
+    *,
+    shown: Callable[[Any], str],
+) -> None:
+    """A box that shows one part of what is gathered and changes it."""
+    key = f"gather {label.lower()}"
+    offered = [*options] if value in options else [*options, value]
+    st.session_state[key] = value
+
+    def take() -> None:
+        gathered_instances.describe(changed(st.session_state[key]))
+
+    place.selectbox(label, offered, key=key, format_func=shown, on_change=take)
+
+
+def _names(instances: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(instances["label"].tolist()))
+
+
+def _splits(instances: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(instances["split"].tolist()))
+
+
+def _answers(instances: pd.DataFrame) -> list[str]:
+    return sorted({*instances["prediction"].tolist(), *instances["source_prediction"].tolist()})

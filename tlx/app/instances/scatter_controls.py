@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from tlx import defaults
+from tlx.app import settings
 from tlx.app.layout import beside
 from tlx.app.once import once
 from tlx.app.text import escape, escape_html
@@ -16,31 +17,20 @@ from tlx.figures.scatter import NAMED
 from tlx.findings import percent
 from tlx.results import Embedding, Network
 
-_CLASSES, _FOR = "instances classes", "instances classes for"
 HARDLY = 0.01  # of their length, by which vectors must lie apart for groups of them to mean something
 LEGEND = 150  # px that the list of classes is high at most
 SIGNS = {"source": "✕", "target": "●"}
 
 
-def class_selector(case_name: str, table: pd.DataFrame, instances: pd.DataFrame, class_name: str) -> list[str]:
+def class_selector(table: pd.DataFrame, instances: pd.DataFrame, class_name: str) -> list[str]:
     """The chosen classes in the order they were picked; a new class of the shared selection starts them afresh."""
-    options = table["class_name"].tolist()
-    if st.session_state.get(_FOR) != (case_name, class_name):
-        st.session_state[_FOR] = (case_name, class_name)
-        kept = [name for name in st.session_state.get(_CLASSES, []) if name in options]
-        st.session_state[_CLASSES] = kept if class_name in kept else defaults.classes_drawn(table, class_name)
     counts = once(class_counts, instances)
-    key = "instances widget classes"
-    st.session_state[key] = st.session_state[_CLASSES]
-
-    def take() -> None:
-        st.session_state[_CLASSES] = st.session_state[key]
-
-    chosen: list[str] = st.multiselect(
+    chosen = settings.some_of(
+        st.multiselect,
         "Classes",
-        options,
-        key=key,
-        on_change=take,
+        table["class_name"].tolist(),
+        "instances.classes",
+        default=once(defaults.classes_drawn, table, class_name),
         format_func=lambda name: f"{name} ({counts[name]['source']} source, {counts[name]['target']} target)",
     )
     if not chosen:
@@ -53,17 +43,16 @@ def view_options(network: Network) -> tuple[str | None, tuple[str, ...]]:
     """The layer whose activations are embedded (None: what enters the classifier head) and the models to show."""
     titles = {"": "before the classifier head"} | {layer.name: layer.title for layer in network.layers}
     left, right = beside([5, 3], name="view options", least=150, align="bottom")
-    layer = left.selectbox(
+    layer = settings.one_of(
+        left.selectbox,
         "Activations",
         list(titles),
+        "instances.layer",
+        default="",
         format_func=titles.__getitem__,
-        key="instances layer",
-        persist_state="session",
         help="Where in the network the vectors are taken that the plot arranges.",
     )
-    both = right.toggle(
-        "Both models", key="instances both", persist_state="session", help="The source model's plot beside it."
-    )
+    both = settings.switch(right.toggle, "Both models", "instances.both", help="The source model's plot beside it.")
     return layer or None, ("target", "source") if both else ("target",)
 
 
