@@ -1,6 +1,4 @@
-"""Start page: the case, its facts and score, and what is most worth a look in it."""
-
-import streamlit as st
+"""Start page: images of both domains, what the transfer was worth, and what is most worth a look in the case."""
 
 from tlx import findings, needs
 from tlx.app import frame
@@ -9,32 +7,39 @@ from tlx.app.costs import ask
 from tlx.app.layout import beside
 from tlx.app.once import once
 from tlx.app.score_card import controls_of, score_card
-from tlx.app.start import cards
+from tlx.app.start import accuracies, cards
+from tlx.app.start.samples import samples
 
 selection = frame.page(
     "What did the transfer carry over?",
     how_to_read="A *source model* was trained on one domain of images, a *target model* was made from it for another. "
-    "The score says how much better the target model is on the target domain; the findings below are the places where "
-    "the two models differ most. Each finding opens the view that shows it, with the class and layers already chosen.",
+    "The dots say how many of the target's images each model gets right, their whiskers how far chance may have moved "
+    "that; the findings beside them are the places where the two models differ most. Each finding opens the view that "
+    "shows it, with class, layers and images already chosen.",
 )
 case, class_name = selection.case, selection.class_name
 
-cards.cases(case)
-case_facts(case)
-cards.limit_reached()
+cards.head(case)
+shown = ask("Show some images of both domains", needs.samples, case)
+if shown is not None:
+    samples(case, class_name, *shown)
 
-left, right = beside([1, 2.4], name="start", least=270)
+left, right = beside([1, 1.5], name="start", least=300)
 with left:
-    st.subheader("Transferability", anchor=False)
     score = ask("Compute the score", needs.score, case)
     if score is not None:
-        score_card(score, ask("Probe the source model", needs.probe, case), controls_of(case))
+        there = controls_of(case)
+        probe = ask("Probe the source model", needs.probe, case)
+        accuracies.chart(score, probe, there)
+        score_card(score, probe, there)
 with right:
-    st.subheader("Worth a look", anchor=False)
     table = ask("Find the classes that change most", needs.class_table, case)
     if table is not None:
+        cards.finding(once(findings.worst, table), selection, "The target model makes no mistake.")
         cards.finding(once(findings.most_changed, table), selection, "No class can be compared between the two models.")
-        cards.finding(once(findings.most_confused, table), selection, "The target model makes no mistake.")
+        confused = once(findings.most_confused, table)
+        if confused is not None:
+            cards.finding(confused, selection)
 
     rewired = ask(f"Find where re-wiring begins for class {class_name}", needs.rewiring, case, class_name)
     if rewired is not None:
@@ -46,4 +51,10 @@ with right:
         specific = ask(f"Find the most domain-specific neuron of class {worst}", needs.worst_class, case)
         if specific is not None:
             finding = once(findings.most_domain_specific, *specific)
-            cards.finding(finding, selection, findings.alike(specific[0]))
+            leads = finding is not None and finding.neuron is not None
+            why = findings.alike(specific[0]) if finding is None else f"{finding.title}."
+            cards.finding(finding if leads else None, selection, why)
+
+cards.cases(case)
+case_facts(case)
+cards.limit_reached()

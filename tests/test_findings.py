@@ -7,7 +7,9 @@ import pandas as pd
 from streamlit_help import spaced
 
 from tlx.findings import (
+    Images,
     alike,
+    counted,
     most_changed,
     most_confused,
     most_domain_specific,
@@ -15,6 +17,7 @@ from tlx.findings import (
     points,
     read_before,
     rewiring,
+    worst,
     worst_class,
 )
 from tlx.results import Discriminability, Layer, Network, Reuse
@@ -80,6 +83,31 @@ def test_the_most_confused_pair_is_by_count():
 def test_the_worst_class_is_the_target_models():
     """The lowest accuracy under the target model, whatever the source model did."""
     assert worst_class(table(("a", 9, 0.1, 0.9, ()), ("b", 9, 0.8, 0.7, ()), ("c", 9, 0.9, 0.7, ()))) == "b"
+
+
+def test_the_worst_class_says_what_it_is_taken_for():
+    """Its accuracy under both models, its most frequent mistake, and all of its mistakes to be gathered."""
+    rows = table(("a", 80, 0.5, 0.9, (("b", 8),)), ("b", 80, 0.9, 0.825, (("a", 9), ("c", 5))), ("c", 9, 1.0, 1.0, ()))
+    found = worst(rows)
+    assert (found.title, found.page, found.class_name) == ("Class b is the worst after the transfer", "Instances", "b")
+    assert spaced(found.text) == (
+        "82.5 % under the target model (90 % under the source model), on 80 target validation images. Most often taken "
+        "for a (9 of 14 mistakes)."
+    )
+    assert found.images == Images("b", None, "validation", 14)
+    lone = worst(table(("a", 1, np.nan, 0.0, (("b", 1),)))).text
+    assert spaced(lone).startswith("0 % under the target model, on 1 target validation image. Most often")
+    assert "(1 of 1 mistake)" in lone
+
+
+def test_no_class_is_worst_where_nothing_is_wrong():
+    assert worst(table(("a", 9, 0.5, 1.0, ()))) is None
+    assert worst(table(("c", 0, np.nan, np.nan, ()))) is None
+
+
+def test_confusion_gathers_its_images():
+    found = most_confused(table(("a", 60, 0.5, 0.9, (("b", 6), ("c", 1)))))
+    assert found.images == Images("a", "b", "validation", 6)
 
 
 def kept(*values, high=0.25):
@@ -205,6 +233,12 @@ def test_numbers_in_words():
         "−1 point",
         "0 points",
     ]
+
+
+def test_counts_have_their_plural():
+    """One of a thing is singular, none and a thousand are not; thousands have a comma."""
+    assert [counted(n, "image") for n in (0, 1, 2, 1_000)] == ["0 images", "1 image", "2 images", "1,000 images"]
+    assert [counted(n, "class", "classes") for n in (1, 2)] == ["1 class", "2 classes"]
 
 
 def test_layers_read_before_an_activation_are_named() -> None:

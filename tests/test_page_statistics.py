@@ -159,7 +159,7 @@ def test_the_card_says_what_the_score_rests_on(monkeypatch):
     said = text_of(run_to_end(app(PAGE)))
     assert "n = 60 test images" in said
     assert "rests on 60 of 75 images: those of the 4 of 5 classes" in said
-    assert "On all of them the target model reaches 68 %" in said
+    assert "On all 75 images the target model reaches 68 %" in said
     assert "Every class counted alike: target model 72 %, source model 41 %" in said
     assert "Best epochs (paper): +30 points" in said
     assert "reaches 90 % on n = 80 validation images (epoch 7), the source model 60 % (epoch 2)" in said

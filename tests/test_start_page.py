@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from urllib.parse import parse_qs
+
 import fakes
+import numpy as np
 import pytest
+import statistics_case
 import toy_results
-from streamlit_help import app, run_to_end, text_of
+from streamlit_help import app, run_to_end, source_of, text_of
 
 from tlx import needs
-from tlx.app import costs
+from tlx.analysis.intervals import wilson
+from tlx.app import costs, selection
 from tlx.casefiles import builtin
 from tlx.errors import DataError
 
@@ -17,7 +24,7 @@ from tlx.errors import DataError
 def toy(monkeypatch, tmp_path):
     monkeypatch.setenv("TLX_CACHE", str(tmp_path))
     monkeypatch.delenv("TLX_CASES", raising=False)
-    fakes.install(monkeypatch, {function.__name__: function for function in toy_results.FACE})
+    fakes.install(monkeypatch, toy_results.FACE)
 
 
 def links(page):
@@ -37,6 +44,49 @@ def test_facts_score_and_what_it_means():
     said = text_of(page)
     assert "+15 to +30 points  \n95 % interval, n = 299 validation images" in said
     assert "The transfer helped: on the target domain it beats the model it started from" in said
+
+
+def test_images_of_both_domains_come_first():
+    """Pictures of both, those of the chosen class first, its hostile name as text, and how many there are."""
+    page = app().run()
+    strips = [html.value for html in page.get("html") if "<img" in html.value]
+    assert [strip.count("<img") for strip in strips] == [4, 4]  # of ten and six images: three of the class, one other
+    for domain, strip in zip(("source", "target"), strips, strict=True):
+        shown = re.findall(r'title="([^"]*)"', strip)
+        assert [name.endswith("class &lt;b&gt;dog&lt;/b&gt;") for name in shown] == [True, True, True, False]
+        assert all(f"{domain} domain" in name for name in shown)
+    assert "**Target: handwritten** · 6 images, 2 classes" in text_of(page)
+
+
+def test_images_that_are_not_there_are_offered(monkeypatch):
+    """On an empty store, where reading them takes minutes, a button says so and the page goes on."""
+    monkeypatch.setattr(costs, "seconds", lambda asked, *_: 130 if asked is needs.samples else 0)
+    fakes.install(monkeypatch, {"thumbnails": toy_results.waiting})
+    page = run_to_end(app())
+    assert "Show some images of both domains (about 2 min)" in [button.label for button in page.button]
+    assert "is the worst after the transfer" in text_of(page)
+
+
+def test_the_accuracies_stand_in_a_chart(monkeypatch):
+    """Source model, from scratch by both lengths, target model, each with its Wilson interval."""
+    fakes.install(monkeypatch, {"control": statistics_case.control})
+    data = source_of(app().run(), "outcome", "accuracies")
+    assert list(data["model"]) == ["source", "scratch", "scratch", "target"]
+    assert list(data["accuracy"]) == [0.7, 0.45, 0.76, 0.925]
+    assert list(data["n"]) == [299, 60, 60, 299]
+    assert (data["low"][3], data["high"][3]) == pytest.approx(wilson(0.925, 299))
+
+
+def test_the_worst_class_is_the_first_finding_and_leads_to_its_images():
+    """9 of 99 dogs are called cats: the link gathers what the target model gets wrong of them, on the judged split."""
+    page = app().run()
+    said = [one.value.replace("\\", "") for one in page.markdown if one.value.startswith("**Class")]
+    assert said[0].startswith("**Class <b>dog</b> is the worst after the transfer**")
+    address = parse_qs(links(page)["See the 9 mistakes"].partition("?")[2])
+    assert address["class"] == ["<b>dog</b>"]
+    assert selection.parse({"view": address["view"][0]})[0].view == (
+        ("instances.gather", "target,%3Cb%3Edog%3C/b%3E,*,,validation"),
+    )
 
 
 def test_the_class_that_changes_most_is_selected_first():
@@ -67,6 +117,20 @@ def test_work_of_a_moment_is_not_asked_for(monkeypatch):
     page = run_to_end(app())
     said = text_of(page).replace("\\", "")
     assert "Neuron 3 of Layer 1: conv (4) is the most domain-specific of class <b>dog</b>" in said
+
+
+def test_a_neuron_that_does_not_lead_reliably_has_no_card(monkeypatch):
+    """Where another draw of images would name another neuron, one line says that none leads."""
+
+    def unstable(case, class_name, model="target"):
+        return replace(toy_results.discriminability(case, class_name, model), stability=np.array([0.5, 0.5]))
+
+    monkeypatch.setattr(costs, "seconds", lambda *_: 3)
+    fakes.install(monkeypatch, {"discriminability": unstable})
+    page = run_to_end(app())
+    said = [one.value.replace("\\", "") for one in page.caption]
+    assert "No single neuron of class <b>dog</b> leads in telling the domains apart." in said
+    assert "See it in Features" not in links(page)
 
 
 def test_an_unknown_case_is_named():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from tlx.images import thumbnails
 from tlx.results import Discriminability, DomainImages, Layer, Network, Reuse, Transferability
 from tlx.storage.memory import memoized
 
@@ -32,6 +33,16 @@ def images(case, domain):
 
 def catalogue(case, domain):
     return images(case, domain)
+
+
+def sheets(case, domain):
+    return thumbnails.thumbnails(images(case, domain))
+
+
+@memoized()
+def waiting(case, domain):
+    """Thumbnails that have to be asked for on an empty cache."""
+    return sheets(case, domain)
 
 
 def transferability(case):
@@ -93,4 +104,5 @@ def discriminability(case, class_name, model="target"):
     )
 
 
-FACE = (network, catalogue, images, transferability, class_table, reuse, discriminability)
+FACE = {function.__name__: function for function in (network, catalogue, images, transferability, class_table)}
+FACE |= {"reuse": reuse, "discriminability": discriminability, "thumbnails": sheets}

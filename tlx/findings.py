@@ -26,7 +26,7 @@ class Finding:
 
     title: a few words; text: one or two sentences with the numbers; page: the view that shows it ("Statistics",
     "Instances", "Network" or "Features"); class_name, layers, neuron (model, layer, index): what to select there,
-    None for what stays as it is.
+    None for what stays as it is; images: what to gather there.
     """
 
     title: str
@@ -35,6 +35,17 @@ class Finding:
     class_name: str | None = None
     layers: tuple[str, ...] | None = None
     neuron: tuple[str, str, int] | None = None
+    images: Images | None = None
+
+
+@dataclass(frozen=True)
+class Images:
+    """Target images of a class and split by what the target model says of them; answer: None for any wrong one."""
+
+    class_name: str
+    answer: str | None
+    split: str
+    count: int
 
 
 def most_changed(table: pd.DataFrame) -> Finding | None:
@@ -93,19 +104,45 @@ def worst_class(table: pd.DataFrame) -> str | None:
     return str(known["class_name"].iloc[int(known["target_accuracy"].to_numpy().argmin())])
 
 
+def worst(table: pd.DataFrame) -> Finding | None:
+    """The worst class after the transfer, and what it is taken for; None where the target model is never wrong.
+
+    table: `class_table` (5.1).
+    """
+    name = worst_class(table)
+    if name is None:
+        return None
+    row = table[table["class_name"] == name].iloc[0]
+    mistakes: tuple[tuple[str, int], ...] = row["misclassified_as"]
+    if not mistakes:
+        return None
+    n, split, wrong = int(row["n"]), str(row["split"]), sum(count for _, count in mistakes)
+    before = "" if pd.isna(row["source_accuracy"]) else f" ({percent(row['source_accuracy'])} under the source model)"
+    answer, most = mistakes[0]
+    text = (
+        f"{percent(row['target_accuracy'])} under the target model{before}, on {counted(n, f'target {split} image')}. "
+        f"Most often taken for {answer} ({most:,} of {counted(wrong, 'mistake')}).{few(n)}"
+    )
+    images = Images(name, None, split, wrong)
+    return Finding(f"Class {name} is the worst after the transfer", text, "Instances", name, images=images)
+
+
 def most_confused(table: pd.DataFrame) -> Finding | None:
     """The class that the target model most often takes for one certain other; None where it is never wrong.
 
     table: `class_table` (5.1). By count, not by share: one image of a class of two is no pattern.
     """
     columns = (table[name] for name in ("class_name", "n", "misclassified_as", "split"))
-    pairs = [(*mistakes[0], str(name), int(n), of) for name, n, mistakes, of in zip(*columns, strict=True) if mistakes]
+    pairs = [
+        (*mistakes[0], str(name), int(n), str(of)) for name, n, mistakes, of in zip(*columns, strict=True) if mistakes
+    ]
     if not pairs:
         return None
     answer, wrong, true, n, split = max(pairs, key=lambda pair: pair[1])
     share = percent(wrong / n)
     text = f"The target model says {answer} for {wrong:,} of {n:,} {split} images of class {true} ({share}).{few(n)}"
-    return Finding(f"Class {true} is most often taken for {answer}", text, "Instances", class_name=true)
+    images = Images(true, answer, split, wrong)
+    return Finding(f"Class {true} is most often taken for {answer}", text, "Instances", true, images=images)
 
 
 def rewiring(network: Network, reuse: Reuse) -> Finding | None:
@@ -199,6 +236,11 @@ def few(n: int) -> str:
         return ""
     moved = f"one of them moves it by {points(1 / n).lstrip('+')}"
     return f" That is few images: {moved}."
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """ "1 image", "2 images", "1,000 images"; plural: where it is not the noun with an s."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def percent(share: float) -> str:

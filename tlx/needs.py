@@ -171,6 +171,12 @@ def looks(case: Case, neurons: Sequence[NeuronRef]) -> Panel[dict[NeuronRef, np.
 # Start and Statistics: section 5.1 of the paper
 
 
+def samples(case: Case) -> Panel[tuple[dict[str, DomainImages], dict[str, Thumbnails]]]:
+    """Who is in either domain, and their pictures."""
+    listed = yield from each(DOMAINS, partial(_of_domain, pipeline.catalogue, case))
+    return listed, (yield from each(DOMAINS, partial(_of_domain, pipeline.thumbnails, case)))
+
+
 def score(case: Case) -> Panel[Transferability]:
     """What the transfer gained on the target domain."""
     return (yield from one(pipeline.transferability, case))
@@ -357,6 +363,7 @@ def of_case(case: Case) -> Iterator[Panel[Any]]:
     """What the pages show whatever the class."""
     yield frame(case)
     yield notes(case)
+    yield samples(case)
     yield history(case)
     yield score(case)
     yield probe(case)

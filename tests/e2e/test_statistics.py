@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pytest
 from e2e import figures
 
@@ -73,11 +75,12 @@ def test_a_tap_in_a_confusion_matrix_chooses_the_true_class(opened):
 
 
 def test_every_finding_leads_to_its_view_with_its_selection(tab):
-    """All four links of the start page open what they name, with its class, layers or neuron; Back leads back."""
+    """All five links of the start page open what they name: its class, layers, neuron or images; Back leads back."""
     case = load_case("digits")
     table, network = pipeline.class_table(case), pipeline.network(case)
     worst = findings.worst_class(table)
     found = [
+        findings.worst(table),
         findings.most_changed(table),
         findings.most_confused(table),
         findings.rewiring(network, pipeline.reuse(case, "8")),
@@ -86,12 +89,17 @@ def test_every_finding_leads_to_its_view_with_its_selection(tab):
     opened = tab().open("/?case=digits&class=8").ready()
     for one in found:
         assert opened.page.get_by_text(one.title, exact=True).count() == 1
-        opened.page.get_by_role("link", name=f"See it in {one.page}").click()
+        of = one.images and ("mistakes" if one.images.answer is None else "images")
+        label = f"See the {one.images.count} {of}" if one.images else f"See it in {one.page}"
+        opened.page.get_by_role("link", name=label).click()
         opened.page.wait_for_url(f"**/{one.page}?**")
         opened.wait_for_parameter("class", one.class_name)
         opened.wait_for_class(one.class_name)
         if one.layers:
             opened.wait_for_parameter("layers", ",".join(one.layers))
+        if one.images:
+            answer = one.images.answer or "*"
+            assert unquote(opened.parameter("view")) == f"instances.gather=target,{one.class_name},{answer},,test"
         if one.neuron:
             opened.wait_for_parameter("neuron", ":".join(map(str, one.neuron)))
         opened.back()

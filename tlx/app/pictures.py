@@ -39,6 +39,12 @@ def serve(thumbnails: Mapping[str, Thumbnails]) -> Pictures:
     return Pictures(urls, first.tile, first.columns, {domain: of.sheets for domain, of in thumbnails.items()})
 
 
+def uncut(thumbnails: Mapping[str, Thumbnails]) -> Pictures:
+    """The sheets of both domains for pages that show no more than pictures cut out of them: nothing is served."""
+    first = next(iter(thumbnails.values()))
+    return Pictures({}, first.tile, first.columns, {domain: of.sheets for domain, of in thumbnails.items()})
+
+
 def gallery(pictures: Pictures, rows: pd.DataFrame, *, size: int = 72) -> None:
     """Instances as pictures with their class and, where it is wrong, what the target model said.
 
@@ -53,6 +59,31 @@ def gallery_html(pictures: Pictures, rows: pd.DataFrame, size: int) -> str:
     """The gallery's first pictures as HTML; everything that came with the data is escaped."""
     tiles = "".join(_tile(pictures, row, size) for row in rows.head(SHOWN).to_dict("records"))
     return f'<div style="display:flex;flex-wrap:wrap;gap:10px 8px">{tiles}</div>'
+
+
+def row_html(pictures: Pictures, rows: pd.DataFrame, size: int) -> str:
+    """One line of pictures with their classes, as many as fit in its width, as HTML.
+
+    rows: domain, instance, name, label.
+    """
+    tiles = "".join(_small_tile(pictures, row, size) for row in rows.to_dict("records"))
+    return (
+        f'<div style="display:flex;flex-wrap:wrap;column-gap:8px;row-gap:20px;height:{size + 26}px;overflow:hidden">'
+        f"{tiles}</div>"
+    )
+
+
+def _small_tile(pictures: Pictures, row: Mapping[Hashable, object], size: int) -> str:
+    domain, instance = str(row["domain"]), int(str(row["instance"]))
+    what = escape_html(f"{row['name']}: {domain} domain, class {row['label']}")
+    return (
+        f'<div style="width:{size}px;font-size:13px;line-height:18px;text-align:center" title="{what}">'
+        f'<img alt="{what}" style="{_box(pictures, size)};border-radius:4px;display:block;'
+        f'border-bottom:4px solid {theme.COLOURS[domain]};box-sizing:content-box" '
+        f'src="{_address(pictures, domain, instance)}">'
+        '<div style="overflow:hidden;white-space:nowrap;text-overflow:ellipsis;margin-top:3px">'
+        f"{escape_html(row['label'])}</div></div>"
+    )
 
 
 def _tile(pictures: Pictures, row: Mapping[Hashable, object], size: int) -> str:

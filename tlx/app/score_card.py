@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 
@@ -28,38 +28,32 @@ def controls_of(case: Case) -> dict[str, Control]:
 def score_card(
     result: Transferability, probe: Probe | None = None, controls: Mapping[str, Control] = MappingProxyType({})
 ) -> None:
-    """The score with its interval, the accuracies it is the difference of, and what it means in one sentence.
+    """The score with its interval and what it means in one sentence; what it rests on stands behind "In detail".
 
-    probe: shown where there is no score, beside what else the target model's accuracy can be held against; controls:
-    by length, those that are there. Against the source model and against training from scratch are two verdicts.
+    probe: what the target model is held against where there is no score; controls: by length, those that are there.
+    Against the source model and against training from scratch are two verdicts.
     """
-    with st.container(border=True):
+    with st.container(border=True, gap="small"):
         if result.known:
             _scored(result)
         else:
-            _unscored(result, probe)
+            _unscored(result)
         st.markdown(meaning(result))
-        if result.known and result.best:
+        for control in controls.values():
+            st.markdown(f"{_against_scratch(control)} {verdict(control)}")
+        if result.partial:
             st.caption(
-                f"Best epochs (paper): {points(result.best.score)}. Over the epochs the target model reaches "
-                f"{percent(result.best.target_accuracy)} on n = {result.best.n:,} validation images (epoch "
-                f"{result.best.target_epoch}), the source model {percent(result.best.source_accuracy)} (epoch "
-                f"{result.best.source_epoch})."
+                f"The score rests on {result.n:,} of {result.all_n:,} images: those of the {result.classes} of "
+                f"{result.all_classes} classes that the source model can name."
             )
-    if controls:
-        with st.container(border=True):
-            st.markdown("**Against training from scratch**")
-            for control in controls.values():
-                st.markdown(f"{_against_scratch(control)}\n\n{verdict(control)}")
-            st.caption(_unbroken(f"In brackets 95 % intervals,  \nn = {control.n:,} {control.split} images"))
+        with st.expander("In detail"):
+            st.markdown("\n\n".join(_details(result, probe, controls)))
 
 
 def _against_scratch(control: Control) -> str:
-    """Both numbers, without a break between a number and its unit."""
-    how = {"budget": "At the same budget", "end": "To its own end"}[control.length]
-    accuracy, gain = _unbroken(percent(control.accuracy)), _unbroken(points(control.difference))
-    between = _unbroken(points_between(control.low, control.high))
-    return f"{how} ({control.epochs} epochs): **{accuracy}**  \nTarget model: {gain} ({between})"
+    """What the target model gains over training from scratch; without a break between a number and its unit."""
+    how = {"budget": "From scratch at the same budget", "end": "From scratch to its own end"}[control.length]
+    return f"{how} ({control.epochs} epochs): **{_unbroken(points(control.difference))}**."
 
 
 def verdict(control: Control) -> str:
@@ -84,24 +78,9 @@ def _scored(result: Transferability) -> None:
     )
     between = points_between(result.low, result.high)
     st.caption(_unbroken(f"{between}  \n95 % interval, n = {result.n:,} {result.split} images"))
-    st.markdown(
-        f"Target model: **{percent(result.target_accuracy)}**{_epoch(result.target_epoch)}  \n"
-        f"Source model: **{percent(result.source_accuracy)}**{_epoch(result.source_epoch)}"
-    )
-    if result.uneven:
-        st.caption(
-            f"Every class counted alike: target model {percent(result.target_balanced)}, source model "
-            f"{percent(result.source_balanced)}. The largest class has more than twice the images of the smallest."
-        )
-    if result.partial:
-        st.caption(
-            f"The score rests on {result.n:,} of {result.all_n:,} images: those of the {result.classes} of "
-            f"{result.all_classes} classes that the source model can name. On all of them the target model reaches "
-            f"{percent(result.overall)}."
-        )
 
 
-def _unscored(result: Transferability, probe: Probe | None) -> None:
+def _unscored(result: Transferability) -> None:
     st.metric(
         "Target model's accuracy",
         percent(result.target_accuracy),
@@ -109,17 +88,41 @@ def _unscored(result: Transferability, probe: Probe | None) -> None:
         "no name for any of the target's classes, so it has no accuracy on them.",
     )
     st.caption(_unbroken(f"n = {result.n:,} {result.split} images"))
-    lines = [f"Always the largest class: **{percent(result.majority)}**"]
+
+
+def _details(result: Transferability, probe: Probe | None, controls: Mapping[str, Control]) -> Iterator[str]:
+    """The accuracies behind the score, each with what it is of, as paragraphs."""
+    yield f"Target model: **{percent(result.target_accuracy)}**{_epoch(result.target_epoch)}."
+    if result.known:
+        yield f"Source model: **{percent(result.source_accuracy)}**{_epoch(result.source_epoch)}."
+    else:
+        yield f"Always the largest class: **{percent(result.majority)}**."
     if probe is not None:
-        lines.append(f"Linear probe of the source model: **{percent(probe.accuracy)}**")
-    st.markdown("  \n".join(lines))
-    if probe is not None:
-        st.caption(
-            f"The probe is a linear classifier on the source model's activations, fit on the target's training images "
-            f"({percent(probe.low)} to {percent(probe.high)}, 95 % interval)."
+        yield (
+            f"Linear probe of the source model: **{percent(probe.accuracy)}** (95 % interval {percent(probe.low)} to "
+            f"{percent(probe.high)}): a linear classifier on the source model's activations, fit on the target's "
+            "training images."
+        )
+    for control in controls.values():
+        yield (
+            f"From scratch, {control.epochs} epochs: **{percent(control.accuracy)}** on n = {control.n:,} "
+            f"{control.split} images. Target model: {_unbroken(points(control.difference))} (95 % interval "
+            f"{_unbroken(points_between(control.low, control.high))})."
         )
     if result.uneven:
-        st.caption(f"Every class counted alike the target model reaches {percent(result.target_balanced)}.")
+        source = f", source model {percent(result.source_balanced)}" if result.known else ""
+        yield (
+            f"Every class counted alike: target model {percent(result.target_balanced)}{source}. The largest class has "
+            "more than twice the images of the smallest."
+        )
+    if result.partial:
+        yield f"On all {result.all_n:,} images the target model reaches {percent(result.overall)}."
+    if result.known and (best := result.best):
+        yield (
+            f"Best epochs (paper): {points(best.score)}. Over the epochs the target model reaches "
+            f"{percent(best.target_accuracy)} on n = {best.n:,} validation images (epoch {best.target_epoch}), the "
+            f"source model {percent(best.source_accuracy)} (epoch {best.source_epoch})."
+        )
 
 
 def _epoch(number: int) -> str:

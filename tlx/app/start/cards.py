@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 
+from tlx.app import settings
 from tlx.app.known_cases import Broken, known_cases, look_again, waiting_cases
 from tlx.app.layout import beside
 from tlx.app.navigation import link
 from tlx.app.selection import Selection, choose
 from tlx.app.text import escape
 from tlx.cases import Case
-from tlx.findings import Finding
+from tlx.findings import Finding, Images, counted
 from tlx.results import NeuronRef
 from tlx.storage import limit, memory
 
 CARDS = 6  # of cases at most; the sidebar's list has the others
+GATHER = "instances.gather"
 PROBLEMS = 5  # of a broken case file that are told here
 
 
+def head(chosen: Case) -> None:
+    """What the case is, in its own words, and what cannot be used of the others."""
+    st.markdown(f"**{escape(chosen.title)}.** {escape(chosen.about, 600)}")
+    for one in known_cases()[1]:
+        _broken(one)
+
+
 def cases(chosen: Case) -> None:
-    """A card for each known case with a button that chooses it; what is chosen is told apart."""
-    known, broken = known_cases()
-    if len(known) < 2:
-        st.markdown(f"**{escape(chosen.title)}.** {escape(chosen.about, 600)}")
-    else:
+    """A card for each known case with a button that chooses it, where there are others; those that wait for data."""
+    known, _ = known_cases()
+    if len(known) > 1:
+        st.subheader("Cases", anchor=False)
         _cards(dict(list(known.items())[:CARDS]), chosen)
     if len(known) > CARDS:
         st.caption(f"The sidebar has all {len(known)} cases.")
-    for one in broken:
-        _broken(one)
     if waiting := waiting_cases():
-        heading = "1 more built-in case waits" if len(waiting) == 1 else f"{len(waiting)} more built-in cases wait"
-        with st.expander(f"{heading} for data"):
+        verb = "waits" if len(waiting) == 1 else "wait"
+        with st.expander(f"{counted(len(waiting), 'more built-in case')} {verb} for data"):
             for title, why in waiting:
                 st.markdown(f"**{escape(title)}**  \n{escape(why[:1].upper() + why[1:], 600)}.")
 
@@ -78,16 +85,26 @@ def limit_reached() -> None:
         st.caption(escape(reached, 600))
 
 
-def finding(content: Finding | None, selection: Selection, nothing: str) -> None:
+def finding(content: Finding | None, selection: Selection, nothing: str = "") -> None:
     """A finding as a card that leads to its view with the selection set; a sentence where there is nothing to find."""
     if content is None:
         st.caption(escape(nothing))
         return
-    with st.container(border=True):
+    choice = selection.choice(
+        class_name=content.class_name or selection.class_name,
+        layers=content.layers or selection.layers,
+        neuron=NeuronRef(*content.neuron) if content.neuron else selection.neuron,
+    )
+    label = f"See it in {content.page}"
+    if (images := content.images) is not None:
+        choice = replace(choice, view=settings.with_setting(choice, GATHER, gathered(images)))
+        label = f"See the {counted(images.count, 'mistake' if images.answer is None else 'image')}"
+    with st.container(border=True, gap="xsmall"):
         st.markdown(f"**{escape(content.title)}**  \n{escape(content.text, 600)}")
-        choice = selection.choice(
-            class_name=content.class_name or selection.class_name,
-            layers=content.layers or selection.layers,
-            neuron=NeuronRef(*content.neuron) if content.neuron else selection.neuron,
-        )
-        link(content.page, choice, label=f"See it in {content.page}")
+        link(content.page, choice, label=label)
+
+
+def gathered(images: Images) -> str:
+    """The images as the setting that the Instances page reads: model, class, answer, domain, split."""
+    answer = "*" if images.answer is None else settings.joined([images.answer])
+    return ",".join(["target", settings.joined([images.class_name]), answer, "", settings.joined([images.split])])
