@@ -1,12 +1,9 @@
 """Statistics (5.1): how well both models do, over the epochs, over all and class by class."""
 
-from functools import partial
-
 import streamlit as st
 
 from tlx import needs
-from tlx.app import costs, frame
-from tlx.app.bokeh_view import bokeh_view
+from tlx.app import costs, frame, settings
 from tlx.app.case_facts import case_facts
 from tlx.app.layout import beside
 from tlx.app.once import once
@@ -14,15 +11,14 @@ from tlx.app.score_card import controls_of, score_card
 from tlx.app.statistics import controls
 from tlx.app.statistics.class_table import class_table
 from tlx.app.statistics.confusion_matrices import confusion_matrices
-from tlx.cases import MODELS
-from tlx.figures.accuracy import accuracy
+from tlx.app.statistics.history_chart import history_chart
 
 selection = frame.page(
     "Statistics",
     "The score is what the transfer gained on the target domain, with the interval chance leaves it. In the chart a "
     "line's colour is the data's domain (red source, blue target), dashes are validation data, crosses the source "
-    "model and circles the target model. In the table, click a column's head to sort and a row to choose its "
-    "class for every page.",
+    "model and circles the target model; the gap between the two thick lines is what the transfer gains. In the "
+    "table, click a column's head to sort and a row to choose its class for every page.",
 )
 case = selection.case
 
@@ -39,11 +35,7 @@ with right:
             "named in the case file, or training the models here, adds them."
         )
     else:
-        chart = partial(accuracy, history)
-        bokeh_view(chart, key="accuracy", label="Accuracy of both models on both domains over the epochs")
-        frame.downloads(chart, history, name=f"accuracy-{case.name}")
-        for model in [model for model in MODELS if model not in set(history["model"])]:
-            st.caption(f"The {model} model has no accuracy history, so its lines are missing.")
+        history_chart(history, selection)
 with left:  # after the chart, which is at hand at once: the score has to look at every target image
     score = costs.ask("Compute the score", needs.score, case)
     if score is not None:
@@ -54,7 +46,7 @@ table = costs.require("Compare the models class by class", needs.class_table, ca
 st.subheader(f"Classes, on the target's {table['split'].iloc[0]} images", anchor=False)
 class_table(table, selection.class_name)
 
-if st.toggle("Confusion matrices of both models", key="statistics confusion"):
+if settings.switch(st.toggle, "Confusion matrices of both models", "statistics.confusion"):
     confusion_matrices(case, selection.class_name, str(table["split"].iloc[0]))
 
 controls.label_efficiency_panel(case)

@@ -12,7 +12,7 @@ from bokeh.models import HoverTool
 from PIL import Image
 
 from tlx.figures import discriminability as plot
-from tlx.figures import domain_gap, projection, ranking, ranking_layout, silencing, theme
+from tlx.figures import domain_gap, labels, projection, ranking, ranking_layout, silencing, theme
 from tlx.results import Contribution, Discriminability, Layer, LayerGap, Network, Silenced
 
 TITLES = {"a": "Layer 1: conv (2)", "b": "Layer 2: linear (3)"}
@@ -111,11 +111,11 @@ def test_no_ticked_neuron_draws_no_axis():
 
 def test_labels_of_like_axes_are_moved_apart():
     """Three labels at one height end up in their order, at least 1 apart, about the same middle."""
-    spread = projection._spread(np.array([0.0, 0.0, 5.0, 0.1]), 1.0)
+    spread = labels.apart(np.array([0.0, 0.0, 5.0, 0.1]), 1.0)
     assert np.diff(np.sort(spread)).min() >= 1 - 1e-6
     assert spread[2] == pytest.approx(5)
     assert spread[[0, 1, 3]].mean() == pytest.approx(0.033, abs=1e-2)
-    crowd = projection._spread(np.zeros(30), 1.0)
+    crowd = labels.apart(np.zeros(30), 1.0)
     np.testing.assert_allclose(crowd, np.arange(30) - 14.5)
     sides = np.array([True, False, True])
     np.testing.assert_allclose(projection._on_both_sides(np.zeros(3), sides, 1.0), [-0.5, 0, 0.5])

@@ -2,10 +2,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import statistics_case as toy
-from bokeh.models import HoverTool, Legend, Text
+from bokeh.models import HoverTool, Text
 
 from tlx.figures import theme
-from tlx.figures.accuracy import LINES, accuracy
+from tlx.figures.accuracy import (
+    FRAME,
+    GAP,
+    LETTER_LINE,
+    LINES,
+    TOP,
+    accuracy,
+    drawn_at_first,
+    lines_of,
+    places,
+)
 from tlx.figures.confusion import confusion
 from tlx.figures.domain_score import domain_score
 
@@ -18,20 +28,44 @@ def named(plot, name):
 
 
 def shown(plot):
-    """Labels of the lines that are visible."""
-    return [item.label.value for item in plot.select_one({"type": Legend}).items if item.renderers[0].visible]
+    """Names of the lines that are drawn, as the axis beside the plot has them."""
+    return list(named(plot, "name of lines").data["name"])
 
 
-def test_six_lines_are_shown_and_named_by_data_and_model():
-    """Both training sets and the own validation set for each of the two models; (S) and (T) name the model."""
+def test_the_two_lines_of_the_score_and_six_of_the_paper_are_shown():
+    """Both models on target validation, then both training sets and the own validation set for each of the models."""
     assert shown(accuracy(HISTORY)) == [
+        "target validation (T)",
+        "target validation (S)",
         "source training (S)",
         "target training (S)",
         "source validation (S)",
         "source training (T)",
         "target training (T)",
-        "target validation (T)",
     ]
+    widths = {line: named(accuracy(HISTORY), f"line {' '.join(line)}").glyph.line_width for line in {*GAP, *LINES}}
+    assert {line for line, width in widths.items() if width == max(widths.values())} == set(GAP)
+
+
+def test_every_name_stands_at_its_lines_end_and_none_on_another():
+    """Eight lines that end at one accuracy, at the top: names are a line of text apart and inside the plot."""
+    plot = accuracy(HISTORY.assign(accuracy=1.0), list(lines_of(HISTORY)))
+    names = named(plot, "name of lines").data
+    heights = np.sort(names["height"])
+    assert len(heights) == 8
+    assert np.diff(heights).min() >= LETTER_LINE / FRAME * TOP - 1e-9
+    assert heights.max() <= TOP
+    axis = named(plot, "names")
+    assert axis in plot.right
+    assert axis.major_label_overrides == dict(zip(names["height"], names["name"], strict=True))
+    np.testing.assert_allclose(names["y"], 1.0)
+    np.testing.assert_allclose(names["x"], 3)
+
+
+def test_names_with_room_stand_where_their_lines_end():
+    np.testing.assert_allclose(places(np.array([0.2, 0.9, 0.5]), 0.06), [0.2, 0.9, 0.5])
+    low = np.sort(places(np.zeros(3), 0.06))
+    np.testing.assert_allclose(low, [0.03, 0.09, 0.15])
 
 
 def test_colour_dashes_and_marker_say_data_split_and_model():
@@ -59,18 +93,26 @@ def test_the_accuracy_axis_runs_from_zero_to_one():
     assert 1 <= plot.y_range.end < 1.05
 
 
-def test_other_lines_wait_in_the_legend():
-    """The source model on target validation, which the score needs, is there but hidden; a click shows it."""
-    plot = accuracy(HISTORY)
-    assert not named(plot, "line source target validation").visible
-    legend = plot.select_one({"type": Legend})
-    assert legend.click_policy == "hide"
-    assert legend in plot.right
+def test_other_lines_wait_until_they_are_asked_for():
+    """The target model on source validation is offered, and drawn when it is asked for, alone."""
+    asked = "target source validation"
+    assert named(accuracy(HISTORY), f"line {asked}") is None
+    assert lines_of(HISTORY)[asked] == "source validation (T)"
+    assert asked not in drawn_at_first(HISTORY)
+    assert shown(accuracy(HISTORY, [asked])) == ["source validation (T)"]
+    assert shown(accuracy(HISTORY, [])) == []
+
+
+def test_a_control_alone_is_drawn():
+    """Without the models' histories there is nothing else to see."""
+    rows = toy.control(None).history
+    assert shown(accuracy(rows)) == ["target validation (from scratch)"]
 
 
 def test_lines_without_rows_are_left_out():
     """A history of one model alone gives that model's lines."""
     assert shown(accuracy(HISTORY[HISTORY["model"] == "source"])) == [
+        "target validation (S)",
         "source training (S)",
         "target training (S)",
         "source validation (S)",

@@ -39,7 +39,7 @@ def test_a_page_shows_the_name_as_text(hostile, path):
     """Own HTML holds the name as words and never its tag; Markdown escapes it."""
     page = app(path, **{"class": NAME, "instance": "target:0"})
     if "Statistics" in path:
-        page.session_state["statistics confusion"] = True
+        page.query_params["view"] = "statistics.confusion=on"
     run_to_end(page)
     assert not page.exception
     for element in page.get("html"):

@@ -7,10 +7,11 @@ import pytest
 import statistics_case as toy
 from streamlit_help import app, figure_of, fire, run_to_end, source_of, text_of
 
-from tlx.app import score_card
+from tlx.app import gathering, navigation, score_card, selection
 from tlx.app.statistics import class_table, confusion_matrices
 from tlx.results import BestEpochs, Transferability
 
+CONFUSION = "tlx setting statistics.confusion"
 PAGE = "pages/1_Statistics.py"
 
 
@@ -61,10 +62,10 @@ def test_few_instances_are_warned_about_and_names_are_escaped(page):
 
 
 def test_confusion_matrices_come_on_demand_and_a_tap_chooses_the_true_class(page):
-    """The matrices are hidden until asked for; tapping a cell of row 2 chooses the third class for all pages."""
+    """The matrices are hidden until asked for; a tap on the diagonal, or on an empty cell, chooses the row."""
     with pytest.raises(LookupError):
         figure_of(page, "confusion target")
-    page.toggle(key="statistics confusion").set_value(True)
+    page.toggle(key=CONFUSION).set_value(True)
     run_to_end(page)
     np.testing.assert_array_equal(
         source_of(page, "confusion target", "cells")["count"][0], [[2, 1, 0], [0, 3, 0], [0, 0, 3]]
@@ -72,6 +73,29 @@ def test_confusion_matrices_come_on_demand_and_a_tap_chooses_the_true_class(page
     fire(page, "confusion target", "tap", {"x": 0.4, "y": 2.7})
     assert page.query_params["class"] == "book"
     assert page.sidebar.selectbox(key="tlx widget class_name").value == "book"
+    assert "gather" not in page.query_params["view"]
+    fire(page, "confusion target", "tap", {"x": 0.4, "y": 0.7})
+    assert page.query_params["class"] == "cup"
+    assert "gather" not in page.query_params["view"]
+
+
+@pytest.mark.parametrize("model", ["source", "target"])
+def test_a_tap_on_a_mistake_opens_its_images(page, monkeypatch, model):
+    """The cup that a model calls a pen: its class is chosen, these images are gathered, and Instances is opened."""
+    opened = []
+    monkeypatch.setattr(navigation, "pages", lambda: {"Instances": "instances"})
+    monkeypatch.setattr(navigation.st, "page_link", lambda *_, **__: None)
+    monkeypatch.setattr(navigation.st, "switch_page", opened.append)
+    page.sidebar.selectbox(key="tlx widget class_name").set_value("book")
+    page.toggle(key=CONFUSION).set_value(True)
+    run_to_end(page)
+    fire(page, f"confusion {model}", "tap", {"x": 1.4, "y": 0.7})
+    assert page.query_params["class"] == "cup"
+    choice, _ = selection.parse({"view": page.query_params["view"]})
+    assert gathering.read(dict(choice.view)[gathering.SETTING]) == gathering.Gathering(
+        model, "cup", "<b>pen</b>", split="validation"
+    )
+    assert opened == ["instances"]
 
 
 def test_of_many_classes_the_most_confused_are_shown_and_the_chosen_one(page, monkeypatch):
@@ -79,13 +103,13 @@ def test_of_many_classes_the_most_confused_are_shown_and_the_chosen_one(page, mo
     monkeypatch.setattr(confusion_matrices, "BESIDE", 2)
     monkeypatch.setattr(confusion_matrices, "SIZES", (2,))
     page.sidebar.selectbox(key="tlx widget class_name").set_value("book")
-    page.toggle(key="statistics confusion").set_value(True)
+    page.toggle(key=CONFUSION).set_value(True)
     run_to_end(page)
     np.testing.assert_array_equal(source_of(page, "confusion target", "cells")["count"][0], [[2, 0], [0, 3]])
     assert "0 of the 1 mistakes" in text_of(page)
     fire(page, "confusion target", "tap", {"x": 1.4, "y": 0.7})
     assert page.query_params["class"] == "cup"
-    page.selectbox(key="statistics confusion size").set_value(0)
+    page.selectbox(key="tlx setting statistics.confused").set_value(0)
     run_to_end(page)
     assert source_of(page, "confusion target", "cells")["count"][0].shape == (3, 3)
 
@@ -94,7 +118,8 @@ def test_of_many_classes_the_most_confused_are_shown_and_the_chosen_one(page, mo
 def test_a_tap_beside_the_matrix_chooses_nothing(monkeypatch, x, y):
     """Only cells choose a class."""
     monkeypatch.setattr(confusion_matrices, "choose", lambda **_: pytest.fail("nothing may be chosen"))
-    confusion_matrices.tap({"x": x, "y": y}, ["a", "b", "c"])
+    counts = pd.DataFrame(1, list("abc"), list("abc"))
+    confusion_matrices.taker(counts, list("abc"), "target", "test")({"x": x, "y": y})
 
 
 def test_a_mistakes_class_and_count_cannot_be_confused():

@@ -10,6 +10,7 @@ from e2e import figures
 from tlx import findings, load_case, pipeline
 
 pytestmark = pytest.mark.e2e
+ADDED = "source validation (T)"
 ROW = 35  # height of a table's row and of its head, px
 
 
@@ -66,12 +67,29 @@ def test_a_click_in_a_row_chooses_its_class_and_keeps_the_sort(opened):
     opened.wait_for_class("9")
 
 
-def test_a_tap_in_a_confusion_matrix_chooses_the_true_class(opened):
-    """The cell of true class 9 that was called 4."""
+def test_a_tap_in_a_confusion_matrix_chooses_the_class_or_opens_the_images(opened):
+    """The diagonal of class 9 chooses it; its cell of class 3, with five mistakes, opens these on Instances."""
     opened.page.locator("[data-testid=stCheckbox]", has_text="Confusion matrices").click()
-    opened.page.mouse.click(*figures.place(opened.page, "confusion source", 4.5, 9.5))
+    opened.page.mouse.click(*figures.place(opened.page, "confusion target", 9.5, 9.5))
     opened.wait_for_parameter("class", "9")
     opened.wait_for_class("9")
+    opened.page.mouse.click(*figures.place(opened.page, "confusion target", 3.5, 9.5))
+    opened.page.wait_for_url("**/Instances?**")
+    opened.ready().wait_for_class("9")
+    assert "instances.gather=target,9,3,,test" in unquote(opened.parameter("view"))
+    opened.page.get_by_text("5 instances", exact=True).wait_for(timeout=30_000)
+    opened.back()
+    opened.page.wait_for_url("**/Statistics?**")
+
+
+def test_a_line_is_drawn_when_it_is_asked_for(opened):
+    """Its name comes to the chart's edge, the address tells of it, and so another browser has it."""
+    opened.page.get_by_role("button", name="source validation (T)").click()
+    figures.wait_for_marks(opened.page, "accuracy", "name of lines", "(of, name) => of.name.includes(name)", ADDED)
+    assert "statistics.lines=" in opened.parameter("view")
+    opened.page.reload()
+    opened.ready()
+    assert ADDED in figures.marks(opened.page, "accuracy", "name of lines")["name"]
 
 
 def test_every_finding_leads_to_its_view_with_its_selection(tab):
@@ -100,6 +118,7 @@ def test_every_finding_leads_to_its_view_with_its_selection(tab):
         if one.images:
             answer = one.images.answer or "*"
             assert unquote(opened.parameter("view")) == f"instances.gather=target,{one.class_name},{answer},,test"
+            opened.page.get_by_text(f"{one.images.count} instances", exact=True).wait_for(timeout=30_000)
         if one.neuron:
             opened.wait_for_parameter("neuron", ":".join(map(str, one.neuron)))
         opened.back()

@@ -18,7 +18,7 @@ from tlx.needs import need
 def case_facts(case: Case) -> None:
     """Images and classes per domain, the architecture with its parameters, the analysed layers."""
     network, domains = jobs.require(needs.frame, case)
-    *places, of_network, of_layers = beside([3, 3, 3.6, 2.4], name="facts", least=170)
+    *places, of_network, of_layers = beside([3, 3, 3.6, 2.4], name="facts", least=150)
     for domain, place in zip(DOMAINS, places, strict=True):
         listed = domains[domain]
         held_out = (

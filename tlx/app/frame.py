@@ -54,6 +54,7 @@ def page(title: str, how_to_read: str) -> Selection:
     title: of the page (plain text); how_to_read: three sentences (Markdown) behind the help button. Ends the page with
     one sentence where the case cannot be used.
     """
+    navigation.follow()
     icon_title = title if title == "tlx" else f"{title} · tlx"
     st.set_page_config(page_title=icon_title, page_icon=ICON, layout="wide", menu_items={"About": ABOUT})
     with guard():  # nothing is computed under a setting that cannot be obeyed

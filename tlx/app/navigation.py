@@ -15,6 +15,7 @@ from tlx.app.selection import PARAMETERS, Choice
 from tlx.places import ENTRY
 
 LOCAL = "New_case"  # the page that is for the visitors of this machine only
+_NEXT = "tlx next page"
 ICONS = {
     "Start": "home",
     "Statistics": "monitoring",
@@ -69,6 +70,18 @@ def links(place: DeltaGenerator, choice: Choice) -> None:
     with place.container(gap="xsmall"):
         for title in pages():
             link(title, choice)
+
+
+def go_to(title: str) -> None:
+    """Has the next run open another page, with the selection as it is then. Call it in a callback."""
+    st.session_state[_NEXT] = title
+
+
+def follow() -> None:
+    """Opens the page that a callback asked for, if one did and there is one."""
+    file = pages().get(st.session_state.pop(_NEXT, ""))
+    if file is not None:
+        st.switch_page(file)
 
 
 def complete_address(address: dict[str, str], wanted: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Where names of groups stand in a scatterplot: beside their groups, not on one another, on as few marks as may be."""
+"""Where names stand: beside what they name, not on one another, on as few marks as may be."""
 
 from __future__ import annotations
 
@@ -38,6 +38,20 @@ def offsets(anchors: np.ndarray, names: Sequence[str], marks: np.ndarray, width:
         shifts[at] = tries[best]
         taken.append(np.concatenate([low[best], high[best]]))
     return shifts
+
+
+def apart(heights: np.ndarray, least: float) -> np.ndarray:
+    """The heights moved apart by as little as may be (squares), in their order, to at least `least` from each other."""
+    order = np.argsort(heights, kind="stable")
+    groups: list[np.ndarray] = []  # each moves as one: its members' heights less the room below each of them
+    for part in (heights[order] - least * np.arange(len(heights)))[:, None]:
+        while groups and groups[-1].mean() >= part.mean():
+            part = np.concatenate([groups.pop(), part])
+        groups.append(part)
+    spread = np.empty(len(heights))
+    spread[order] = [middle for part in groups for middle in [part.mean()] * len(part)]
+    spread[order] += least * np.arange(len(heights))
+    return spread
 
 
 def _scale(marks: np.ndarray, width: float) -> float:

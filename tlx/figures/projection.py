@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from tlx.figures.labels import apart
 from tlx.results import Discriminability
 
 REACH = 0.9  # the longest axis drawn reaches this share of the way to the outermost instance
@@ -120,19 +121,5 @@ def _on_both_sides(heights: np.ndarray, left: np.ndarray, least: float) -> np.nd
     """The heights moved apart on either side of the plot, which do not stand in each other's way."""
     moved = heights.copy()
     for side in (left, ~left):
-        moved[side] = _spread(heights[side], least)
+        moved[side] = apart(heights[side], least)
     return moved
-
-
-def _spread(heights: np.ndarray, least: float) -> np.ndarray:
-    """The heights moved apart by as little as may be (squares), in their order, to at least `least` from each other."""
-    order = np.argsort(heights, kind="stable")
-    groups: list[np.ndarray] = []  # each moves as one: its members' heights less the room below each of them
-    for part in (heights[order] - least * np.arange(len(heights)))[:, None]:
-        while groups and groups[-1].mean() >= part.mean():
-            part = np.concatenate([groups.pop(), part])
-        groups.append(part)
-    spread = np.empty(len(heights))
-    spread[order] = [middle for part in groups for middle in [part.mean()] * len(part)]
-    spread[order] += least * np.arange(len(heights))
-    return spread

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import streamlit as st
 
-from tlx.app import settings
+from tlx.app import gathering, settings
+from tlx.app.gathering import Gathering
 from tlx.app.known_cases import Broken, known_cases, look_again, waiting_cases
 from tlx.app.layout import beside
 from tlx.app.navigation import link
 from tlx.app.selection import Selection, choose
 from tlx.app.text import escape
 from tlx.cases import Case
-from tlx.findings import Finding, Images, counted
+from tlx.findings import Finding, counted
 from tlx.results import NeuronRef
 from tlx.storage import limit, memory
 
 CARDS = 6  # of cases at most; the sidebar's list has the others
-GATHER = "instances.gather"
 PROBLEMS = 5  # of a broken case file that are told here
 
 
@@ -97,14 +97,10 @@ def finding(content: Finding | None, selection: Selection, nothing: str = "") ->
     )
     label = f"See it in {content.page}"
     if (images := content.images) is not None:
-        choice = replace(choice, view=settings.with_setting(choice, GATHER, gathered(images)))
+        answer = gathering.WRONG if images.answer is None else images.answer
+        wanted = Gathering("target", images.class_name, answer, split=images.split)
+        choice = replace(choice, view=settings.with_setting(choice, gathering.SETTING, wanted.text))
         label = f"See the {counted(images.count, 'mistake' if images.answer is None else 'image')}"
     with st.container(border=True, gap="xsmall"):
         st.markdown(f"**{escape(content.title)}**  \n{escape(content.text, 600)}")
         link(content.page, choice, label=label)
-
-
-def gathered(images: Images) -> str:
-    """The images as the setting that the Instances page reads: model, class, answer, domain, split."""
-    answer = "*" if images.answer is None else settings.joined([images.answer])
-    return ",".join(["target", settings.joined([images.class_name]), answer, "", settings.joined([images.split])])

@@ -1,16 +1,17 @@
-"""Both models' confusion matrices side by side; a tap chooses the true class (5.1)."""
+"""Both models' confusion matrices side by side; a tap on a mistake opens its images, on the diagonal a class (5.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
 from tlx import findings, pipeline
-from tlx.app import costs, frame
+from tlx.app import costs, frame, gathered_instances, navigation, settings
 from tlx.app.bokeh_view import Event, bokeh_view
+from tlx.app.gathering import Gathering
 from tlx.app.layout import beside
 from tlx.app.selection import choose
 from tlx.cases import MODELS, Case
@@ -26,7 +27,10 @@ def confusion_matrices(case: Case, class_name: str, split: str) -> None:
         for model in MODELS
     }
     shown = _shown(both, class_name)
-    st.caption("Darkness is the share of a row, from 0 to 1 in both matrices. Tap a row to choose its class.")
+    st.caption(
+        "Darkness is the share of a row, from 0 to 1 in both matrices. Tap a mistake to see its images, the diagonal "
+        "to choose the class."
+    )
     places = beside(2, name="confusion") if len(shown) <= BESIDE else (st.container(), st.container())
     for model, column in zip(MODELS, places, strict=True):
         with column:
@@ -34,7 +38,7 @@ def confusion_matrices(case: Case, class_name: str, split: str) -> None:
             names = [name for name in shown if name in counts.columns]
             drawn = partial(confusion, counts, model=model, split=split, chosen=class_name, shown=names)
             label = f"Confusion matrix of the {model} model on the target domain's {split} data"
-            bokeh_view(drawn, key=f"confusion {model}", label=label, on_tap=partial(tap, names=names))
+            bokeh_view(drawn, key=f"confusion {model}", label=label, on_tap=taker(counts, names, model, split))
             if len(names) < len(counts):
                 st.caption(_among(counts, names))
             whole = partial(confusion, counts, model=model, split=split, chosen=class_name)
@@ -46,12 +50,13 @@ def _shown(both: Mapping[str, pd.DataFrame], class_name: str) -> list[str]:
     every = list(dict.fromkeys(str(name) for counts in both.values() for name in counts.columns))
     if len(every) <= BESIDE:
         return every
-    most: int = st.selectbox(
+    most = settings.one_of(
+        st.selectbox,
         "Classes shown",
         [*(size for size in SIZES if size < len(every)), 0],
+        "statistics.confused",
+        default=SIZES[0],
         format_func=lambda size: f"the {size} most confused" if size else f"all {len(every)}",
-        key="statistics confusion size",
-        persist_state="session",
         width=220,
         help="Those that either model mistakes, or says by mistake, most often come first. All of them stand in their "
         "own order; zoom in to read every name.",
@@ -70,11 +75,23 @@ def _among(counts: pd.DataFrame, names: Sequence[str]) -> str:
     return f"{inside:,} of the {all_of_them:,} mistakes lie between these classes."
 
 
-def tap(event: Event, names: list[str]) -> None:
-    """Chooses the true class of the tapped cell; taps beside the matrix choose nothing."""
-    row, column = int(event["y"] // 1), int(event["x"] // 1)
-    if 0 <= row < len(names) and 0 <= column < len(names):
-        choose(class_name=names[row])
+def taker(counts: pd.DataFrame, names: Sequence[str], model: str, split: str) -> Callable[[Event], None]:
+    """What to do with a tap: a cell with mistakes opens its images on the Instances page, another chooses its class.
+
+    counts: of the model, (C, C); names: of the classes drawn, in their order. Taps beside the matrix choose nothing.
+    """
+
+    def tap(event: Event) -> None:
+        row, column = int(event["y"] // 1), int(event["x"] // 1)
+        if not (0 <= row < len(names) and 0 <= column < len(names)):
+            return
+        true, said = names[row], names[column]
+        choose(class_name=true)
+        if row != column and counts.loc[true, said]:
+            gathered_instances.describe(Gathering(model, true, said, split=split))
+            navigation.go_to("Instances")
+
+    return tap
 
 
 def long_form(counts: pd.DataFrame) -> pd.DataFrame:
