@@ -11,14 +11,14 @@ from tlx.app.instances import domain_scores, gather_controls, one_instance, scat
 from tlx.app.layout import beside
 from tlx.app.once import once
 from tlx.figures import theme
-from tlx.figures.scatter import points, ring, scatter
+from tlx.figures.scatter import points, ring, sampled, scatter
 
 selection = frame.page(
     "Instances",
     "Each mark is an image; marks lie near one another where the model's activations are alike, and the distance "
-    "between far groups means little. A circle is a target image, a cross a source image, the colour its class, and a "
-    "dark grey border says that the target model mispredicts it. Hover to see the image, click to pick it, draw a "
-    "lasso to gather images below.",
+    "between far groups means little. A circle is a target image, a cross a source image, the colour its class, and an "
+    "outline says that the plot's model mispredicts it. Hover to see the image, click to pick it, draw a lasso to "
+    "gather images.",
 )
 case = selection.case
 
@@ -49,18 +49,19 @@ def instances_view() -> None:
             if embedding is None:
                 continue
             marks = once(points, embedding, instances, colours)
+            shown = once(sampled, marks)
             draw = partial(scatter, embedding, instances, colours)
             bokeh_view(
                 partial(draw, pictures=served, legend=False, width=760 // len(models)),
                 key=f"scatter {model}",
                 label=f"Projection of the instances of classes {names} under the {model} model",
                 select=("points",),
-                selected={"points": gathered_instances.indices_of(marks, gathered)},
-                on_select=gathered_instances.take_points(marks),
+                selected={"points": gathered_instances.indices_of(shown, gathered)},
+                on_select=gathered_instances.take_points(shown),
                 overlay=once(ring, marks, mark),
                 layout=f"{case.fingerprint()} {sorted(chosen)} {layer} {served.all_urls}",
             )
-            st.caption(scatter_controls.about(embedding, network))
+            st.caption(once(scatter_controls.about, embedding, network, marks, shown))
             frame.downloads(draw, marks, name=f"instances-{case.name}-{model}")
 
     detail, gallery = beside([2, 3], name="instances below")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statistics_case as toy
@@ -6,7 +8,7 @@ from bokeh.models import GlyphRenderer, HoverTool, Legend
 from tlx import pipeline
 from tlx.figures import labels, theme
 from tlx.figures.pictures import Pictures
-from tlx.figures.scatter import points, scatter
+from tlx.figures.scatter import MARKS, points, scatter
 
 PICTURES = Pictures({"source": ("s0.webp", "s1.webp"), "target": ("t0.webp",)}, tile=8, columns=2)
 
@@ -38,7 +40,7 @@ def test_every_instance_stands_at_its_place(drawn):
 
 
 def test_face_shape_and_border_say_class_domain_and_prediction(drawn):
-    """Face = class, turned cross = source, circle = target, dark grey border = mispredicted by the target model."""
+    """Face = class, turned cross = source, circle = target, dark border = mispredicted by the plot's model."""
     embedding, instances, colours = drawn
     data = points(embedding, instances, colours)
     assert (data["fill"] == data["label"].map(colours)).all()
@@ -46,20 +48,35 @@ def test_face_shape_and_border_say_class_domain_and_prediction(drawn):
     assert set(data.loc[data["domain"] == "source", "angle"]) == {np.pi / 4}
     wrong = data[data["border"] == theme.MISPREDICTED]
     assert wrong[["domain", "instance"]].to_numpy().tolist() == [["target", 0]]
-    assert wrong["width"].iloc[0] > 3 * data.loc[~data["mispredicted"], "width"].max()
+    assert wrong["width"].iloc[0] > 1.5 * data.loc[~data["wrong"], "width"].max()
 
 
-def test_mispredicted_marks_lie_on_top(drawn):
-    """What is drawn last is seen: mispredicted instances come after all others."""
-    assert points(*drawn)["mispredicted"].tolist() == [False] * 13 + [True]
-
-
-def test_both_models_plots_share_their_rows(drawn, monkeypatch):
-    """A mark has the same row in the source model's plot, so that a selection holds in both."""
+def test_each_plot_marks_the_errors_of_its_own_model(drawn):
+    """The source model errs elsewhere: its plot has other borders, verdicts and tops."""
     embedding, instances, colours = drawn
-    other = toy.embedded(None, toy.CLASSES[:2], model="source")
-    same = ["domain", "instance"]
-    assert points(embedding, instances, colours)[same].equals(points(other, instances, colours)[same])
+    instances = instances.assign(source_prediction=instances["label"].where(instances["instance"] != 3, "book"))
+    of = {}
+    for model, said in (("target", "prediction"), ("source", "source_prediction")):
+        data = points(replace(embedding, model=model), instances, colours)
+        wrong = data["label"] != data[said]
+        assert (data["wrong"] == wrong).all()
+        assert ((data["border"] == theme.MISPREDICTED) == wrong).all()
+        assert data["wrong"].is_monotonic_increasing
+        of[model] = {(one.domain, one.instance) for one in data[wrong].itertuples()}
+        verdicts = {"target": data["verdict"], "source": data["source_verdict"]}[model]
+        assert (verdicts.map({"✓": False, "✗": True}) == wrong).all()
+    assert of["source"] != of["target"]
+    assert of["source"]
+
+
+def test_circles_lie_on_crosses_and_errors_on_both(drawn):
+    """What is drawn last is seen; a cross covers little and lets shine through."""
+    data = points(*drawn)
+    kinds = [(bool(wrong), domain == "target") for wrong, domain in zip(data["wrong"], data["domain"], strict=True)]
+    assert kinds == sorted(kinds)
+    assert data["wrong"].tolist() == [False] * 13 + [True]
+    assert MARKS["source"][2] <= MARKS["target"][2]
+    assert MARKS["source"][3] < 0.6
 
 
 def test_each_class_is_named_among_its_target_instances(drawn):

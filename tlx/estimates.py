@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from tlx import needs, pipeline
-from tlx.analysis.embedding import LIMIT as DRAWN_AT_MOST
+from tlx.analysis.embedding import LIMIT as PLACED_AT_MOST
+from tlx.analysis.embedding import MOST as DRAWN_AT_MOST
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.needs import Need, answered
 from tlx.progress import duration
@@ -36,6 +37,7 @@ FIT = 10e-6  # and to tell two domains apart, for one neuron and instance
 CLASSIFIER = 1.0  # and by the important neurons of a class
 PICTURE = 1.0  # and to place a class's instances in a picture
 PLACED = 6e-3  # and for each instance that is placed
+PUT = 5e-4  # and for each of many that is put amid these
 READING = 0.25e-3, 30e-9  # seconds to read an image, and for each byte of its file
 LOOKED_AT = 8  # files whose size is taken for that of all
 DISTANCE = 0.1e-9  # to see how far two instances lie apart, for each number of their vectors
@@ -191,7 +193,9 @@ def seconds(wanted: Need, network: Network, domains: Mapping[str, DomainImages],
             width = network.layer(layer).count(model) if layer else network.embedding_units
             return len(domains["source"]) * len(domains["target"]) * width * DISTANCE
         case "embedding", [class_names, *_]:
-            return PICTURE + PLACED * sum(_placed(listed, class_names) for listed in domains.values())
+            counts = [sum(len(listed.of_class(name)) for name in class_names) for listed in domains.values()]
+            placed = sum(min(count, PLACED_AT_MOST) for count in counts)
+            return PICTURE + PLACED * placed + PUT * (sum(min(count, DRAWN_AT_MOST) for count in counts) - placed)
         case "correspondence", _:
             return sum(layer.units**2 for layer in network.layers) * ASSIGNED
         case "reuse", _:
@@ -214,11 +218,6 @@ def _reading(case: Case, domain: str, listed: DomainImages) -> float:
     files = [Path(case.domain(domain).path, str(name)) for name in named] if case.domain(domain).path else []
     sizes = [file.stat().st_size for file in files if file.is_file()]
     return len(listed) * (READING[0] + READING[1] * sum(sizes) / max(len(sizes), 1))
-
-
-def _placed(listed: DomainImages, class_names: Iterable[str]) -> int:
-    """How many instances of a domain an embedding of these classes has."""
-    return min(sum(len(listed.of_class(name)) for name in class_names), DRAWN_AT_MOST)
 
 
 def _edges(network: Network) -> int:

@@ -773,8 +773,12 @@ def embedding(
     for name in class_names:
         instances_of(case, "target", name)  # names the valid classes where this one is unknown
     chosen = {domain: stage.choose(both[domain], class_names, seed) for domain in DOMAINS}
-    activations_of = {domain: vectors(case, model, domain, layer)[chosen[domain]] for domain in DOMAINS}
-    return stage.embedding(both, chosen, activations_of, model=model, layer=layer, seed=seed)
+    every = {domain: vectors(case, model, domain, layer) for domain in DOMAINS}
+    activations_of = {domain: every[domain][chosen[domain]] for domain in DOMAINS}
+    rest = {
+        domain: (stage.others(both[domain], class_names, chosen[domain], seed), every[domain]) for domain in DOMAINS
+    }
+    return stage.embedding(both, chosen, activations_of, model=model, layer=layer, seed=seed, rest=rest)
 
 
 @memoized(

@@ -15,7 +15,10 @@ from tlx.errors import EmptyError
 from tlx.progress import report
 from tlx.results import DomainImages, Embedding, Nearest
 
-LIMIT = 1_500  # instances of one domain that are drawn at most; both together stay readable and quick
+LIMIT = 1_500  # instances of one domain that t-SNE places at most: it takes minutes for many
+MOST = 10_000  # and with those that are placed beside them
+BESIDE = 5  # nearest placed ones, in whose middle each of the others is put
+BLOCK = 2_048  # of these at a time
 COMPONENTS = 50
 PERPLEXITY = 30.0
 NEIGHBOURS = 15  # of each point, of which is told how many the picture keeps
@@ -36,6 +39,14 @@ def choose(images: DomainImages, class_names: Sequence[str], seed: int) -> np.nd
     return np.sort(np.concatenate(kept))
 
 
+def others(images: DomainImages, class_names: Sequence[str], chosen: np.ndarray, seed: int) -> np.ndarray:
+    """The classes' further instances (indices, ascending), with those chosen at most MOST, of more some at random."""
+    groups = [images.of_class(name) for name in dict.fromkeys(class_names)]
+    rest = np.setdiff1d(np.concatenate([*groups, chosen]), chosen)
+    room = max(MOST - len(chosen), 0)
+    return rest if len(rest) <= room else np.sort(np.random.default_rng(seed).choice(rest, room, replace=False))
+
+
 def _common_size(sizes: Sequence[int]) -> int:
     """The largest size to cut groups down to so that they hold LIMIT together; at least 1 each."""
     fits = [cap for cap in range(1, max(sizes) + 1) if np.minimum(sizes, cap).sum() <= LIMIT]
@@ -50,27 +61,64 @@ def embedding(
     model: str,
     layer: str | None,
     seed: int,
+    rest: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> Embedding:
-    """2-D coordinates of the chosen instances of both domains together, source first.
+    """2-D coordinates of the chosen instances of both domains together, source first, by their numbers.
 
-    images, chosen (K,) and activations (K, D) by domain; layer: None for the activations before the
-    classifier head. Raises EmptyError where nothing was chosen.
+    images, chosen (K,) and activations (K, D) by domain; layer: None for the activations before the classifier head;
+    rest: further instances (M,) by domain, with the activations (N, D) of all, each of which is put in the middle of
+    the chosen ones that are nearest to it. Raises EmptyError where nothing was chosen.
     """
     domain = np.repeat(DOMAINS, [len(chosen[name]) for name in DOMAINS])
     if len(domain) == 0:
         raise EmptyError("no instance of the chosen classes in either domain; choose at least one other class")
     joined = np.concatenate([activations[name] for name in DOMAINS if len(chosen[name])])
     coordinates, method = project(joined, seed)
+    instance = np.concatenate([chosen[name] for name in DOMAINS]).astype(np.int64)
+    more = {name: of for name, of in (rest or {}).items() if len(of[0])}
+    if more:
+        put = [beside_nearest(vectors, rows, joined, coordinates, seed=seed) for rows, vectors in more.values()]
+        coordinates = np.concatenate([coordinates, *put])
+        domain = np.concatenate([domain, np.repeat([*more], [len(rows) for rows, _ in more.values()])])
+        instance = np.concatenate([instance, *(rows for rows, _ in more.values())])
+        order = np.lexsort((instance, domain != DOMAINS[0]))
+        coordinates, domain, instance = coordinates[order], domain[order], instance[order]
+    drawn = {name: instance[domain == name] for name in DOMAINS}
     return Embedding(
         coordinates=coordinates.astype(np.float32),
         domain=domain,
-        instance=np.concatenate([chosen[name] for name in DOMAINS]).astype(np.int64),
-        label=np.concatenate([_labels(images[name], chosen[name]) for name in DOMAINS]),
+        instance=instance,
+        label=np.concatenate([_labels(images[name], drawn[name]) for name in DOMAINS]),
         model=model,
         layer=layer or "",
-        sampled=_sampled(images, chosen, seed),
+        sampled=_sampled(images, drawn, {name: len(chosen[name]) for name in DOMAINS}, seed),
         method=method | {"spread": spread(joined)},
     )
+
+
+def beside_nearest(
+    vectors: np.ndarray, rows: np.ndarray, placed: np.ndarray, coordinates: np.ndarray, *, seed: int
+) -> np.ndarray:
+    """(M, 2) places of some rows of `vectors` (N, D): the median of those of the BESIDE nearest that are placed.
+
+    placed: (K, D) with their coordinates (K, 2). Nearest by principal components, as t-SNE took them; a median, since
+    neighbours that were placed in two groups would have their mean in neither.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.neighbors import NearestNeighbors
+
+    report(f"{len(rows):,} further instances", 0, 1)
+    size = min(COMPONENTS, len(placed) - 1, placed.shape[1])
+    if size < 1:
+        return np.repeat(coordinates[:1], len(rows), axis=0)
+    pca = PCA(size, random_state=seed).fit(placed.astype(np.float64))
+    finder = NearestNeighbors(n_neighbors=min(BESIDE, len(placed))).fit(pca.transform(placed.astype(np.float64)))
+    found = [
+        finder.kneighbors(pca.transform(vectors[rows[at : at + BLOCK]].astype(np.float64)), return_distance=False)
+        for at in range(0, len(rows), BLOCK)
+    ]
+    middles: np.ndarray = np.median(coordinates[np.concatenate(found)], axis=1)
+    return middles
 
 
 def spread(values: np.ndarray) -> float:
@@ -135,18 +183,29 @@ def _labels(images: DomainImages, chosen: np.ndarray) -> np.ndarray:
     return named
 
 
-def _sampled(images: Mapping[str, DomainImages], chosen: Mapping[str, np.ndarray], seed: int) -> str:
-    """One sentence where some instances of the classes are left out; empty where all are drawn."""
-    shown = sum(len(chosen[name]) for name in DOMAINS)
+def _sampled(
+    images: Mapping[str, DomainImages], drawn: Mapping[str, np.ndarray], placed: Mapping[str, int], seed: int
+) -> str:
+    """How some instances of the classes are placed otherwise or left out; empty where all are as usual.
+
+    drawn: (M,) by domain; placed: how many of them t-SNE placed.
+    """
+    shown, usual = (sum(len(drawn[name]) for name in DOMAINS), sum(placed.values()))
     all_of_them = sum(
-        len(images[name].of_class(label)) for name in DOMAINS for label in set(_labels(images[name], chosen[name]))
+        len(images[name].of_class(label)) for name in DOMAINS for label in set(_labels(images[name], drawn[name]))
     )
-    if shown == all_of_them:
-        return ""
-    return (
-        f"{shown:,} of the {all_of_them:,} instances of these classes are drawn: at most {LIMIT:,} of a domain, the "
-        f"large classes sampled at random (seed {seed})."
-    )
+    said = ""
+    if shown < all_of_them:
+        said = (
+            f"{shown:,} of the {all_of_them:,} instances of these classes are drawn: at most {MOST:,} of a domain, at "
+            f"random (seed {seed}). "
+        )
+    if usual < shown:
+        said += (
+            f"t-SNE placed {usual:,} of the {shown:,} drawn, large classes sampled at random (seed {seed}); each of "
+            f"the others lies amid the {BESIDE} of these whose activations are nearest."
+        )
+    return said.strip()
 
 
 def nearest(vectors: np.ndarray, others: np.ndarray, count: int = NEAREST) -> Nearest:

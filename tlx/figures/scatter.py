@@ -12,21 +12,27 @@ from bokeh.plotting import figure
 
 from tlx.figures import labels, pointing, theme
 from tlx.figures.chart import chart
+from tlx.figures.density import draw_density
 from tlx.figures.pictures import Pictures
 from tlx.figures.sources import source_of
 from tlx.results import Embedding
 
 # A cross needs a face for its class and a border for its prediction; Bokeh's "x" is lines only, "plus" has both and
-# is turned to stand like an x.
-MARKS = {"source": ("plus", np.pi / 4, 11.0), "target": ("circle", 0.0, 8.5)}
+# is turned to stand like an x. Marker, angle, size in px, opacity of the face.
+MARKS = {"source": ("plus", np.pi / 4, 8.5, 0.5), "target": ("circle", 0.0, 8.5, 0.9)}
+SAID = {"target": "prediction", "source": "source_prediction"}  # columns of `pipeline.instances`, by model
+DENSE = 3_000  # instances from which on marks would hide one another: contours stand for most of them
+SMALLER = 0.65  # times as large marks are then
+SAMPLE = 1_500  # marks then, about; never fewer than all errors and a third of this of the others
+_LOOK = ("marker", "angle", "size", "fill", "border", "width")
 FAINT = 0.12
 NAMED = len(theme.CLASS_PALETTE)  # classes whose names are drawn: more would hide the marks, and colours repeat
-_HALO = "#c9ccd2"  # a light rim around the dark grey border, so that it shows on a dark page too
+_HALO = "#c9ccd2"  # a light rim around the dark border, so that it shows on a dark page too
 
 _TOOLTIP = """<div style="display:flex;gap:10px;font-size:13px;line-height:1.45">{picture}<div>
 <b>@label</b> &nbsp;<span>@domain domain, instance @instance</span><br>
 target model: <b>@prediction</b> (@confidence{{0 %}}) @verdict<br>
-source model: @source_prediction (@source_confidence{{0 %}})</div></div>"""
+source model: <b>@source_prediction</b> (@source_confidence{{0 %}}) @source_verdict</div></div>"""
 
 
 def scatter(
@@ -39,11 +45,13 @@ def scatter(
     legend: bool = True,
     width: int = 760,
 ) -> figure:
-    """One embedding: face = class, turned cross = source, circle = target, dark grey border = mispredicted.
+    """One embedding: face = class, turned cross = source, circle = target, dark border = mispredicted by its model.
+
+    Of more than DENSE instances contours show where those of either domain lie, under the marks of `sampled`.
 
     instances: `pipeline.instances`; colours: of each class drawn; pictures: shown in tooltips; picked: (domain,
     instance) that is ringed; width: px of the plot's frame, about, for the names' places. Sources: "points" in the
-    order of `points`, "picked" and "names" (each class's name beside the median of its instances, target instances
+    order of `sampled`, "picked" and "names" (each class's name beside the median of its instances, target instances
     where there are any; dx and dy px away from it).
     """
     data = points(embedding, instances, colours)
@@ -61,7 +69,9 @@ def scatter(
     plot.grid.visible = False
     plot.axis.major_tick_line_color = plot.axis.minor_tick_line_color = None
     plot.axis.major_label_text_font_size = "0px"  # t-SNE keeps who is near; its coordinates mean nothing
-    _draw_points(plot, data, pictures)
+    if len(data) > DENSE:
+        draw_density(plot, data[["x", "y"]].to_numpy(), data["domain"].to_numpy())
+    _draw_points(plot, sampled(data), pictures)
     _draw_names(plot, data, colours, width)
     _draw_picked(plot, data, picked)
     if legend:
@@ -70,17 +80,37 @@ def scatter(
 
 
 def points(embedding: Embedding, instances: pd.DataFrame, colours: Mapping[str, str]) -> pd.DataFrame:
-    """One row a mark: coordinates, what both models say, and how it is drawn; mispredicted ones last, so on top."""
+    """One row an instance: coordinates, what both models say, and how it is drawn, what is drawn on top last.
+
+    Crosses first, which cover more; then circles; then what the plot's model mispredicts (column `wrong`).
+    """
     data = instances.iloc[rows_of(instances, embedding.domain, embedding.instance)].reset_index(drop=True)
     data["x"], data["y"] = embedding.coordinates[:, 0], embedding.coordinates[:, 1]
-    data["marker"], data["angle"], data["size"] = (data["domain"].map(lambda d, at=at: MARKS[d][at]) for at in range(3))
-    wrong = data["mispredicted"].to_numpy()
+    for at, column in enumerate(("marker", "angle", "size", "alpha")):
+        data[column] = data["domain"].map({domain: look[at] for domain, look in MARKS.items()})
+    right = {model: data["label"] == data[said] for model, said in SAID.items()}
+    wrong = ~right[embedding.model]
     data["fill"] = data["label"].map(colours)
-    data["border"] = np.where(wrong, theme.MISPREDICTED, data["fill"])
-    data["width"] = np.where(wrong, 2.0, 0.5)
-    data["halo"] = np.where(wrong, data["size"] + 3, 0)
-    data["verdict"] = np.where(wrong, "✗ mispredicted", "✓")
-    return data.sort_values("mispredicted", kind="stable", ignore_index=True)
+    data["border"] = np.where(wrong, theme.MISPREDICTED, data["fill"].map(theme.rim))
+    scale = 1.0 if len(data) <= DENSE else SMALLER
+    cross = data["domain"] == "source"  # its arms are thin: a wide border would hide the face
+    data["size"] = scale * np.where(wrong & cross, data["size"] + 3, data["size"])
+    data["width"] = scale * np.where(wrong, np.where(cross, 1.5, 2.0), 0.9)
+    data["halo"] = np.where(wrong, data["size"] + 3.5 * scale, 0)
+    data["verdict"], data["source_verdict"] = (np.where(right[model], "✓", "✗") for model in ("target", "source"))
+    order = np.lexsort((data["domain"] == "target", wrong))
+    return data.assign(wrong=wrong).iloc[order].reset_index(drop=True)
+
+
+def sampled(marks: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `points` that are drawn as marks: all of up to DENSE, else all errors and some of the others."""
+    if len(marks) <= DENSE:
+        return marks
+    wrong = np.flatnonzero(marks["wrong"])
+    others = np.flatnonzero(~marks["wrong"])
+    count = min(len(others), max(SAMPLE - len(wrong), SAMPLE // 3))
+    kept = np.random.default_rng(0).choice(others, count, replace=False)
+    return marks.iloc[np.sort(np.concatenate([wrong, kept]))].reset_index(drop=True)
 
 
 def rows_of(instances: pd.DataFrame, domain: np.ndarray, instance: np.ndarray) -> np.ndarray:
@@ -97,7 +127,7 @@ def rows_of(instances: pd.DataFrame, domain: np.ndarray, instance: np.ndarray) -
 
 
 def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None) -> None:
-    source = source_of(data.drop(columns="mispredicted"), "points")
+    source = source_of(data.drop(columns=["mispredicted", "wrong"]), "points")
     if pictures:
         source.data.update(pictures.columns_of(data["domain"].to_numpy(), data["instance"].to_numpy()))
     plot.scatter(
@@ -122,7 +152,7 @@ def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None) ->
         fill_color="fill",
         line_color="border",
         line_width="width",
-        fill_alpha=0.9,
+        fill_alpha="alpha",
         nonselection_fill_alpha=FAINT,
         nonselection_line_alpha=FAINT,
         name="marks",
@@ -152,7 +182,6 @@ def _draw_names(plot: figure, data: pd.DataFrame, colours: Mapping[str, str], wi
         y_offset="dy",
         text_color="ink",
         background_fill_color="fill",
-        background_fill_alpha=0.92,
         border_radius=4,
         padding=3,
         text_font_size="12px",
@@ -171,15 +200,17 @@ def _middle(rows: pd.DataFrame) -> tuple[float, float]:
 
 
 def ring(marks: pd.DataFrame, picked: tuple[str, int] | None) -> dict[str, dict[str, np.ndarray]]:
-    """The source "picked", which rings an instance (domain, number), by its name; marks: of `points`."""
+    """The source "picked", which draws and rings an instance (domain, number), by its name; marks: of `points`."""
     domain, instance = picked or ("", -1)
     rows = marks[(marks["domain"] == domain) & (marks["instance"] == instance)]
-    return {"picked": {name: rows[name].to_numpy() for name in ("x", "y", "domain", "instance")}}
+    return {"picked": {name: rows[name].to_numpy() for name in ("x", "y", "domain", "instance", *_LOOK)}}
 
 
 def _draw_picked(plot: figure, data: pd.DataFrame, picked: tuple[str, int] | None) -> None:
-    """Two rings, light and dark, so that one of them shows on any ground."""
+    """The mark once more, which the sample may lack, in two rings, so that one of them shows on any ground."""
     source = ColumnDataSource(ring(data, picked)["picked"], name="picked")
+    look = dict(zip(("marker", "angle", "size", "fill_color", "line_color", "line_width"), _LOOK, strict=True))
+    plot.scatter("x", "y", source=source, **look)
     for size, width, colour in ((24, 5.5, "#ffffff"), (24, 2.5, theme.INK)):
         plot.scatter("x", "y", source=source, size=size, fill_alpha=0, line_color=colour, line_width=width)
 
@@ -188,11 +219,17 @@ def _add_legend(plot: figure, colours: Mapping[str, str]) -> None:
     def item(label: str, **look: Any) -> LegendItem:
         return LegendItem(label=label, renderers=[plot.scatter([np.nan], [np.nan], size=10, **look)])
 
-    cross, angle, _ = MARKS["source"]
+    cross, angle, *_ = MARKS["source"]
     items = [
         item("source instance", marker=cross, angle=angle, color=theme.NEUTRAL),
         item("target instance", marker="circle", color=theme.NEUTRAL),
-        item("mispredicted", marker="circle", fill_color=theme.PAPER, line_color=theme.MISPREDICTED, line_width=2.5),
+        item(
+            "mispredicted by this model",
+            marker="circle",
+            fill_color=theme.PAPER,
+            line_color=theme.MISPREDICTED,
+            line_width=2.5,
+        ),
         *(item(name, marker="square", color=colour) for name, colour in colours.items()),
     ]
     columns = 1 + len(items) // 24

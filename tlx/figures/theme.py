@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 SOURCE = "#d6604d"
 TARGET = "#4393c3"
@@ -10,10 +11,12 @@ COLOURS = {"source": SOURCE, "target": TARGET}
 MARKERS = {"source": "x", "target": "circle"}
 MISPREDICTED = "#404040"
 NEUTRAL = "#8a8f98"
+PAGES = ("#ffffff", "#171614")  # grounds of Streamlit's light and dark pages, on which figures lie
+SEEN, READ = 3.0, 4.5  # least contrast of a mark with its page, and of text with its ground
 
-# Greys that read on a white and on a near-black page alike: figures are transparent and follow the page's theme.
-AXIS_TEXT = "#7d828a"
-GRID = "#80808033"
+GRID = (
+    "#80808033"  # a grey for a white and a near-black page alike: figures are transparent, text has the page's colour
+)
 
 PAPER = "#f6f5f2"  # under every matrix, in both themes: brightness can only carry a number on a known ground
 INK = "#1d2129"
@@ -38,8 +41,29 @@ def class_colours(names: Iterable[str]) -> dict[str, str]:
 
 
 def text_on(colour: str) -> str:
-    """Near-black or white, whichever reads better on `#rrggbb` (WCAG 2 relative luminance)."""
-    return INK if (_luminance(colour) + 0.05) ** 2 > 1.05 * (_luminance(INK) + 0.05) else "#ffffff"
+    """Near-black or white, whichever reads better on `#rrggbb`; black where neither has a contrast of 4.5."""
+    best = max((INK, "#ffffff"), key=lambda ink: contrast(ink, colour))
+    return best if contrast(best, colour) >= READ else "#000000"
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours `#rrggbb` by WCAG 2, from 1 to 21: text needs 4.5 on its ground, marks need 3."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@cache
+def rim(colour: str) -> str:
+    """The colour as a mark's edge: darker or lighter, if need be, so that it is seen on both themes' pages."""
+    steps = [
+        mixed for share in range(100) for mixed in (_mixed(colour, end, share / 100) for end in ("#000000", "#ffffff"))
+    ]
+    return next(one for one in steps if min(contrast(one, page) for page in PAGES) >= SEEN)
+
+
+def _mixed(colour: str, end: str, share: float) -> str:
+    parts = ((int(colour[at : at + 2], 16), int(end[at : at + 2], 16)) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(low + (high - low) * share):02x}" for low, high in parts)
 
 
 def _luminance(colour: str) -> float:
@@ -59,6 +83,4 @@ def ramp(model: str, steps: int = 256) -> list[str]:
 
 def _between(stops: list[str], share: float) -> str:
     at = min(int(share * (len(stops) - 1)), len(stops) - 2)
-    part = share * (len(stops) - 1) - at
-    ends = [[int(stop[k : k + 2], 16) for k in (1, 3, 5)] for stop in stops[at : at + 2]]
-    return "#" + "".join(f"{round(low + (high - low) * part):02x}" for low, high in zip(*ends, strict=True))
+    return _mixed(stops[at], stops[at + 1], share * (len(stops) - 1) - at)

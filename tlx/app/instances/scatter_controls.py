@@ -13,12 +13,15 @@ from tlx.app.layout import beside
 from tlx.app.once import once
 from tlx.app.text import escape, escape_html
 from tlx.cases import DOMAINS
+from tlx.figures import theme
+from tlx.figures.density import SHARES
 from tlx.figures.scatter import NAMED
 from tlx.findings import percent
 from tlx.results import Embedding, Network
 
 HARDLY = 0.01  # of their length, by which vectors must lie apart for groups of them to mean something
 LEGEND = 150  # px that the list of classes is high at most
+_RIM = "box-shadow:inset 0 0 0 1.5px "
 SIGNS = {"source": "✕", "target": "●"}
 
 
@@ -84,22 +87,28 @@ def _listed(instances: pd.DataFrame, colours: Mapping[str, str]) -> str:
         numbers = " ".join(
             f"{SIGNS[domain]} {counts[name][domain]:,} ({int(wrong.get((name, domain), 0)):,})" for domain in DOMAINS
         )
-        dot = f'<span style="width:14px;height:14px;border-radius:4px;background:{colour};flex:none"></span>'
+        rim = theme.rim(colour)
+        dot = (
+            f'<span style="width:14px;height:14px;border-radius:4px;background:{colour};{_RIM}{rim};flex:none"></span>'
+        )
         label = f'<span style="overflow-wrap:anywhere"><b>{escape_html(name)}</b> {numbers}</span>'
         parts.append(f'<span style="display:flex;align-items:center;gap:7px">{dot}{label}</span>')
     marks = (
-        "✕ source · ● target, images of every split, also those that were learned · in brackets and with a dark grey "
-        "border: mispredicted by the target model"
+        "✕ source · ● target, images of every split, also those that were learned · in brackets: how many of them the "
+        "target model mispredicts · outlined: mispredicted by the model of the plot"
     )
     listed = (  # of many classes it is scrolled, so that the plot stays in sight
         '<div tabindex="0" style="display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:3px 16px;'
         f'font-size:14px;max-height:{LEGEND}px;overflow:auto">{"".join(parts)}</div>'
     )
-    return f'{listed}<div style="font-size:14px;opacity:.75;margin-top:4px">{marks}</div>'
+    return f'{listed}<div style="font-size:14px;opacity:.8;margin-top:4px">{marks}</div>'
 
 
-def about(embedding: Embedding, network: Network) -> str:
-    """What the vectors are, how far the picture can be trusted, and which instances it leaves out."""
+def about(embedding: Embedding, network: Network, marks: pd.DataFrame, shown: pd.DataFrame) -> str:
+    """What the vectors are, how far the picture can be trusted, and which instances it leaves out.
+
+    marks: `scatter.points`; shown: those of them that are drawn.
+    """
     entered = f", {network.embedding_units:,} values into {escape(network.embedding_layer)}"
     read = f"Vectors are what enters the classifier head{entered if network.embedding_layer else ''}."
     read = "" if embedding.layer else read
@@ -111,4 +120,16 @@ def about(embedding: Embedding, network: Network) -> str:
     flat = "" if not alike else "**These vectors hardly vary**: groups here mean nothing, so choose another layer."
     drawn = len(set(embedding.label.tolist()))
     names = f"The plot names {NAMED} of the {drawn} classes; hover for the others." if drawn > NAMED else ""
-    return " ".join(filter(None, (read, flat, trust, embedding.sampled, names)))
+    return " ".join(filter(None, (read, flat, trust, embedding.sampled, _dense(marks, shown), names)))
+
+
+def _dense(marks: pd.DataFrame, shown: pd.DataFrame) -> str:
+    """What stands for the instances that have no mark of their own."""
+    if len(marks) == len(shown):
+        return ""
+    wrong, shares = int(marks["wrong"].sum()), [percent(share) for share in SHARES]
+    return (
+        f"Of the {len(marks):,} instances the {wrong:,} that this model mispredicts have a mark, and "
+        f"{len(shown) - wrong:,} of the others, drawn at random; contours, red for source and blue for target, hold "
+        f"{', '.join(shares[:-1])} and {shares[-1]} of a domain's instances."
+    )
