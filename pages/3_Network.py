@@ -1,12 +1,14 @@
 """Network (5.3): how the neurons and weights of the two models relate for a class, layer by layer."""
 
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
 from tlx import defaults, findings, needs, pipeline
-from tlx.app import conductance_words, costs, frame, jobs, pictures
+from tlx.app import conductance_words, costs, frame, pictures
 from tlx.app.bokeh_view import bokeh_view
+from tlx.app.feature_strip import small_addresses
 from tlx.app.layout import beside
 from tlx.app.network import controls, neuron_panel, reuse_words, similarity_words, weight_panel
 from tlx.app.once import once
@@ -18,48 +20,77 @@ from tlx.figures.conductance import conductance
 from tlx.figures.zigzag import legend
 from tlx.figures.zigzag.figure import focus, zigzag
 from tlx.figures.zigzag.layout import EdgeHit
-from tlx.figures.zigzag.subject import Subject, layout_of
-from tlx.results import MEASURES, NeuronRef
+from tlx.figures.zigzag.subject import Options, Subject, layout_of
+from tlx.results import MEASURES, Network, NeuronRef, Reuse
 
 selection = frame.page(
     "Network",
-    "Each grey matrix compares the important neurons of one layer in both models: the darker a cell, the more alike "
-    "two neurons behave on the target images of the class, and orange cells are counterparts. Between two matrices "
-    "stand the weights that join their layers, blue for the target model and red for the source model; a red dot says "
-    "that an important weight is kept. Click an index, a cell or a weight for its details below.",
+    "The charts say how much is reused in each layer: blue is the class, the grey band is what chance gives; click a "
+    "layer to open its matrices. Each grey matrix compares the important neurons of one layer in both models: the "
+    "darker a cell, the more alike two neurons behave on the target images of the class, and orange cells are "
+    "counterparts. Between two matrices stand the weights that join their layers, blue for the target model and red "
+    "for the source model; a red dot says that an important weight is kept. Click an index, a cell or a weight for its "
+    "details beside the picture.",
 )
 case, name, layers = selection.case, selection.class_name, selection.layers
 
 
 @st.fragment
 def explorer() -> None:
-    """The zig-zag, its controls, and what is chosen in it: a click runs this part alone."""
+    """Reuse over depth, the zig-zag, its controls, and what is chosen in it: a click runs this part alone."""
     here = frame.now(selection)
     comparing = f"Compare the neurons of both models for class {name}"
     subject, reused = costs.require(comparing, needs.compared, case, name, controls.measure())
-    words = once(reuse_words.summary, reused, subject.network)
-    st.markdown(f"Class **{escape(name)}**, {subject.target.n:,} target instances of every split.  \n{words}")
-    relation(subject, here.neuron)
-    left, right = controls.halves()
-    with left:
-        neuron = neuron_part(subject, here)
-    with right:
-        st.subheader("Weight", anchor=False)
-        edge = weight_panel.picker(subject, layers)
-        if edge is not None:
-            st.markdown(weight_panel.facts(subject, edge))
-            ends = defaults.ends(subject, edge)
-            looks = costs.ask("Draw what both neurons look for", needs.looks, case, ends)
-            weight_panel.images(subject, ends, looks or {})
-            kernel(edge)
-    strongest_instances(subject, neuron)
+    summary, row = st.container(), st.container(horizontal=True, vertical_alignment="center", gap="small")
+    options = controls.options(row, subject, layers)
+    with row.popover("Compare", icon=":material/compare:", width=130):
+        second, known = compared_classes(reused, subject.network)
+    with summary:
+        over_depth(reused, subject.network, known, second)
+    picture, detail = beside([2.35, 1], name="network detail", least=290, sticky=True)
+    with picture:
+        relation(subject, here.neuron, options)
+    with detail:
+        neuron = weight_part(subject) if controls.panel() == "weight" else neuron_part(subject, here)
+    if neuron is not None:
+        strongest_instances(subject, neuron)
 
 
-def relation(subject: Subject, chosen: NeuronRef | None) -> None:
+def over_depth(reused: Reuse, network: Network, known: dict[str, Reuse], second: str | None) -> None:
+    """How much is reused in each layer, by every measure, with chance: the summary of the picture below."""
+    for measure, column in zip(MEASURES, beside(len(MEASURES), name="reuse", least=120, gap="small"), strict=True):
+        with column:
+            bokeh_view(
+                partial(reuse.reuse, network, known, name, measure, second=second),
+                key=f"reuse {measure}",
+                label=once(reuse_words.spoken, reused, network, measure),
+                on_tap=controls.opener(network, reused, measure),
+                overlay={"shown": reuse.shown(network, reused, measure, layers)},
+            )
+
+
+def compared_classes(reused: Reuse, network: Network) -> tuple[str | None, dict[str, Reuse]]:
+    """The class to set beside the chosen one, and the reuse of all that have been compared."""
+    second = controls.second_class(case, name)
+    costs.offer("Compare all classes", pipeline.reuse_by_class, case)
+    other = second and costs.ask(f"Compare with class {second}", pipeline.reuse, case, second)
+    if other:
+        st.markdown(once(reuse_words.difference, reused, other, network))
+    known = controls.known_reuse(case, reused, other)
+    st.caption(reuse_words.caption(name, second, others=len(known) > 1 + bool(second)))
+    kept = partial(reuse.reuse, network, known, name, "kept", second=second)
+    frame.downloads(kept, reused.table, name=f"reuse-{case.name}-{name}")
+    return second, known
+
+
+def relation(subject: Subject, chosen: NeuronRef | None, options: Options) -> None:
     """The zig-zag with its key, what is drawn in words, and both as files."""
-    options = controls.options(subject, layers)
+    heads = once(defaults.heads, subject, layers, options)
+    looks = costs.ask("Draw what the neurons look for", needs.looks, case, heads) if heads else {}
+    options = replace(options, looks=bool(looks))
     layout = once(layout_of, subject, layers, options)
-    draw, framed = partial(zigzag, subject, layers, options), weight_panel.framed(subject)
+    draw = partial(zigzag, subject, layers, options, looks=once(small_addresses, looks or {}))
+    framed = weight_panel.framed(subject)
     with st.container(key=legend.VIEW):
         bokeh_view(
             draw,
@@ -70,7 +101,8 @@ def relation(subject: Subject, chosen: NeuronRef | None) -> None:
             layout=f"{case.fingerprint()} {layers} {options} {subject.measure} {layout.width} {layout.height}",
         )
         st.markdown(once(legend.html, layout, subject, options), unsafe_allow_html=True)
-    st.caption(once(similarity_words.caption, subject, options))
+    about = f"Class {escape(name)}, {subject.target.n:,} target instances of every split."
+    st.caption(f"{about} {once(similarity_words.caption, subject, options)}")
     if before := findings.read_before([layer.title for layer in subject.network.unactivated if layer.name in layers]):
         st.caption(before)
     seen = partial(draw, chosen=controls.focus(chosen), edges=framed)
@@ -80,7 +112,6 @@ def relation(subject: Subject, chosen: NeuronRef | None) -> None:
 
 def neuron_part(subject: Subject, here: Selection) -> NeuronRef:
     """The chosen neuron, or the one that is chosen at first, looked at closely."""
-    st.subheader("Neuron", anchor=False)
     neuron = neuron_panel.picker(subject, layers, here.neuron)
     like = once(defaults.similar, subject, neuron)
     contributions = costs.require("Add up what the neurons contribute", needs.contributions, case, name)
@@ -94,6 +125,17 @@ def neuron_part(subject: Subject, here: Selection) -> NeuronRef:
     st.caption(conductance_words.completeness(shown, neuron.layer))
     neuron_panel.features_link(here, neuron)
     return neuron
+
+
+def weight_part(subject: Subject) -> None:
+    """The chosen weight, or the one that is chosen at first, looked at closely."""
+    edge = weight_panel.picker(subject, layers)
+    if edge is not None:
+        st.markdown(weight_panel.facts(subject, edge))
+        ends = defaults.ends(subject, edge)
+        looks = costs.ask("Draw what both neurons look for", needs.looks, case, ends)
+        weight_panel.images(subject, ends, looks or {})
+        kernel(edge)
 
 
 @st.fragment
@@ -124,27 +166,4 @@ def strongest_instances(subject: Subject, neuron: NeuronRef) -> None:
             neuron_panel.parts_seen(crops, subject.network.layer(neuron.layer), domain)
 
 
-@st.fragment
-def over_depth() -> None:
-    """How much is reused in each layer, by every measure, beside another class and all that are compared."""
-    network, _ = jobs.require(needs.frame, case)
-    reused = costs.require(f"Measure the reuse of class {name}", pipeline.reuse, case, name)
-    st.subheader("Reuse over depth", anchor=False)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        second = controls.second_class(case, name)
-        costs.offer("Compare all classes", pipeline.reuse_by_class, case)
-    other = second and costs.ask(f"Compare with class {second}", pipeline.reuse, case, second)
-    known = controls.known_reuse(case, reused, other)
-    charts = {measure: partial(reuse.reuse, network, known, name, measure, second=second) for measure in MEASURES}
-    for row in (list(charts)[:3], list(charts)[3:]):  # the headline measures above, the paper's and others below
-        for measure, column in zip(row, beside(len(row), name=f"reuse {row[0]}", least=230), strict=True):
-            with column:
-                bokeh_view(charts[measure], key=f"reuse {measure}", label=f"{MEASURES[measure].title} over depth")
-    st.caption(reuse_words.reuse_caption(name, second))
-    if other:
-        st.markdown(once(reuse_words.difference, reused, other, network))
-    frame.downloads(charts["kept"], reused.table, name=f"reuse-{case.name}-{name}")
-
-
 explorer()
-over_depth()

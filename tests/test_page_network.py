@@ -26,13 +26,19 @@ def page(monkeypatch):
 
 @pytest.fixture(scope="module")
 def layout():
-    return layout_of(toy.subject(), LAYERS, Options())
+    return layout_of(toy.subject(), LAYERS, Options(looks=True))
 
 
 def address(page, name):
     """A parameter of the page's address; AppTest gives it alone or in a list."""
     value = page.query_params[name]
     return value[0] if isinstance(value, list) else value
+
+
+def weight(page):
+    """Opens the weight's panel beside the view."""
+    page.segmented_control(key="tlx setting network.panel").set_value("weight")
+    return run_to_end(page)
 
 
 def tap(page, x, y):
@@ -48,10 +54,11 @@ def test_the_page_shows_the_zigzag_of_the_chosen_layers(page):
 
 
 def test_the_page_says_what_the_eye_should_find(page):
-    """Shares of kept edges and of neurons with the same function stand above the view, with chance."""
-    said = text_of(page)
-    assert "10 target instances of every split" in said
-    assert "between the same neurons of the source model: most, **75 %** (" in said
+    """Shares of kept edges and of neurons with the same function are charts above the view, with chance, and said."""
+    assert "10 target instances of every split" in text_of(page)
+    said = sent(page, "reuse kept")["label"]
+    assert "between the same neurons of the source model: most, 75 % (" in spaced(said)
+    assert list(source_of(page, "reuse kept", "chance")["low"]) == toy.compared(None, "cup").of("kept")["low"].tolist()
 
 
 def test_tapping_an_index_chooses_the_neuron_everywhere(page, layout):
@@ -91,6 +98,7 @@ def test_the_weight_panel_draws_what_all_four_neurons_look_for(page, layout, mon
 
 def test_the_kernel_answers_to_the_instance_that_is_chosen(page):
     """The class's instances are offered, most active first; the choice is everyone's."""
+    weight(page)
     box = selectbox(page, "Its kernel's response on target instance")
     assert box.options[0].startswith("18 (#2 is active with 2.18")
     box.set_value(4)
@@ -108,9 +116,10 @@ def test_the_tapped_weight_and_its_counterpart_are_framed_in_the_view(page, layo
 
 def test_a_second_class_is_drawn_beside_the_chosen_one(page):
     """It gets diamonds in all three charts, and the caption names it as text."""
-    page.selectbox(key="network second class widget").set_value("<b>pen</b>")
+    page.selectbox(key="tlx setting network.second").set_value("<b>pen</b>")
     run_to_end(page)
     assert "class \\<b\\>pen" in text_of(page)
+    assert address(page, "view") == "network.second=%3Cb%3Epen%3C/b%3E"
     for measure in MEASURES:
         assert "diamond" in source_of(page, f"reuse {measure}", "points")["marker"]
 
@@ -140,6 +149,7 @@ def test_the_keyboard_chooses_neurons_and_weights_too(page):
     page.number_input(key="network neuron index").set_value(1)
     run_to_end(page)
     assert address(page, "neuron") == "target:fc3:1"
+    weight(page)
     page.selectbox(key="network edge pair").set_value(toy.SECOND)
     run_to_end(page)
     page.number_input(key="network edge first").set_value(4)
@@ -168,6 +178,45 @@ def test_another_class_keeps_the_living_figure(page):
     assert sent(page, "zigzag")["layout"] == before
 
 
+def test_every_switch_shows_every_state(page):
+    """Toggled four times, each of them shows what it says: nothing is lost on every second change."""
+    for at in range(4):
+        page.toggle(key="tlx setting network.others").set_value(at % 2 == 1)
+        run_to_end(page)
+        assert bool(source_of(page, "zigzag", "boxes")["neuron"]) == (at % 2 == 1)
+        page.toggle(key="tlx setting network.source").set_value(at % 2 == 1)
+        run_to_end(page)
+        assert bool(source_of(page, "zigzag", "source_weights")["image"]) == (at % 2 == 1)
+        page.segmented_control(key="tlx setting network.order").set_value(["index", "rank"][at % 2])
+        run_to_end(page)
+        first = source_of(page, "zigzag", "similarity")["target"][0].tolist()
+        assert first == [[[0, 2], [0, 2]], [[2, 0], [2, 0]]][at % 2]
+
+
+def test_a_link_opens_the_view_that_its_sender_saw(page, layout, monkeypatch):
+    """Order, switches, scale, second class, the chosen weight and its panel come back in a session of their own."""
+    page.segmented_control(key="tlx setting network.order").set_value("index")
+    page.toggle(key="tlx setting network.others").set_value(False)
+    page.segmented_control(key="tlx setting network.scale").set_value("beyond")
+    page.selectbox(key="tlx setting network.second").set_value("<b>pen</b>")
+    run_to_end(page)
+    weight(page)
+    page.number_input(key="network edge first").set_value(2)
+    run_to_end(page)
+    opened = {name: address(page, name) for name in page.query_params}
+    there = run_to_end(app(PAGE, forget=False, **opened))
+    assert text_of(there) == text_of(page)
+    assert sent(there, "zigzag") == sent(page, "zigzag")
+    assert not there.session_state["tlx setting network.others"]
+
+
+def test_a_tap_on_a_chart_opens_its_layers(page):
+    """Place 3 of the layers: conv2 and fc3 come with it, all that the toy has."""
+    fire(page, "reuse correspondence", "tap", {"x": 2.5, "y": 0.5})
+    run_to_end(page)
+    assert address(page, "layers") == "conv1,conv2,fc3"
+
+
 def test_a_class_without_target_instances_is_one_sentence(monkeypatch):
     """The pipeline's EmptyError ends the page in words."""
     toy.install(monkeypatch)
@@ -192,7 +241,7 @@ def test_names_of_classes_are_shown_as_text(monkeypatch):
 def test_layers_without_edges_leave_the_weight_panel_with_a_sentence(monkeypatch):
     """Conv1 and fc3 are not neighbours."""
     toy.install(monkeypatch)
-    page = run_to_end(app(PAGE, **{"class": "cup", "layers": "conv1,fc3"}))
+    page = run_to_end(app(PAGE, **{"class": "cup", "layers": "conv1,fc3", "view": "network.panel=weight"}))
     assert not page.exception
     assert "no edges between them" in text_of(page)
 
@@ -310,7 +359,7 @@ def test_the_downloaded_figure_brings_its_key(page, monkeypatch):
     monkeypatch.setattr(frame, "downloads", lambda whole, _, *, name: asked.setdefault(name, whole))
     run_to_end(page)
     file = frame._html(asked["network-digits-cup"], "network").decode("utf-8")
-    assert "counterparts: the same neuron in both" in file
+    assert "counterparts: same neuron in both" in file
     assert '"name":"zigzag"' in file
 
 

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -203,12 +203,15 @@ def test_the_same_numbers_come_out_again():
 
 def test_the_words_name_most_and_least_beside_chance():
     """Kept are 75 % and 67 % of the edges; all responding neurons of conv2 have their function, none of fc3."""
-    said = spaced(reuse_words.summary(toy.compared(None, "cup"), toy.NETWORK))
-    edges, functions = said.split("  \n")
+    said = [
+        spaced(reuse_words.spoken(toy.compared(None, "cup"), toy.NETWORK, measure))
+        for measure in ("kept", "correspondence")
+    ]
+    edges, functions = said
     assert edges.startswith("Important target edges that are important between the same neurons")
-    assert "most, **75 %** (" in edges
-    assert "from layer 1 to 2; least, **67 %**" in edges
-    assert "most, **100 %** (by chance: 20 %, 0 % to 60 %) in layer 2; least, **0 %** (no more than chance" in functions
+    assert "most, 75 % (" in edges
+    assert "from layer 1 to 2; least, 67 %" in edges
+    assert "most, 100 % (by chance: 20 %, 0 % to 60 %) in layer 2; least, 0 % (no more than chance" in functions
 
 
 def test_the_words_name_where_two_classes_differ_most():
@@ -222,9 +225,43 @@ def test_the_words_name_where_two_classes_differ_most():
 
 
 def test_the_words_are_empty_when_nothing_is_defined():
-    """No number, no sentence."""
+    """No number, no sentence about one."""
     empty = toy.compared(None, "cup").table.iloc[:0]
-    assert reuse_words.summary(Reuse("cup", empty), toy.NETWORK) == ""
+    assert reuse_words.spoken(Reuse("cup", empty), toy.NETWORK, "kept") == "Kept edges: nothing to measure."
+
+
+@pytest.mark.parametrize(
+    ("measure", "x", "layers"),
+    [
+        ("correspondence", 0.4, ("conv1", "conv2")),
+        ("correspondence", 1.5, ("conv2", "fc3")),
+        ("correspondence", 2.9, ("conv2", "fc3")),
+        ("kept", 1.2, ("conv2", "fc3")),
+        ("kept", 2.1, None),
+        ("kept", -0.1, None),
+    ],
+)
+def test_a_tap_on_the_chart_opens_the_layer_with_its_neighbours(measure, x, layers):
+    """As many as are asked for, in network order; beside all places nothing."""
+    assert chart.opened(toy.NETWORK, toy.compared(None, "cup"), measure, x, 2) == layers
+
+
+def test_the_charts_show_which_layers_are_open():
+    """Conv2 and fc3 are places 2 and 3; of pairs only the one between them."""
+    reused = toy.compared(None, "cup")
+    assert chart.shown(toy.NETWORK, reused, "correspondence", ("conv2", "fc3")) == {"x": [1.5, 2.5]}
+    assert chart.shown(toy.NETWORK, reused, "kept", ("conv2", "fc3")) == {"x": [1.5]}
+
+
+@pytest.mark.parametrize(
+    ("places", "kept"), [(["1", "2", "3"], 3), (["1→2", "2→3", "3→4", "4→5", "5→6", "6→7"], 3), (["1→2"] * 24, 4)]
+)
+def test_names_along_the_axis_do_not_run_into_each_other(places, kept):
+    """The first place is named, then as many as there is room for, at equal distances."""
+    written = chart._thinned(places)
+    assert len(written) == kept
+    assert min(written) == 0.5
+    assert len({round(b - a, 3) for a, b in pairwise(sorted(written))}) == 1
 
 
 def test_the_chart_draws_the_chosen_class_over_the_others():

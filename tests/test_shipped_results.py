@@ -41,6 +41,9 @@ def test_they_are_small_and_whole() -> None:
     bundles.opened(DIGITS).verify()
 
 
+WEIGHT = "network.panel=weight"
+
+
 def visits() -> Iterator[Visit]:
     """Every page for every class, and each choice of the pages at least once: models, layers and adjacent pairs.
 
@@ -58,12 +61,14 @@ def visits() -> Iterator[Visit]:
         for path in FILES[:-1]:
             yield visit(path, name)
         yield visit(FEATURES, name, view="features.model=source")
+        yield visit(NETWORK, name, view=WEIGHT)
     for layers in (*of_layers, network.names):
         yield visit(NETWORK, next(names), *layers)
+        yield visit(NETWORK, next(names), *layers, view=WEIGHT)
     for layer in ("", *network.names):
         yield visit(INSTANCES, next(names), view=f"instances.layer={layer},instances.both=on")
     for measure in SIMILARITIES:
-        yield visit(NETWORK, next(names), network_similarity=measure)
+        yield visit(NETWORK, next(names), view=f"network.similarity={measure}")
     yield visit(STATISTICS, next(names), statistics_confusion=True)
     yield visit(FILES[-1], next(names))
 
@@ -72,7 +77,7 @@ SHOWN = {
     "streamlit_app.py": set(),
     STATISTICS: {"accuracy", "label efficiency"},
     INSTANCES: {"scatter target"},
-    NETWORK: {"zigzag", "neuron conductance", "reuse kept"},
+    NETWORK: {"zigzag", "reuse kept"},
     FEATURES: {"ranking", "biplot", "silencing", "domain gap"},
     "pages/5_Compare.py": {"scores", "depth kept"},
     "pages/6_New_case.py": set(),
@@ -115,9 +120,13 @@ def test_every_class_layer_and_button_is_at_hand() -> None:
 def _of_choices(visit: Visit) -> set[str]:
     """The figures that a page has for some choices only."""
     layers = visit.query["layers"].split(",")
-    edge = {"network edge map"} if visit.path == NETWORK and (layers == [""] or len(layers) > 1) else set()
+    beside = set()
+    if visit.path == NETWORK and visit.query["view"] != WEIGHT:
+        beside = {"neuron conductance"}
+    elif visit.path == NETWORK and (layers == [""] or len(layers) > 1):
+        beside = {"network edge map"}
     both = {"scatter source"} if "instances.both" in visit.query["view"] else set()
-    return edge | both | ({"confusion target"} if visit.path == STATISTICS and visit.widgets else set())
+    return beside | both | ({"confusion target"} if visit.path == STATISTICS and visit.widgets else set())
 
 
 def test_what_is_not_shipped_is_computed(tmp_path: Path) -> None:

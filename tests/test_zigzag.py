@@ -11,9 +11,9 @@ from tlx.errors import EmptyError
 from tlx.figures import shades, theme
 from tlx.figures.zigzag import margin_bars, matrices, weights
 from tlx.figures.zigzag.figure import _source, zigzag
-from tlx.figures.zigzag.layout import CellHit, EdgeHit, NeuronHit, Shown, arrange, locate
+from tlx.figures.zigzag.layout import LOOK, CellHit, EdgeHit, NeuronHit, Shown, arrange, locate
 from tlx.figures.zigzag.subject import Options, layout_of
-from tlx.results import Network, SimilarityScales
+from tlx.results import Network, NeuronRef, SimilarityScales
 
 LAYERS = tuple(toy.UNITS)
 
@@ -79,9 +79,53 @@ def test_indices_stand_beside_their_rows_and_columns(drawn, layout):
     column = at["target", "Layer 1: conv (4)", 0]
     assert data["y"][row] == layout.rows[0].centre(1)
     assert data["x"][column] == layout.columns[0].centre(1)
-    assert (data["colour"][row], data["colour"][column]) == (theme.SOURCE, theme.TARGET)
+    assert (data["model"][row], data["model"][column]) == ("source", "target")
     assert (data["text"][row], data["rank"][row], data["rank_there"][row]) == ("0", 2, 2)
     assert (data["twin"][row], data["similarity"][row]) == (0, pytest.approx(0.9))
+
+
+def test_names_stand_again_at_the_far_ends_of_weights(drawn, layout):
+    """Source weights 1 → 2 have layer 2's columns on top, target weights their rows on the left; a tap finds them."""
+    data = source(drawn, "indices")
+    places = list(zip(data["layer"], data["model"], data["neuron"], data["x"], data["y"], strict=True))
+    mine = [place[3:] for place in places if place[:3] == ("Layer 2: conv (5)", "source", 4)]
+    assert sorted(x for x, _ in mine)[-1] == layout.columns[1].centre(0)
+    assert {x for x, _ in mine} == {layout.columns[1].centre(0)}
+    assert len(mine) == 2
+    above = min(y for _, y in mine)
+    assert layout.rows[0].head < above < layout.rows[0].start
+    assert locate(layout, layout.columns[1].centre(0), above - 2) == NeuronHit("source", "conv2", 4)
+    assert locate(layout, layout.columns[0].start - 8, layout.rows[1].centre(1)) == NeuronHit("target", "conv2", 4)
+
+
+def test_feature_images_stand_at_the_heads_where_there_is_room(subject):
+    """One for each row and column that has one, level with its cells, before the bar; without any nothing moves."""
+    options = Options(looks=True)
+    layout = layout_of(subject, LAYERS, options)
+    looks = {NeuronRef("source", "conv1", 0): "data:a", NeuronRef("target", "conv1", 0): "data:b"}
+    data = source(zigzag(subject, LAYERS, options, looks=looks), "heads")
+    assert data["url"] == ["data:a", "data:b"]
+    assert (data["y"][0], data["x"][1]) == (layout.rows[0].centre(1), layout.columns[0].centre(1))
+    assert layout.columns[0].head < data["x"][0] + data["side"][0] / 2 < layout.columns[0].start
+    assert layout_of(subject, LAYERS, Options()).columns[0].start == layout.columns[0].start - LOOK
+    many = {(model, "l"): Shown(tuple(range(60)), 0) for model in ("source", "target")}
+    crowded = arrange(many, ["l"], others=False, source=True, looks=True)
+    assert crowded.rows[0].look == 0.0
+
+
+def test_counterparts_of_another_index_are_linked_to_their_names(drawn, layout):
+    """Target 2 of conv1 descends from source 3: a line from its row to the cell and up; the others have none."""
+    data = source(drawn, "matches")
+    columns = (data[name] for name in ("source", "target", "link_x", "link_y"))
+    linked = {(source, target): (xs, ys) for source, target, xs, ys in zip(*columns, strict=True)}
+    for (there, here), (xs, ys) in linked.items():
+        assert bool(xs) == bool(ys) == (there != here)
+    moved = [line for line in linked.values() if line[0]]
+    assert moved
+    for xs, ys in moved:
+        assert xs[1] == xs[2]
+        assert ys[0] == ys[1]
+        assert (xs[0], ys[2]) in [(layout.columns[at].start, layout.rows[at].start) for at in range(3)]
 
 
 def test_without_other_neurons_or_source_weights_their_places_vanish(subject, layout):
@@ -480,6 +524,7 @@ def test_every_kind_of_mark_has_a_tooltip(drawn):
     told = {one.data_source.name for tool in drawn.select({"type": HoverTool}) for one in tool.renderers}
     assert told == {
         "similarity", "similarity_bars", "source_weights", "target_weights", "weight_bars", "boxes", "bars", "indices",
+            "heads",
     }  # fmt: skip
 
 

@@ -12,39 +12,46 @@ def layout(layers, count):
     return arrange(shown, names, others=True, source=True)
 
 
-def covers(view, width, height):
-    """Whether the key, in the upper right corner of a view this wide, lies over a block, pixel by pixel."""
-    scale, right = min(width / view.width, legend.LARGEST), width
+def covers(view, figure_width, width, height):
+    """Whether the key, in the upper right corner of a view this wide, lies over a block or its captions, in pixels."""
+    scale = figure_width / view.width
     return any(
-        block.columns.head * scale < right
-        and block.columns.tail * scale > right - 260
-        and block.rows.head * scale < height
+        block.columns.head * scale < width
+        and block.columns.tail * scale > width - legend._WIDTH
+        and (block.rows.start - (block.columns.names if block.above else 0) - legend._CAPTION) * scale < height
         for block in view.blocks
     )
 
 
 @pytest.mark.parametrize(("layers", "count"), [(3, 3), (4, 6), (7, 3), (7, 24)])
 def test_above_the_diagonal_the_key_covers_nothing(layers, count):
-    """From the width on that the style sheet names, and not 80 pixels before."""
+    """Wherever the style sheet puts it there: for every width of the view and of the figure in it."""
     view = layout(layers, count)
-    start = legend._above_from(view, 234)
-    assert not any(covers(view, width, 234) for width in range(start, 1800, 10))
-    assert start == 600 or covers(view, start - 80, 234)
+    share, wide, high = legend._corner(view, 192)
+    least = view.width * legend._LEAST if high == 0 else wide
+    seen = 0
+    for width in range(round(wide), 1800, 20):
+        for fits in range(round(max(least, wide)), 1600, 20):
+            if width >= fits * share + legend._WIDTH + 8:
+                seen += 1
+                assert not covers(view, min(fits, width, view.width * legend.LARGEST), width, 192)
+    assert seen > 100
 
 
 def test_two_layers_have_no_room_above_the_diagonal():
     """The key then stands beside the blocks, and the figure leaves it that room."""
     view = layout(2, 24)
-    assert legend._above_from(view, 234) > 980
-    assert "max-width: calc(100% - 270px)" in legend.html(view, toy.subject(), Options())
+    assert legend._corner(view, 192) is None
+    assert "calc(100% - 242px)" in legend.html(view, toy.subject(), Options())
 
 
 def test_the_key_explains_only_what_is_shown():
     """Without the regions of other neurons no histogram, box or pie; without source weights no red ramp."""
+    assert legend.lines(toy.subject(), Options(source=False)) != legend.lines(toy.subject(), Options())
     view = layout_of(toy.subject(), tuple(toy.UNITS), Options())
     few = Options(others=False, source=False)
     whole, bare = (legend.html(view, toy.subject(), options) for options in (Options(), few))
-    for words in ("all pairs with other neurons", "share of these that is kept", "source weights, the same scale"):
+    for words in ("all pairs with other neurons", "share of these that is kept"):
         assert words in whole
         assert words not in bare
-    assert whole.count("<li") == whole.count("data:image/svg+xml;base64,") == 13
+    assert whole.count("<li") == whole.count("data:image/svg+xml;base64,") == 12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from tlx.analysis.comparison import TIE
 from tlx.figures.zigzag.layout import OTHER_MODEL, EdgeHit
-from tlx.figures.zigzag.subject import Subject
+from tlx.figures.zigzag.subject import Options, Subject, layout_of
 from tlx.results import Discriminability, InstanceRef, NeuronRef, OnClass, Pair
 
 LAYERS = 3  # few enough to read the network view at a glance
@@ -59,6 +60,13 @@ def neuron(subject: Subject, layers: Sequence[str] = ()) -> NeuronRef:
     first = (layers or subject.network.names)[0]
     important = subject.target.important[first]
     return NeuronRef("target", first, int(important[0]) if len(important) else 0)
+
+
+def heads(subject: Subject, layers: Sequence[str], options: Options) -> list[NeuronRef]:
+    """The neurons whose feature images have room at the heads of the view's rows and columns."""
+    layout = layout_of(subject, layers, replace(options, looks=True))
+    strips = [strip for strip in (*layout.rows, *layout.columns) if strip.look]
+    return [NeuronRef(strip.model, strip.layer, neuron) for strip in strips for neuron in strip.shown.neurons]
 
 
 def similar(subject: Subject, neuron: NeuronRef) -> list[tuple[int, float]]:

@@ -21,7 +21,7 @@ from tlx import defaults, findings, pipeline
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import EmptyError, UserError
 from tlx.figures.zigzag.layout import EdgeHit
-from tlx.figures.zigzag.subject import Subject
+from tlx.figures.zigzag.subject import Options, Subject
 from tlx.results import (
     CONTROLS,
     Abstraction,
@@ -268,6 +268,12 @@ def compared(case: Case, class_name: str, measure: str = "") -> Panel[tuple[Subj
     return subject, (yield need(pipeline.reuse, case, class_name))
 
 
+def heads(case: Case, class_name: str) -> Panel[None]:
+    """The feature images at the heads of the zig-zag's rows and columns, as it is drawn at first."""
+    subject, _ = yield from compared(case, class_name)
+    yield from looks(case, defaults.heads(subject, subject.network.names[: defaults.LAYERS], Options()))
+
+
 def conductances(case: Case, class_name: str) -> Panel[dict[str, OnClass]]:
     """Conductance on the class's target instances, by model."""
     return (yield from each(MODELS, partial(_of_class, pipeline.conductance_on, case, class_name)))
@@ -382,6 +388,7 @@ def of_class(case: Case, class_name: str) -> Iterator[Panel[Any]]:
     yield from of_class_in_brief(case, class_name)
     yield rewiring(case, class_name)
     yield compared(case, class_name)
+    yield heads(case, class_name)
     yield default_neuron(case, class_name)
     yield default_edge(case, class_name)
     for model in MODELS:

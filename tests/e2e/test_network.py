@@ -51,7 +51,7 @@ def network(tab):
     """The page with class 8 and three layers, drawn."""
     opened = tab().open(PAGE)
     opened.page.wait_for_selector(".bkv[aria-label^=Zig-zag][data-ready]", timeout=COMPUTED)
-    opened.page.get_by_text("Reuse over depth").wait_for(timeout=COMPUTED)
+    opened.page.get_by_text("Instances that activate the neuron most").wait_for(timeout=COMPUTED)
     opened.page.wait_for_function("() => !document.querySelector('[data-testid=stProgress]')", timeout=COMPUTED)
     return opened.settle()
 
@@ -91,6 +91,16 @@ def test_tapping_a_weight_shows_its_edge_and_the_edge_stays(network):
     wait_for(network, "return data('edge_focus').model.includes('target')")
 
 
+def test_the_picture_fits_the_window_with_its_details_beside(network):
+    """The whole zig-zag of three layers fits into the window, its key in its corner, details beside."""
+    figure_box, key = network.page.locator(".bkv[aria-label^=Zig-zag]"), network.page.locator(".tlx-key")
+    layer = network.page.get_by_label("Layer", exact=True)
+    drawn, beside = figure_box.bounding_box(), layer.bounding_box()
+    assert drawn["y"] + drawn["height"] <= network.page.viewport_size["height"]
+    assert beside["x"] >= drawn["x"] + drawn["width"]
+    assert abs(key.bounding_box()["y"] - drawn["y"]) < 20
+
+
 def test_switches_take_their_marks_away(network):
     """Without source weights no red block is drawn, without non-important regions no box; by index they ascend."""
     for switch in ("Source weights", "Non-important regions"):
@@ -116,7 +126,7 @@ def test_another_class_and_another_page_keep_the_zoom(network):
 
 
 def test_in_a_narrow_window_the_key_stands_below_the_figure(network):
-    """In a wide one it stands in the figure's empty corner; the panels then lie side by side, else among themselves."""
+    """In a wide one it stands in the figure's empty corner."""
     figure_box, key = network.page.locator(".bkv[aria-label^=Zig-zag]"), network.page.locator(".tlx-key")
     assert key.bounding_box()["y"] < figure_box.bounding_box()["y"] + 20
     network.page.set_viewport_size({"width": 900, "height": 900})
@@ -124,8 +134,6 @@ def test_in_a_narrow_window_the_key_stands_below_the_figure(network):
     over, below = figure_box.bounding_box(), key.bounding_box()
     assert below["y"] >= over["y"] + over["height"] - 1
     assert over["height"] < 1.4 * over["width"]  # no empty room below the figure
-    neuron, weight = (network.page.get_by_role("heading", name=name, exact=True) for name in ("Neuron", "Weight"))
-    assert weight.bounding_box()["y"] > neuron.bounding_box()["y"] + 100
 
 
 def test_the_keyboard_chooses_neurons_and_weights(network):
@@ -135,6 +143,8 @@ def test_the_keyboard_chooses_neurons_and_weights(network):
     choose_number(network, "Neuron", shown[0])
     network.wait_for_parameter("neuron", f"target:conv1:{shown[0]}")
     wait_for(network, "return data('focus').top.length > 0")
+    network.page.get_by_role("radio", name="Weight", exact=True).click()
+    network.settle()
     for label, end in zip(("From neuron", "To neuron"), shown, strict=True):
         choose_number(network, label, end)
     words(network, rf"^target edge #{shown[0]} → #{shown[1]}: among the top 10 % in").wait_for()
@@ -152,10 +162,11 @@ def choose_number(opened: Any, label: str, value: int) -> None:
 
 def test_a_second_class_is_drawn_beside_the_first(network):
     """The charts over depth get its line, dashed and in its own colour."""
+    network.page.get_by_role("button", name="Compare", exact=False).last.click()
     network.page.get_by_label("Compare with").click()
     network.page.keyboard.type("class 9")  # the list draws only the options in sight
     network.page.get_by_role("option", name="class 9", exact=True).click()
-    words(network, "dashed, with diamonds: class 9").wait_for(timeout=COMPUTED)
+    words(network, "Dashed, with diamonds: class 9").wait_for(timeout=COMPUTED)
     drawn = """() => Bokeh.documents.some((one) => [...one._all_models.values()].some(
       (model) => model.name === 'points' && model.data && model.data.marker?.includes('diamond')))"""
     network.page.wait_for_function(drawn, timeout=COMPUTED)

@@ -136,6 +136,7 @@ async function draw(state, bokeh, theme, item, keepZoom) {
   bokeh.require("core/properties").use_theme(theme)
   const views = await bokeh.embed.embed_item({ ...item, target_id: null }, place)
   const doc = views.roots[0].model.document
+  if (theme.dark) darken(doc)
   const drawing = { views, doc, place, bokeh, natural: new Map(fixedRanges(doc)) }
   if (state.gone) return discard(drawing)
   if (keepZoom && state.drawing) copyZoom(state.drawing.doc, doc)
@@ -170,6 +171,14 @@ function leaveSwipes(state) {
   state.touched = ({ pointerType }) => pointerType === "touch" && disarm()
   if (matchMedia("(pointer: coarse)").matches) disarm() // the toolbar then shows what is armed
   lay()
+}
+
+// Text whose colour tells its model reads on a light page; a dark one takes the palette in its tags.
+function darken(doc) {
+  for (const model of doc._all_models.values()) {
+    const tag = model.tags?.find((one) => one?.dark ?? one?.get?.("dark"))
+    if (tag !== undefined) model.palette = tag.dark ?? tag.get("dark")
+  }
 }
 
 function discard(drawing) {
@@ -329,7 +338,8 @@ function pageTheme(host) {
     if (attribute === "stylesheets" && model.type === "Canvas") return [CANVAS]
     return undefined
   }
-  return { get, key: [text, back, font].join("|") }
+  const dark = resolve(host, back).match(/\d+/g).reduce((sum, part) => sum + Number(part), 0) < 384
+  return { get, dark, key: [text, back, font].join("|") }
 }
 
 // A canvas takes plain colours only: the browser works the mixture out.

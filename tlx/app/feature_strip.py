@@ -18,6 +18,7 @@ from tlx.figures import theme
 from tlx.figures.pictures import Pictures
 from tlx.results import Crop, NeuronRef, Strongest
 
+SMALL = 48  # pixels of a feature image that stands among many
 SIZE = 50  # of a picture, in CSS pixels
 WHOLE = 6  # pictures of a domain, as many as crops
 
@@ -34,6 +35,11 @@ def feature_strip(image: np.ndarray | None, crops: Mapping[str, Sequence[Crop]])
     with columns[1]:
         for domain, row in crops.items():
             crop_row(domain, row, head=f"<b>{domain} domain</b>: what activates it most")
+
+
+def small_addresses(looks: Mapping[NeuronRef, np.ndarray]) -> dict[NeuronRef, str]:
+    """Feature images small enough for many of them: a kilobyte each, as data addresses."""
+    return {neuron: address(image, SMALL) for neuron, image in looks.items()}
 
 
 def what_it_sees(

@@ -37,6 +37,9 @@ from tlx.storage.incidents import recent
 ICON = "🔀"  # an emoji: a Material icon would be fetched from a font server
 # Until a widget's code has been loaded Streamlit shows a grey line in its place, lower than the widget will be.
 STYLE = """<style>
+[data-testid="stMainBlockContainer"] { padding: 3.9rem clamp(1rem, 3.5vw, 3rem) 4rem }
+[data-testid="stMainBlockContainer"] h1 { font-size: 2rem; padding: 0 }
+[data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8 }
 .stElementContainer:has(> [data-testid="stSkeleton"]):is([class*="st-key-tlx-widget"], .stHorizontalBlock > *) {
   min-height: 68px;
 }
@@ -81,8 +84,9 @@ def page(title: str, how_to_read: str) -> Selection:
     if choice != asked:
         navigation.links(links, choice)
     _sidebar(choice, facts, first_run)
-    if completion is not None:
-        with st.sidebar:
+    with st.sidebar:
+        navigation.give_back(choice)
+        if completion is not None:
             navigation.complete_address(*completion)
     assert choice.class_name is not None  # `settle` chose one
     return Selection(case, choice.class_name, choice.layers, choice.neuron, choice.instance, choice.view)

@@ -35,6 +35,17 @@ export default function ({ data }) {
   history.replaceState(history.state, "", `${location.pathname}?${here}${location.hash}`)
 }
 """
+_CLOSE_JS = """
+// On a phone the sidebar lies over the page: once something is chosen in it, it gives the page back.
+const slot = Symbol.for("tlx chosen")
+export default function ({ data }) {
+  const before = window[slot]
+  window[slot] = data.chosen
+  if (before === undefined || before === data.chosen || innerWidth > 767) return
+  document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click()
+}
+"""
+_close = st.components.v2.component("tlx_sidebar", html="<span></span>\n", js=_CLOSE_JS, isolate_styles=False)
 _address = st.components.v2.component("tlx_address", html="<span></span>\n", js=_ADDRESS_JS, isolate_styles=False)
 
 
@@ -82,6 +93,11 @@ def follow() -> None:
     file = pages().get(st.session_state.pop(_NEXT, ""))
     if file is not None:
         st.switch_page(file)
+
+
+def give_back(choice: Choice) -> None:
+    """Has a phone's browser close the sidebar when another case or class was chosen; call it within the sidebar."""
+    _close(key="tlx sidebar", data={"chosen": f"{choice.case} {choice.class_name}"})
 
 
 def complete_address(address: dict[str, str], wanted: dict[str, str]) -> None:

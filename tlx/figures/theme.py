@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
+from bokeh.models import CategoricalColorMapper
+
 SOURCE = "#d6604d"
 TARGET = "#4393c3"
 COLOURS = {"source": SOURCE, "target": TARGET}
@@ -14,9 +16,10 @@ NEUTRAL = "#8a8f98"
 PAGES = ("#ffffff", "#171614")  # grounds of Streamlit's light and dark pages, on which figures lie
 SEEN, READ = 3.0, 4.5  # least contrast of a mark with its page, and of text with its ground
 
-GRID = (
-    "#80808033"  # a grey for a white and a near-black page alike: figures are transparent, text has the page's colour
-)
+GRID = "#80808033"  # reads on a white and on a near-black page alike: figures are transparent
+
+# Of text no one shade reads on both: a page that is dark puts the second in place of the first, see `text_by_model`.
+TEXT = {"light": {"source": "#b8432f", "target": "#2f77a6"}, "dark": {"source": "#e58673", "target": "#6aaedb"}}
 
 PAPER = "#f6f5f2"  # under every matrix, in both themes: brightness can only carry a number on a known ground
 INK = "#1d2129"
@@ -38,6 +41,13 @@ CLASS_PALETTE = (
 def class_colours(names: Iterable[str]) -> dict[str, str]:
     """A colour for each class, in the order given; after 36 classes they repeat, and names must tell them apart."""
     return {name: CLASS_PALETTE[at % len(CLASS_PALETTE)] for at, name in enumerate(dict.fromkeys(names))}
+
+
+def text_by_model(column: str = "model") -> dict[str, object]:
+    """The colour of text in a figure by its model: at least 4.5 : 1 on a light page, and on a dark one (WCAG 2 AA)."""
+    light, dark = (list(TEXT[page].values()) for page in ("light", "dark"))
+    mapper = CategoricalColorMapper(factors=list(COLOURS), palette=light, tags=[{"dark": dark}])
+    return {"field": column, "transform": mapper}
 
 
 def text_on(colour: str) -> str:

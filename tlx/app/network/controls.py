@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import product
 
 import pandas as pd
@@ -13,111 +12,128 @@ from bokeh.models import Div, LayoutDOM
 from bokeh.plotting import figure
 from streamlit.delta_generator import DeltaGenerator
 
-from tlx import needs, pipeline
-from tlx.app import jobs
+from tlx import defaults, needs, pipeline
+from tlx.app import jobs, settings
 from tlx.app.bokeh_view import Event
 from tlx.app.network.weight_panel import choose_edge
 from tlx.app.selection import choose
-from tlx.cases import Case
+from tlx.cases import MODELS, Case
+from tlx.figures.reuse import opened
 from tlx.figures.zigzag import legend
-from tlx.figures.zigzag.layout import CellHit, EdgeHit, Layout, NeuronHit, locate
+from tlx.figures.zigzag.layout import EdgeHit, Layout, NeuronHit, locate
 from tlx.figures.zigzag.subject import ORDERS, SCALES, USUAL, Options, Subject
 from tlx.figures.zigzag.weights import woven
-from tlx.results import SIMILARITIES, NeuronRef, Reuse
+from tlx.results import SIMILARITIES, Network, NeuronRef, Reuse
 
-_SECOND, _MEASURE = "network second class", "network similarity"
 SIZES = (4, 8, USUAL, 48, 96)
-_ORDER_WORDS = {"rank": "by importance", "index": "by index", "match": "counterparts side by side"}
+_ORDER_WORDS = {"rank": "by importance", "index": "by index", "match": "by counterpart"}
 _SCALE_WORDS = {"fixed": "0 to 1", "beyond": "beyond other pairs"}
+PANEL = "network.panel"
+_PANEL_WORDS = {"neuron": "Neuron", "weight": "Weight"}
+
+
+def panel() -> str:
+    """Which detail stands beside the view."""
+    return settings.one_of(
+        st.segmented_control,
+        "Beside the view",
+        list(_PANEL_WORDS),
+        PANEL,
+        default="neuron",
+        required=True,
+        format_func=_PANEL_WORDS.__getitem__,
+        label_visibility="collapsed",
+    )
 
 
 def measure() -> str:
     """The measure of similarity that the reader asked for; "" leaves it to the results."""
-    asked: str = st.session_state.get(_MEASURE, "")
-    return asked
+    asked = settings.get("network.similarity")
+    return asked if asked in SIMILARITIES else ""
 
 
-def options(subject: Subject, layers: Sequence[str]) -> Options:
-    """The row of controls above the view; they keep their values when the page is left and visited again."""
-    most = max(len(subject.model(model).important[layer]) for layer in layers for model in ("source", "target"))
-    kept = st.session_state.setdefault("network options", Options())
-    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
-    order = row.segmented_control(
+def options(row: DeltaGenerator, subject: Subject, layers: Sequence[str]) -> Options:
+    """The controls of the view, in a row above it."""
+    most = max(len(subject.model(model).important[layer]) for layer in layers for model in MODELS)
+    order = settings.one_of(
+        row.segmented_control,
         "Order of neurons",
         ORDERS,
-        default=kept.order,
+        "network.order",
+        default="rank",
+        required=True,
+        label_visibility="collapsed",
         format_func=_ORDER_WORDS.__getitem__,
-        help="By importance: highest rank score first. Counterparts side by side: each source neuron stands where the "
-        "target neuron stands that corresponds to it.",
-        width=385,  # known beforehand, as those of the others, so that the row has its lines before it is drawn
+        width=305,  # known beforehand, as those of the others, so that the row has its lines before it is drawn
     )
-    shown = _how_many(row, most, kept.shown)
-    _measure(row, subject)
-    default = subject.scale(replace(kept, scale=""))
-    scale = row.segmented_control(
-        "Darkness",
-        SCALES,
-        default=subject.scale(kept),
-        format_func=_SCALE_WORDS.__getitem__,
-        help="White is a similarity of 0, or the median of neurons of the layer that do not correspond; black is 1.",
-        width=215,
-    )
-    others = row.toggle("Non-important regions", kept.others, width=185)
-    source = row.toggle("Source weights", kept.source, width=140)
-    chosen = Options(shown, order or kept.order, others, source, "" if scale in (None, default) else scale)
-    st.session_state["network options"] = chosen
-    return chosen
+    others = settings.switch(row.toggle, "Non-important regions", "network.others", default=True, width=185)
+    source = settings.switch(row.toggle, "Source weights", "network.source", default=True, width=140)
+    with row.popover("More", icon=":material/tune:", width=105):
+        shown = _how_many(most)
+        settings.one_of(
+            st.selectbox,
+            "Similarity",
+            list(SIMILARITIES),
+            "network.similarity",
+            default=subject.scales.best,
+            format_func=lambda name: SIMILARITIES[name].title,
+        )
+        usual = subject.scale(Options())
+        scale = settings.one_of(
+            st.segmented_control,
+            "Darkness",
+            SCALES,
+            "network.scale",
+            default=usual,
+            required=True,
+            format_func=_SCALE_WORDS.__getitem__,
+            help="White is a similarity of 0, or the median of neurons that do not correspond; black is 1.",
+        )
+    return Options(shown, order, others, source, "" if scale == usual else scale)
 
 
-def _measure(row: DeltaGenerator, subject: Subject) -> None:
-    """Asks how similarity is measured; another choice holds from the next run on, which needs other results."""
-    key = f"{_MEASURE} widget"
-    st.session_state[key] = subject.measure
-
-    def take() -> None:
-        asked = st.session_state[key]
-        st.session_state[_MEASURE] = "" if asked == subject.scales.best else asked
-
-    row.selectbox(
-        "Similarity",
-        list(SIMILARITIES),
-        key=key,
-        on_change=take,
-        format_func=lambda name: SIMILARITIES[name].title,
-        width=250,
-    )
-
-
-def _how_many(row: DeltaGenerator, most: int, kept: int) -> int:
+def _how_many(most: int) -> int:
     """How many important neurons of a layer to show; asked wherever there is anything to choose.
 
-    most: the largest number any layer has; kept: the present limit, 0 for all.
+    most: the largest number any layer has. A limit that hides nothing here stays one for a larger network.
     """
     sizes = [size for size in SIZES if size < most]
     if not sizes:
-        return kept
-    asked: int = row.selectbox(
+        return 0
+    return settings.one_of(
+        st.selectbox,
         "Important neurons shown",
         [*sizes, 0],
-        index=sizes.index(kept) if kept in sizes else len(sizes),
+        "network.shown",
+        default=USUAL if USUAL in sizes else 0,
         format_func=lambda size: f"{size} of up to {most}" if size else f"all, up to {most}",
-        width=190,
     )
-    # A limit that hides nothing here stays one, so that it holds again in a larger network.
-    return kept if asked == 0 and kept >= most else asked
 
 
 def taker(layout: Layout) -> Callable[[Event], None]:
-    """Handles a tap: an index or a cell chooses a neuron, a weight chooses an edge."""
+    """Handles a tap: an index or a cell chooses a neuron, a weight an edge; what was chosen is looked at beside."""
 
     def take(event: Event) -> None:
         hit = locate(layout, float(event["x"]), float(event["y"]))
-        if isinstance(hit, NeuronHit):
-            choose(neuron=NeuronRef(hit.model, hit.layer, hit.neuron))
-        elif isinstance(hit, CellHit):
-            choose(neuron=NeuronRef("target", hit.layer, hit.target))
-        elif isinstance(hit, EdgeHit):
+        if isinstance(hit, EdgeHit):
             choose_edge(hit)
+        elif hit is not None:
+            index = hit.neuron if isinstance(hit, NeuronHit) else hit.target
+            model = hit.model if isinstance(hit, NeuronHit) else "target"
+            choose(neuron=NeuronRef(model, hit.layer, index))
+        if hit is not None:
+            settings.put(PANEL, "weight" if isinstance(hit, EdgeHit) else None)
+
+    return take
+
+
+def opener(network: Network, reused: Reuse, measure: str) -> Callable[[Event], None]:
+    """Handles a tap on a chart over depth: it opens the matrices of a layer and its neighbours."""
+
+    def take(event: Event) -> None:
+        layers = opened(network, reused, measure, float(event["x"]), defaults.LAYERS)
+        if layers is not None:
+            choose(layers=layers)
 
     return take
 
@@ -128,18 +144,11 @@ def focus(neuron: NeuronRef | None) -> tuple[str, str, int] | None:
 
 
 def second_class(case: Case, class_name: str) -> str | None:
-    """Asks for a class to set beside the chosen one; it stays chosen when the page is left and visited again."""
-    key, nobody = f"{_SECOND} widget", ""
-    names = [nobody, *_others(case, class_name)]
-    kept = st.session_state.get(_SECOND)
-    st.session_state[key] = kept if kept in names else nobody
-
-    def take() -> None:
-        st.session_state[_SECOND] = st.session_state[key]
-
-    labels = {name: f"class {name}" for name in names} | {nobody: "no other class"}
-    asked: str = st.selectbox("Compare with", names, key=key, on_change=take, format_func=labels.__getitem__, width=190)
-    return asked or None
+    """Asks for a class to set beside the chosen one."""
+    names = ["", *_others(case, class_name)]
+    labels = {name: f"class {name}" for name in names} | {"": "no other class"}
+    of = labels.__getitem__
+    return settings.one_of(st.selectbox, "Compare with", names, "network.second", default="", format_func=of) or None
 
 
 def known_reuse(case: Case, own: Reuse, second: Reuse | None) -> dict[str, Reuse]:
@@ -157,16 +166,6 @@ def _others(case: Case, class_name: str) -> list[str]:
     """The other classes that the target domain has instances of."""
     _, domains = jobs.require(needs.frame, case)
     return [name for name in domains["target"].present if name != class_name]
-
-
-def halves() -> tuple[DeltaGenerator, DeltaGenerator]:
-    """Two panels side by side; one below the other where they would be too narrow for their controls."""
-    key = "network panels"
-    top = f".st-key-{key.replace(' ', '-')} [data-testid=stColumn]:not([data-testid=stColumn] *)"
-    with st.container(key=key):
-        left, right = st.columns(2, gap="large")
-        st.html(f"<style>{top} {{ min-width: min(100%, 25rem) }}</style>")
-    return left, right
 
 
 def with_key(draw: Callable[[], figure], subject: Subject, options: Options) -> LayoutDOM:

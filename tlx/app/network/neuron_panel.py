@@ -36,11 +36,28 @@ def picker(subject: Subject, layers: tuple[str, ...], chosen: NeuronRef | None) 
         model, layer, index = (st.session_state[key] for key in keys)
         choose(neuron=NeuronRef(model, layer, min(int(index or 0), subject.network.layer(layer).count(model) - 1)))
 
-    model, layer, index = st.columns([3, 5, 3])
-    model.selectbox("Model", ("target", "source"), key=keys[0], on_change=take)
-    layer.selectbox("Layer", names, key=keys[1], on_change=take, format_func=subject.title)
-    units = subject.network.layer(neuron.layer).count(neuron.model)
-    index.number_input("Neuron", 0, units - 1, step=1, key=keys[2], on_change=take)
+    # Labels are for screen readers: what the boxes hold says what they are.
+    st.selectbox("Layer", names, key=keys[1], on_change=take, format_func=subject.title, label_visibility="collapsed")
+    model, index = st.columns(2, gap="small")
+    of_model = "{} model".format
+    model.selectbox(
+        "Model",
+        ("target", "source"),
+        key=keys[0],
+        on_change=take,
+        format_func=of_model,
+        label_visibility="collapsed",
+    )
+    index.number_input(
+        "Neuron",
+        0,
+        subject.network.layer(neuron.layer).count(neuron.model) - 1,
+        step=1,
+        key=keys[2],
+        on_change=take,
+        icon=":material/tag:",
+        label_visibility="collapsed",
+    )
     return neuron
 
 
@@ -72,13 +89,16 @@ def images(neuron: NeuronRef, like: list[tuple[int, float]], looks: Mapping[Neur
 
     looks: the feature images that are drawn already.
     """
-    large, *small = st.columns([2, *[1] * defaults.SIMILAR], vertical_alignment="bottom", gap="small")
+    row = st.container(
+        horizontal=True, vertical_alignment="bottom", gap="xsmall"
+    )  # also on a phone: columns would stack
     if neuron in looks:
-        large.image(once(address, looks[neuron]), caption=f"#{neuron.index}, {neuron.model}", width="stretch")
+        row.image(once(address, looks[neuron]), caption=f"#{neuron.index}, {neuron.model}", width=64)
     there = OTHER_MODEL[neuron.model]
-    for column, (index, similarity) in zip(small, like, strict=False):
+    for index, similarity in like:
+        column = row.container(width=38, gap=None)
         if (other := NeuronRef(there, neuron.layer, index)) in looks:
-            column.image(once(address, looks[other]), width="stretch")
+            column.image(once(address, looks[other]), width=36)
         column.button(
             f"#{index}",
             key=f"{_KEY} like {index}",
@@ -86,9 +106,8 @@ def images(neuron: NeuronRef, like: list[tuple[int, float]], looks: Mapping[Neur
             on_click=choose,
             kwargs={"neuron": other},
             type="tertiary",
-            width="stretch",
         )
-        column.caption(f"{similarity:.3f}")
+        column.caption(f"{similarity:.2f}")
     if like:
         st.caption(
             f"Left: what the neuron looks for. Right: its {len(like)} most similar neurons in the {there} model."
@@ -99,8 +118,7 @@ def conductances(neuron: NeuronRef, like: list[tuple[int, float]], values: Mappi
     """The neuron's conductance on the class's target instances, and that of its most similar neuron."""
     both = [neuron] + [NeuronRef(OTHER_MODEL[neuron.model], neuron.layer, index) for index, _ in like[:1]]
     return [
-        Distribution(one.model, f"{one.model} neuron #{one.index}", values[one.model].of(one.layer, one.index))
-        for one in both
+        Distribution(one.model, f"{one.model} #{one.index}", values[one.model].of(one.layer, one.index)) for one in both
     ]
 
 

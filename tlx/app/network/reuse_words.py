@@ -1,4 +1,4 @@
-"""What the eye should find in the zig-zag, in words with its numbers."""
+"""What the charts over depth say, in words with their numbers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,15 @@ import pandas as pd
 from tlx.app.text import escape
 from tlx.results import MEASURES, Measure, Network, Reuse
 
-HEADLINES = ("kept", "correspondence")
 
-
-def summary(reuse: Reuse, network: Network) -> str:
-    """Where the target model reuses most and least of the source model, beside chance (Markdown)."""
+def spoken(reuse: Reuse, network: Network, measure: str) -> str:
+    """Where most and least is reused by one measure, for who does not see its chart."""
+    about, rows = MEASURES[measure], reuse.of(measure).dropna(subset="value")
+    if rows.empty:
+        return f"{about.title}: nothing to measure."
     index = {layer.name: str(layer.index) for layer in network.layers}
-    sentences = []
-    for name in HEADLINES:
-        measure, rows = MEASURES[name], reuse.of(name).dropna(subset="value")
-        if len(rows):
-            ends = [f"{_share(row, measure)} {_where(row, measure, index)}" for _, row in _ends(rows)]
-            sentences.append(f"{measure.sentence}: {_both(ends)}")
-    return "  \n".join(sentences)
+    ends = [f"{_share(row, about)} {_where(row, about, index)}" for _, row in _ends(rows)]
+    return f"{about.sentence}: {_both(ends)}"
 
 
 def _where(row: pd.Series, measure: Measure, index: Mapping[str, str]) -> str:
@@ -29,13 +25,13 @@ def _where(row: pd.Series, measure: Measure, index: Mapping[str, str]) -> str:
     return f"from layer {first} to {index[row['second']]}" if measure.edges else f"in layer {first}"
 
 
-def reuse_caption(chosen: str, second: str | None) -> str:
-    """What the lines over depth are (Markdown)."""
-    beside = f"; dashed, with diamonds: class {escape(second)}" if second is not None else ""
+def caption(chosen: str, second: str | None, *, others: bool) -> str:
+    """What the lines over depth are (Markdown). others: whether further classes are drawn."""
+    beside = f" Dashed, with diamonds: class {escape(second)}." if second is not None else ""
+    thin = " Thin and grey: the other classes." if others else ""
     return (
-        f"Blue: class {escape(chosen)}{beside}. Grey band: 95 % of what chance gives for class {escape(chosen)}; what "
-        "lies in it is no more than chance. For edges chance is the source model's important edges at random, every "
-        "neuron's number of edges kept. Thin grey lines: the other classes that have been compared."
+        f"Blue: class {escape(chosen)}.{beside}{thin} Grey band: what chance gives, in 95 of 100 draws. "
+        "Click a layer to open its matrices below."
     )
 
 
@@ -65,9 +61,9 @@ def _ends(rows: pd.DataFrame) -> list[tuple[object, pd.Series]]:
 def _share(row: pd.Series, measure: Measure) -> str:
     value, chance, low, high = (measure.written(row[name]) for name in ("value", "chance", "low", "high"))
     if row["low"] != row["low"]:  # nothing to be found by chance
-        return f"**{value}**"
+        return value
     verdict = "no more than chance" if row["value"] <= row["high"] else "by chance"
-    return f"**{value}** ({verdict}: {chance}, {low} to {high})"
+    return f"{value} ({verdict}: {chance}, {low} to {high})"
 
 
 def _both(ends: list[str]) -> str:

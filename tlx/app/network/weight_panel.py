@@ -10,7 +10,9 @@ import numpy as np
 import streamlit as st
 
 from tlx import defaults
+from tlx.app import settings
 from tlx.app.bokeh_view import bokeh_view
+from tlx.app.layout import beside
 from tlx.app.once import once
 from tlx.app.pictures import address
 from tlx.app.selection import choose
@@ -20,17 +22,23 @@ from tlx.figures.zigzag.subject import Subject
 from tlx.results import InstanceRef, KernelResponse, NeuronRef, OnClass, Pair
 
 _KEY = "network edge"
+_KEPT = "network.edge"
 
 
 def choose_edge(edge: EdgeHit) -> None:
     """Has the panel show this edge, on this page and when it is visited again; call it in a callback."""
-    st.session_state[_KEY] = edge
+    settings.put(_KEPT, settings.joined((edge.model, *edge.pair, str(edge.first), str(edge.second))))
 
 
 def chosen(subject: Subject) -> EdgeHit | None:
     """The chosen edge, if this case has it."""
-    edge: EdgeHit | None = st.session_state.get(_KEY)
-    return edge if edge is not None and edge.pair in subject.target.edges and _exists(subject, edge) else None
+    match settings.parted(settings.get(_KEPT) or ""):
+        case [("source" | "target") as model, first_layer, second_layer, first, second]:
+            edge = EdgeHit(
+                model, (first_layer, second_layer), *(int(end) if end.isdecimal() else -1 for end in (first, second))
+            )
+            return edge if edge.pair in subject.target.edges and _exists(subject, edge) else None
+    return None
 
 
 def framed(subject: Subject) -> tuple[EdgeHit, ...]:
@@ -51,7 +59,8 @@ def picker(subject: Subject, layers: tuple[str, ...]) -> EdgeHit | None:
     edge = chosen(subject)
     if edge is None or edge.pair not in pairs:
         edge = defaults.strongest_edge(subject, pairs[0])
-    model, pair, first, second = st.columns([3, 4, 3, 3])
+    model, pair = st.columns(2, gap="small")
+    first, second = st.columns(2, gap="small")
     keys = [f"{_KEY} {name}" for name in ("model", "pair", "first", "second")]
     for key, value in zip(keys, (edge.model, edge.pair, edge.first, edge.second), strict=True):
         st.session_state[key] = value
@@ -76,7 +85,7 @@ def _between(subject: Subject, pair: Pair) -> str:
 
 def _exists(subject: Subject, edge: EdgeHit) -> bool:
     units = subject.model(edge.model).edges[edge.pair].counts.shape
-    return bool(edge.first < units[0] and edge.second < units[1])
+    return bool(0 <= edge.first < units[0] and 0 <= edge.second < units[1])
 
 
 def facts(subject: Subject, edge: EdgeHit) -> str:
@@ -115,12 +124,11 @@ def _verdict(here: bool, there: bool) -> str:
 
 def images(subject: Subject, neurons: list[NeuronRef], looks: Mapping[NeuronRef, np.ndarray]) -> None:
     """What these neurons look for, side by side, as far as it is drawn already."""
-    for column, neuron in zip(st.columns(4, gap="small"), neurons, strict=False):
+    row = st.container(horizontal=True, gap="small")  # also on a phone: columns would stack
+    for neuron in neurons:
         if neuron in looks:
             layer = subject.network.layer(neuron.layer).index
-            column.image(
-                once(address, looks[neuron]), caption=f"#{neuron.index}, {neuron.model}, layer {layer}", width="stretch"
-            )
+            row.image(once(address, looks[neuron]), caption=f"#{neuron.index}, {neuron.model}, layer {layer}", width=62)
 
 
 def instance_picker(activations: OnClass, edge: EdgeHit, chosen_one: InstanceRef | None) -> None:
@@ -150,7 +158,7 @@ def _activity(edge: EdgeHit, value: float | None) -> str:
 def draw(instance: int, response: KernelResponse, edge: EdgeHit) -> None:
     """Kernel, entering map and response, side by side."""
     maps = (response.kernel, "kernel"), (response.entering, f"map of #{edge.first}"), (response.response, "response")
-    for column, (values, title) in zip(st.columns(3), maps, strict=True):
+    for column, (values, title) in zip(beside(3, name="kernel", least=84, gap="small"), maps, strict=True):
         with column:
             key, drawn = f"{_KEY} {title.split()[0]}", partial(signed_map, values, title)
             bokeh_view(drawn, key=key, label=f"{title} as an image")

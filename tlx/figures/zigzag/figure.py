@@ -6,7 +6,7 @@ many layers are drawn, there is one glyph of each kind, and one image for each m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from bokeh.models import (
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
+from tlx.cases import MODELS
 from tlx.figures import shades, theme
 from tlx.figures.zigzag import frame, matrices, tooltips, weights
 from tlx.figures.zigzag.frame import Focus
@@ -29,16 +30,17 @@ from tlx.figures.zigzag.layout import DIGIT, TEXT, EdgeHit, Layout
 from tlx.figures.zigzag.legend import LARGEST
 from tlx.figures.zigzag.margin_bars import Columns
 from tlx.figures.zigzag.subject import Options, Subject, layout_of
+from tlx.results import NeuronRef
 
 _MARGIN = 6.0
 _USUAL = 930.0  # pixels a page usually leaves for the view
 # Pixels to a length of 1 from which on whole lines, two lines and one line of text fit above a block.
-_SCALES = {"long": 0.75, "roomy": 0.6, "tight": 0.42}
+_SCALES = {"long": 0.75, "roomy": 0.8, "tight": 0.42}
 _LONG = 200  # values from which on a column is worth packing
 _FIT = """
     const scale = plot.inner_width / Math.abs(plot.x_range.end - plot.x_range.start)
     if (!(scale > 0)) return
-    const font = Math.round(2 * Math.min(Math.max(12 * scale, 9), 14)) / 2
+    const font = Math.round(2 * Math.min(Math.max(12 * scale, 10), 14)) / 2
     for (const [text, larger] of texts) {
       const size = `${font + larger}px`
       if (text.glyph.text_font_size.value != size) text.glyph.text_font_size = { value: size }
@@ -61,6 +63,7 @@ def zigzag(
     layers: Sequence[str],
     options: Options | None = None,
     *,
+    looks: Mapping[NeuronRef, str] | None = None,
     chosen: Focus = None,
     edges: Sequence[EdgeHit] = (),
 ) -> figure:
@@ -68,9 +71,10 @@ def zigzag(
 
     The figure's coordinates are those of `layout_of(subject, layers, options)`, so that `locate` says what was tapped.
     Sources and renderers are named: similarity, matches, similarity_bars, source_weights, target_weights, marks, boxes,
-    weight_bars, indices, bars, titles, gaps, focus, edge_focus.
+    weight_bars, indices, heads, bars, titles, gaps, focus, edge_focus.
 
     Args:
+        looks: addresses of feature images, which stand at the heads of rows and columns where `options` have them.
         chosen: the neuron (model, layer, index) to frame.
         edges: those whose cells to frame: the chosen one and its counterpart.
 
@@ -80,10 +84,11 @@ def zigzag(
     options = options or Options()
     layout = layout_of(subject, layers, options)
     plot = _canvas(layout.width, layout.height)
+    heads = _source(frame.heads(layout, subject, looks or {}), "heads")
     _papers(plot, frame.papers(layout, subject))
-    _matrices(plot, layout, subject, options)
+    _matrices(plot, layout, subject, options, heads)
     _weights(plot, layout, subject)
-    _frame(plot, layout, subject)
+    _frame(plot, layout, subject, heads)
     _focus(plot, focus(layout, chosen, edges))
     return plot
 
@@ -150,13 +155,16 @@ def _image(plot: figure, source: ColumnDataSource, darkest: str) -> GlyphRendere
     return plot.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper, name=source.name)
 
 
-def _matrices(plot: figure, layout: Layout, subject: Subject, options: Options) -> None:
+def _matrices(plot: figure, layout: Layout, subject: Subject, options: Options, heads: ColumnDataSource) -> None:
     cells = _source(matrices.cells(layout, subject, options), "similarity")
     drawn = _image(plot, cells, shades.NEUTRAL_INK)
-    _tooltip(plot, [drawn], tooltips.cell(subject.measured_by), relation=tooltips.relation(cells))
+    seen = {model: tooltips.looks_of_cell(cells, heads, model) for model in MODELS} if heads.data["url"] else {}
+    words = tooltips.cell(subject.measured_by, looks=bool(seen))
+    _tooltip(plot, [drawn], words, relation=tooltips.relation(cells), **seen)
     _histogram(plot, matrices.histograms(layout, subject, options), "similarity_bars")
     matches = _source(matrices.matches(layout, subject), "matches")
     plot.rect("x", "y", "width", "height", source=matches, fill_color=None, line_color=shades.MATCH, line_width=1.6)
+    plot.multi_line("link_x", "link_y", source=matches, line_color=shades.MATCH, line_width=1.2, line_alpha=0.9)
     plot.patches("corner_x", "corner_y", source=matches, fill_color=shades.MATCH, line_color=None)
 
 
@@ -211,20 +219,29 @@ def _boxes(plot: figure, source: ColumnDataSource) -> None:
     _tooltip(plot, [box, pie], tooltips.BOX, kept=tooltips.share(source))
 
 
-def _frame(plot: figure, layout: Layout, subject: Subject) -> None:
+def _frame(plot: figure, layout: Layout, subject: Subject, heads: ColumnDataSource) -> None:
     sides = {name: name for name in ("left", "right", "top", "bottom")}
     bars = plot.quad(**sides, source=_source(frame.bars(layout), "bars"), color="colour", alpha="alpha")
     _tooltip(plot, [bars], tooltips.STRIP)
     source = _source(frame.indices(layout, subject), "indices")
-    text = {"text": "text", "angle": "angle", "text_align": "align", "text_color": "colour", "text_alpha": "alpha"}
+    text = {
+        "text": "text",
+        "angle": "angle",
+        "text_align": "align",
+        "text_color": theme.text_by_model(),
+        "text_alpha": "alpha",
+    }
     indices = plot.text("x", "y", source=source, text_baseline="middle", text_font_size="12px", name="indices", **text)
     _tooltip(plot, [indices], tooltips.index(subject.measured_by), twin=tooltips.neuron())
+    plot.image_url("url", "x", "y", "side", "side", source=heads, anchor="center")
+    framed = plot.rect("x", "y", "side", "side", source=heads, fill_alpha=0, line_color=theme.NEUTRAL, line_width=0.5)
+    _tooltip(plot, [framed], tooltips.HEAD)
     titles = _source(frame.titles(layout, subject), "titles")
     title = plot.text("x", "y", "text", source=titles, text_font_size="13px", text_font_style="bold")
     ranges = plot.text("x", "range_y", "range", source=titles, text_font_size="12px")
     title.glyph.text_baseline = ranges.glyph.text_baseline = "top"
     held = _source(frame.captions(layout, subject), "captions")
-    captions = plot.text("x", "y", "text", source=held, text_font_size="12px", text_color="colour")
+    captions = plot.text("x", "y", "text", source=held, text_font_size="12px", text_color=theme.text_by_model())
     gaps = _source(frame.gaps(layout, subject), "gaps")
     reason = plot.text("x", "y", "text", source=gaps, text_font_size="12px", text_baseline="top")
     texts = [(title, 1), *((text, 0) for text in (indices, ranges, captions, reason))]

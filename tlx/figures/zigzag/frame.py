@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 
 import numpy as np
@@ -11,42 +11,51 @@ from tlx.figures import theme
 from tlx.figures.zigzag.layout import BAR, GAP, OTHER_MODEL, TEXT, Block, EdgeHit, Layout, Strip
 from tlx.figures.zigzag.margin_bars import Columns, append
 from tlx.figures.zigzag.subject import Subject
-from tlx.results import MEASURES
+from tlx.results import MEASURES, NeuronRef
 
 Focus = tuple[str, str, int] | None
 """The neuron to point out: model, layer, index."""
 
 
 def indices(layout: Layout, subject: Subject) -> Columns:
-    """The neuron indices on the left and on the top of each matrix.
+    """The neuron indices on the left and on the top of each matrix, and again at the far ends of weights.
 
-    text, colour, angle, x, y: as drawn; rank, units: its place in its layer of that many; rank_there: the place of the
+    text, angle, x, y: as drawn; rank, units: its place in its layer of that many; rank_there: the place of the
     same index in the other model; twin, similarity: its counterpart there, -1 and NaN where there is none;
     pitch, level, room: distance to the next index in its lane, the largest k so that 2^k divides its place there, and
     the room for each of its digits, for thinning out; alpha: 1 where it is drawn at natural size.
     """
-    names = ("x", "y", "text", "angle", "align", "colour", "model", "layer", "neuron", "rank", "rank_there", "units")
+    names = ("x", "y", "text", "angle", "align", "model", "layer", "neuron", "rank", "rank_there", "units")
     columns: Columns = {name: [] for name in (*names, "there", "twin", "similarity", "pitch", "level", "room", "alpha")}
-    for row, column in zip(layout.rows, layout.columns, strict=True):
-        _add_indices(columns, row, column, subject, upright=False)
-        _add_indices(columns, column, row, subject, upright=True)
+    for strip, across, upright, before in _named(layout, subject):
+        _add_indices(columns, strip, across.start - before, subject, upright=upright)
     return columns
 
 
-def _add_indices(columns: Columns, strip: Strip, across: Strip, subject: Subject, *, upright: bool) -> None:
-    if not strip.shown.neurons:
-        return
+def _named(layout: Layout, subject: Subject) -> Iterator[tuple[Strip, Strip, bool, float]]:
+    """The strips whose indices stand beside cells: of what, across what, whether on top, how far before the cells."""
+    for row, column in zip(layout.rows, layout.columns, strict=True):
+        for strip, across, upright in ((row, column, False), (column, row, True)):
+            if strip.shown.neurons:
+                yield strip, across, upright, strip.depth - strip.lanes * strip.lane
+    for block in layout.of_kind("weights"):
+        strip, across = (block.columns, block.rows) if block.above else (block.rows, block.columns)
+        if strip.shown.neurons and block.pair in subject.model(block.model).edges:
+            yield strip, across, block.above, GAP
+
+
+def _add_indices(columns: Columns, strip: Strip, close: float, subject: Subject, *, upright: bool) -> None:
     there = OTHER_MODEL[strip.model]
     ranks = subject.model(strip.model).rank(strip.layer), subject.model(there).rank(strip.layer)
     title, units = subject.title(strip.layer), len(ranks[0])
     longest = max(len(str(neuron)) for neuron in strip.shown.neurons)
     for place, neuron in enumerate(strip.shown.neurons):
-        lane = across.start - 2 * GAP - BAR - across.lane * (place % strip.lanes)
+        lane = close - strip.lane * (place % strip.lanes)
         spot = (strip.centre(place), lane) if upright else (lane, strip.centre(place))
         pitch, level = strip.pitch * strip.lanes, _level(place // strip.lanes)
-        room = across.lane * (strip.lanes if place % strip.lanes == 0 else 1) / longest
+        room = strip.lane * (strip.lanes if place % strip.lanes == 0 else 1) / longest
         look = (str(neuron), np.pi / 2 if upright else 0.0, "left" if upright else "right")
-        facts = (theme.COLOURS[strip.model], strip.model, title, neuron, int(ranks[0][neuron]), int(ranks[1][neuron]))
+        facts = (strip.model, title, neuron, int(ranks[0][neuron]), int(ranks[1][neuron]))
         twin = (units, there, *_twin(subject, strip, neuron))
         append(columns, (*spot, *look, *facts, *twin, pitch, level, room, float(pitch * 2**level >= TEXT)))
 
@@ -65,6 +74,23 @@ def _twin(subject: Subject, strip: Strip, neuron: int) -> tuple[int, float]:
         pair = int(counterpart[neuron]), neuron
     there = pair[1] if strip.model == "source" else pair[0]
     return there, float(subject.similarity(strip.layer)[pair]) if there >= 0 else float("nan")
+
+
+def heads(layout: Layout, subject: Subject, looks: Mapping[NeuronRef, str]) -> Columns:
+    """The feature images between indices and bars of each matrix, as far as there are any and room for them.
+
+    looks: addresses of images; x, y: middle; side: of the square.
+    """
+    columns: Columns = {name: [] for name in ("x", "y", "side", "url", "model", "layer", "neuron")}
+    for row, column in zip(layout.rows, layout.columns, strict=True):
+        for strip, across, upright in ((row, column, False), (column, row, True)):
+            middle, side = across.start - GAP - BAR - strip.look / 2, min(strip.pitch, strip.look) - 2
+            for place, neuron in enumerate(strip.shown.neurons if strip.look else ()):
+                url = looks.get(NeuronRef(strip.model, strip.layer, neuron))
+                if url is not None:
+                    spot = (strip.centre(place), middle) if upright else (middle, strip.centre(place))
+                    append(columns, (*spot, side, url, strip.model, subject.title(strip.layer), neuron))
+    return columns
 
 
 def bars(layout: Layout) -> Columns:
@@ -131,15 +157,16 @@ def captions(layout: Layout, subject: Subject) -> Columns:
 
     short: the same for little room.
     """
-    columns: Columns = {name: [] for name in ("x", "y", "text", "short", "colour")}
+    columns: Columns = {name: [] for name in ("x", "y", "text", "short", "model")}
     for block in layout.of_kind("weights"):
         first, second = (subject.network.layer(layer).index for layer in block.pair)
         known = block.model == "target" and block.pair in subject.comparison.kept
         kept = subject.comparison.share("kept", block.pair) if known else float("nan")
         share = f", {MEASURES['kept'].written(kept)} kept" if np.isfinite(kept) else ""
         short = f"{first} → {second}{share}"
-        spot = block.columns.start, block.rows.start - GAP - 3
-        append(columns, (*spot, f"{block.model} weights {short}", short, theme.COLOURS[block.model]))
+        named = block.columns.names if block.above else GAP
+        spot = block.columns.start, block.rows.start - named - 3
+        append(columns, (*spot, f"{block.model} weights {short}", short, block.model))
     return columns
 
 
@@ -170,11 +197,7 @@ def focus(layout: Layout, chosen: Focus) -> Columns:
         for strip, across, upright in ((block.rows, block.columns, False), (block.columns, block.rows, True)):
             if (strip.model, strip.layer) == chosen[:2] and chosen[2] in strip.shown.neurons:
                 middle = strip.centre(strip.shown.neurons.index(chosen[2]))
-                start = (
-                    across.start - 2 * GAP - BAR - across.lanes * across.lane
-                    if block.kind == "similarity"
-                    else across.start
-                )
+                start = across.start - (strip.depth if block.kind == "similarity" else 0.0)
                 long, thick = (start, across.tail), (middle - strip.pitch / 2, middle + strip.pitch / 2)
                 append(columns, (*thick, *long) if upright else (*long, *thick))
     return columns

@@ -9,17 +9,19 @@ the blocks beside the diagonal then join two layers of one and the same model, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 OTHER_MODEL = {"source": "target", "target": "source"}
 
-TITLE = 40.0  # height of a layer's title and of its range above its matrix
+TITLE = 36.0  # height of a layer's title and of its range above its matrix
 DIGIT = 7.0  # room for one digit of a neuron's index
 BAR = 5.0  # the bar in the domain's colour between indices and cells
 GAP = 4.0  # between cells and what stands beside them
-BAND = 44.0  # depth of a histogram or box plot
+BAND = 38.0  # depth of a histogram or box plot
 PIES = 15.0  # beyond a band, for pie glyphs, and clearance to the next block
 TEXT = 13.0  # closest distance at which two indices can be read
+LOOK = 30.0  # room for a neuron's feature image at the head of its row or column
+_SEEN = 16.0  # least length of a cell beside which such an image can be seen
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Strip:
     """One row or column of blocks: the neurons of one layer of one model along one direction.
 
     head: where the strip begins, with its indices; start: where the first cell begins; extent: length of all cells;
-    band: depth of the room for the other neurons behind the cells, 0 when there is none; lanes, lane:
-    how many lanes the indices stand in, and the room for each.
+    band: depth of the room for the other neurons behind the cells, 0 when there is none; lanes, lane: how many lanes
+    its indices stand in, and the room for each; look: the room for its neurons' images, 0 where they have none.
     """
 
     layer: str
@@ -48,6 +50,17 @@ class Strip:
     band: float
     lanes: int
     lane: float
+    look: float = 0.0
+
+    @property
+    def names(self) -> float:
+        """Depth of the room that its indices take where they are repeated: without bar and images."""
+        return GAP + self.lanes * self.lane
+
+    @property
+    def depth(self) -> float:
+        """Depth of all that stands before the cells of its matrix: indices, images, bar."""
+        return self.names + self.look + BAR + GAP
 
     @property
     def pitch(self) -> float:
@@ -94,6 +107,11 @@ class Block:
     def model(self) -> str:
         """The model whose weights a weight block holds; rows and columns are then both its neurons."""
         return self.rows.model
+
+    @property
+    def above(self) -> bool:
+        """Whether a weight block lies above the diagonal: its columns then have their names on top, else its rows."""
+        return self.row < self.column
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -156,7 +174,9 @@ class Layout:
         return tuple(block for block in self.blocks if block.kind == kind)
 
 
-def arrange(shown: dict[tuple[str, str], Shown], layers: Sequence[str], *, others: bool, source: bool) -> Layout:
+def arrange(
+    shown: dict[tuple[str, str], Shown], layers: Sequence[str], *, others: bool, source: bool, looks: bool = False
+) -> Layout:
     """The layout of the chosen layers, shallow first.
 
     Args:
@@ -164,8 +184,9 @@ def arrange(shown: dict[tuple[str, str], Shown], layers: Sequence[str], *, other
         layers: names, at least one.
         others: whether the regions of the other neurons are drawn.
         source: whether the weights of the source model are drawn.
+        looks: whether feature images stand at the heads of rows and columns that have room for them.
     """
-    rows, columns = _strips(shown, layers, 0, others=others), _strips(shown, layers, 1, others=others)
+    rows, columns = (_strips(shown, layers, direction, others=others, looks=looks) for direction in (0, 1))
     blocks = []
     for row, along in enumerate(rows):
         for column in range(max(row - 1, 0), min(row + 2, len(layers))):
@@ -177,27 +198,32 @@ def arrange(shown: dict[tuple[str, str], Shown], layers: Sequence[str], *, other
 
 
 def _strips(
-    shown: dict[tuple[str, str], Shown], layers: Sequence[str], direction: int, *, others: bool
+    shown: dict[tuple[str, str], Shown], layers: Sequence[str], direction: int, *, others: bool, looks: bool
 ) -> tuple[Strip, ...]:
     """Strips of rows (direction 0) or columns (direction 1): rows start with source, columns with target."""
-    strips, head = [], 0.0
+    strips: list[Strip] = []
     for at, layer in enumerate(layers):
         model = ("source", "target")[(at + direction) % 2]
         both = [shown[model, layer], shown[OTHER_MODEL[model], layer]]
-        extent = max(_extent(len(one.neurons)) for one in both)
+        extent, most = max(_extent(len(one.neurons)) for one in both), max(len(one.neurons) for one in both)
         band = BAND if others and any(one.others for one in both) else 0.0
-        lanes = 1 if extent / max(len(both[0].neurons), 1) >= TEXT else 2
-        title = TITLE if direction == 0 else 0.0
+        lanes = 1 if extent / max(most, 1) >= TEXT else 2
         lane = GAP + DIGIT * max(len(str(neuron)) for one in both for neuron in one.neurons or (0,))
-        start = head + title + lanes * lane + BAR + 2 * GAP
-        strips.append(Strip(layer, model, both[0], head, start, extent, band, lanes, lane))
-        head = strips[-1].tail
+        look = LOOK if looks and most and extent / most >= _SEEN else 0.0
+        strips.append(Strip(layer, model, both[0], 0.0, 0.0, extent, band, lanes, lane, look))
+    # Before the cells of a strip stand the names of what crosses it: of its layer's matrix, and of the next layer's
+    # neurons at their weights.
+    head, title = 0.0, TITLE if direction == 0 else 0.0
+    for at, (strip, after) in enumerate(zip(strips, [*strips[1:], None], strict=True)):
+        start = head + title + max(strip.depth, after.names if after else 0.0)
+        strips[at] = replace(strip, head=head, start=start)
+        head = strips[at].tail
     return tuple(strips)
 
 
 def _extent(count: int) -> float:
     """Room for this many cells: never too narrow for a title, at most twice the usual width however many there are."""
-    return min(max(9.0 * count, 126.0), 198.0 + 0.5 * max(count - 22, 0), 400.0)
+    return min(max(9.0 * count, 116.0), 198.0 + 0.5 * max(count - 22, 0), 400.0)
 
 
 def locate(layout: Layout, x: float, y: float) -> Hit | None:
@@ -221,15 +247,16 @@ def _hit(block: Block, row: int | None, column: int | None, x: float, y: float) 
         if block.row > block.column:
             first, second = second, first
         return EdgeHit(block.model, block.pair, first, second)
-    if row is not None and _names(block, x, columns):
+    if row is not None and _names(block, x, columns, upright=False):
         return NeuronHit(rows.model, rows.layer, rows.shown.neurons[row])
-    if column is not None and _names(block, y, rows):
+    if column is not None and _names(block, y, rows, upright=True):
         return NeuronHit(columns.model, columns.layer, columns.shown.neurons[column])
     return None
 
 
-def _names(block: Block, position: float, across: Strip) -> bool:
+def _names(block: Block, position: float, across: Strip, *, upright: bool) -> bool:
     """Whether a point beside the cells still speaks of one neuron: its index, or its box plot among the weights."""
+    before = position < across.start
     if block.kind == "similarity":
-        return position < across.start
-    return position >= across.band_start and across.band > 0
+        return before
+    return (before and upright == block.above) or (position >= across.band_start and across.band > 0)

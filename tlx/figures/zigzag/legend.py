@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 from tlx.figures import shades, theme
 from tlx.figures.zigzag.layout import Layout
@@ -17,16 +16,17 @@ from tlx.figures.zigzag.subject import Options, Subject
 
 VIEW = "zigzag view"  # key of the container that holds the figure and its key
 LARGEST = 1.25  # pixels a length of 1 of the layout may take, so that two layers do not fill a wide screen
-_WIDTH, _LINE = 260, 18  # pixels
-_SAMPLE = 44  # width of what a line explains
+_WIDTH, _LINE = 232, 16  # pixels
+_SAMPLE = 40  # width of what a line explains
 _MIDDLE = 10  # of a sample, 20 pixels high
-_USUAL = 980  # pixels a page leaves for the view on a usual screen
-_READABLE = 0.8  # pixels to a length of 1 that the key beside the blocks must leave them
+_CAPTION = 18  # above a block of weights, in lengths of the layout
+_AROUND = 312  # pixels of a window's height that are not the figure's: title, charts and controls above it
+_LEAST = 0.67  # pixels to a length of 1 below which the figure is not made smaller to fit into the window
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the key: a sample (a ramp of this ink, or a mark by its name) and what it means."""
+    """One line of the key: a sample by its name, and what it means."""
 
     sample: str
     text: str
@@ -34,7 +34,6 @@ class Line:
 
 def lines(subject: Subject, options: Options) -> tuple[Line, ...]:
     """What is on show and needs explaining."""
-    source = (Line(shades.SOURCE_INK, "source weights, the same scale"),) if options.source else ()
     ends = "other pairs' median to 1" if subject.scale(options) == "beyond" else "0 to 1"
     others = (
         Line("histogram", "all pairs with other neurons"),
@@ -42,14 +41,13 @@ def lines(subject: Subject, options: Options) -> tuple[Line, ...]:
         Line("pie", "share of these that is kept"),
     )
     return (
-        Line("source", "source neurons"),
-        Line("target", "target neurons"),
-        Line(shades.NEUTRAL_INK, f"similarity, {ends}"),
-        Line("match", "counterparts: the same neuron in both"),
+        Line("models", "source and target model's neurons"),
+        Line("ramp", f"similarity, {ends}"),
+        Line("match", "counterparts: same neuron in both"),
         Line("same", "also best match on this class"),
+        Line("moved", "counterparts of another index"),
         Line("undefined", "undefined: an inactive neuron"),
-        Line(shades.TARGET_INK, "target weights, 0 to the largest of both"),
-        *source,
+        Line("weights" if options.source else "target weights", "weights, 0 to the largest of both"),
         Line("edge", "important edge"),
         Line("kept", "kept: important in the source, too"),
         *(others if options.others else ()),
@@ -63,49 +61,47 @@ def html(layout: Layout, subject: Subject, options: Options) -> str:
 
 def items(subject: Subject, options: Options) -> str:
     """The key alone, in as many columns as there is room for."""
-    style = "list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));"
+    grid = f"display:grid;grid-template-columns:repeat(auto-fill,minmax({_WIDTH}px,1fr))"
     rows = "".join(
         f'<li style="display:flex;gap:10px;align-items:center;margin:0;height:{_LINE}px;font-size:12px;'
         f'white-space:nowrap"><img alt="" src="{_picture(line.sample)}" width="{_SAMPLE}" height="20" '
         f'style="flex:none;max-width:none">{line.text}</li>'
         for line in lines(subject, options)
     )
-    return f'<ul class="tlx-key" aria-label="Key" style="{style}">{rows}</ul>'
+    return f'<ul class="tlx-key" aria-label="Key" style="list-style:none;margin:0;padding:0;{grid}">{rows}</ul>'
 
 
 def _rules(layout: Layout, count: int) -> str:
-    above = _above_from(layout, count * _LINE)
-    if above is not None and above > _USUAL:
-        above = None
-    width = above or round(layout.width * _READABLE) + _WIDTH
+    """The figure as large as window and page let it be, and the key where it fits."""
     view = f".st-key-{VIEW.replace(' ', '-')}"
-    beside = "" if above else f"{view} .bkv {{ max-width: calc(100% - {_WIDTH + 10}px) }}"
-    return (
-        f"{view} {{ container: zigzag / inline-size; position: relative }}"
-        f"@container zigzag (min-width: {width}px) {{ {beside} "
-        f"{view} > :has(> * .tlx-key) {{ position: absolute; top: 0; right: 0; "
-        f"width: {_WIDTH}px }} }}"
-    )
+    fits = f"max(calc((100vh - {_AROUND}px) * {layout.width / layout.height:.4f}), {layout.width * _LEAST:.0f}px)"
+    rules = f"{view} {{ container: zigzag / inline-size; position: relative }} {view} .bkv {{ max-width: {fits} }}"
+    key = f"{view} > :has(> * .tlx-key) {{ position: absolute; top: 0; right: 0; width: {_WIDTH}px }}"
+    corner = _corner(layout, count * _LINE)
+    if corner is not None:
+        share, wide, high = corner
+        room = f"(min-width: {wide:.0f}px) and (min-width: calc({fits} * {share:.4f} + {_WIDTH + 8}px))"
+        return f"{rules} @media (min-height: {high:.0f}px) {{ @container zigzag {room} {{ {key} }} }}"
+    room = f"{view} .bkv {{ max-width: min({fits}, calc(100% - {_WIDTH + 10}px)) }}"
+    return f"{rules} @container zigzag (min-width: {layout.width * _LEAST + _WIDTH + 10:.0f}px) {{ {room} {key} }}"
 
 
-def _above_from(layout: Layout, height: float) -> int | None:
-    """The least width of the view, in pixels, from which on the key fits above the diagonal; None for no such width."""
-    free = [(width, _fits(layout, height, width)) for width in range(600, 1800, 20)]
-    if not free[-1][1]:
-        return None
-    taken = [wider for (_, fits), (wider, _) in pairwise(free) if not fits]
-    return max(taken, default=free[0][0])
-
-
-def _fits(layout: Layout, height: float, width: float) -> bool:
-    scale = min(width / layout.width, LARGEST)
-    left = (width - _WIDTH - 8) / scale
-    return all(block.columns.tail <= left or block.rows.head * scale >= height for block in layout.blocks)
+def _corner(layout: Layout, height: float) -> tuple[float, float, float] | None:
+    """Where a key this high has room above the diagonal: from which share of the view's width on, and how wide the view
+    and how high the window must be, in pixels. None where no corner is free, however large the blocks are drawn.
+    """
+    found = []
+    for column, after, below in zip(layout.columns[1:-1], layout.columns[2:], layout.rows[1:-1], strict=True):
+        scale = (height + 6) / (below.start - after.names - _CAPTION)  # `after` crosses the first block below
+        if scale <= LARGEST:
+            high = 0.0 if scale <= _LEAST else _AROUND + scale * layout.height
+            found.append((column.tail / layout.width, scale * layout.width, high))
+    return min(found, key=lambda one: (one[2], one[0]), default=None)
 
 
 def _picture(sample: str) -> str:
     """A sample as an image's address."""
-    marks = "".join(_ramp(sample) if sample.startswith("#") else _SAMPLES[sample])
+    marks = "".join(_SAMPLES[sample])
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_SAMPLE}" height="20">{marks}</svg>'
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
@@ -118,16 +114,11 @@ def _cell(fill: str, stroke: str) -> str:
     return _rect(15, 3, 14, 14, f'fill="{fill}" stroke="{stroke}" stroke-width="1.5"')
 
 
-def _ramp(darkest: str) -> Iterator[str]:
+def _ramp(darkest: str, left: float = 0, width: float = _SAMPLE) -> Iterator[str]:
     steps = 22
     for at in range(steps):
-        yield _rect(
-            at * _SAMPLE / steps, 4, _SAMPLE / steps + 0.3, 12, f'fill="{shades.shade(darkest, at / (steps - 1))}"'
-        )
-
-
-def _bar(colour: str) -> tuple[str, ...]:
-    return (_rect(0, _MIDDLE - 2.5, _SAMPLE, 5, f'fill="{colour}"'),)
+        fill = shades.shade(darkest, at / (steps - 1))
+        yield _rect(left + at * width / steps, 4, width / steps + 0.3, 12, f'fill="{fill}"')
 
 
 def _histogram() -> tuple[str, ...]:
@@ -145,10 +136,19 @@ _EDGE = _cell(shades.shade(shades.TARGET_INK, 0.25), shades.TARGET_INK)
 _BOXED = f'fill="{shades.shade(shades.TARGET_INK, 0.35)}" stroke="{shades.TARGET_INK}"'
 _HATCH = "".join(f"M15 {y}L29 {y - 14}" for y in (9, 15, 21, 27))
 _SAMPLES: dict[str, tuple[str, ...]] = {
-    "source": _bar(theme.SOURCE),
-    "target": _bar(theme.TARGET),
+    "models": tuple(
+        _rect(left, _MIDDLE - 2.5, _SAMPLE / 2 - 1, 5, f'fill="{colour}"')
+        for left, colour in ((0, theme.SOURCE), (_SAMPLE / 2 + 1, theme.TARGET))
+    ),
+    "ramp": tuple(_ramp(shades.NEUTRAL_INK)),
+    "weights": (
+        *_ramp(shades.SOURCE_INK, 0, _SAMPLE / 2 - 1),
+        *_ramp(shades.TARGET_INK, _SAMPLE / 2 + 1, _SAMPLE / 2 - 1),
+    ),
+    "target weights": tuple(_ramp(shades.TARGET_INK)),
     "match": (_MATCH,),
     "same": (_MATCH, f'<path d="M22 3H29V10Z" fill="{shades.MATCH}"/>'),
+    "moved": (f'<path d="M8 10H22V2" fill="none" stroke="{shades.MATCH}" stroke-width="1.4"/>', _MATCH),
     "undefined": (
         '<clipPath id="c"><path d="M15 3H29V17H15Z"/></clipPath>',
         _cell(theme.PAPER, theme.NEUTRAL),

@@ -90,10 +90,11 @@ def matches(layout: Layout, subject: Subject) -> Columns:
 
     x, y: middle of the cell; width, height: of the cell; best: whether the source neuron is also the target neuron's
     best match (the paper's, by the cosine of conductance); corner_x, corner_y: (3,) the triangle in the upper right
-    that says so.
+    that says so; link_x, link_y: (3,) from the row's head to the cell and up to the column's, where the counterpart has
+    another index.
     """
-    names = ("x", "y", "width", "height", "source", "target", "best", "similarity", "layer", "corner_x", "corner_y")
-    columns: Columns = {name: [] for name in names}
+    names = ("x", "y", "width", "height", "source", "target", "best", "similarity", "layer")
+    columns: Columns = {name: [] for name in (*names, "corner_x", "corner_y", "link_x", "link_y")}
     for block in layout.of_kind("similarity"):
         target_is_row = block.rows.model == "target"
         target, source = (block.rows, block.columns) if target_is_row else (block.columns, block.rows)
@@ -107,8 +108,13 @@ def matches(layout: Layout, subject: Subject) -> Columns:
                 cell = block.columns.centre(column), block.rows.centre(row), block.columns.pitch, block.rows.pitch
                 best = bool(match[neuron] == twin)
                 facts = twin, neuron, best, float(similarity[twin, neuron]), subject.title(target.layer)
-                append(columns, (*cell, *facts, *_corner(*cell, filled=best)))
+                link = _link(block, *cell[:2]) if twin != neuron else ([], [])
+                append(columns, (*cell, *facts, *_corner(*cell, filled=best), *link))
     return columns
+
+
+def _link(block: Block, x: float, y: float) -> tuple[list[float], list[float]]:
+    return [block.columns.start, x, x], [y, y, block.rows.start]
 
 
 def _corner(x: float, y: float, width: float, height: float, *, filled: bool) -> tuple[list[float], list[float]]:

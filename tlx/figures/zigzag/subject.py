@@ -70,7 +70,7 @@ class Options:
     "index", or "match" (target neurons by rank, each source neuron beside its counterpart in the target model); others:
     whether the regions of the other neurons are drawn; source: whether the source model's weights are drawn; scale: of
     similarities, "fixed" from 0 to 1 or "beyond", from the median of neurons that do not correspond to 1; "" leaves it
-    to the results.
+    to the results; looks: whether feature images stand at the heads of rows and columns that have room for them.
     """
 
     shown: int = USUAL
@@ -78,6 +78,7 @@ class Options:
     others: bool = True
     source: bool = True
     scale: str = ""
+    looks: bool = False
 
 
 def layout_of(subject: Subject, layers: Sequence[str], options: Options) -> Layout:
@@ -89,7 +90,7 @@ def layout_of(subject: Subject, layers: Sequence[str], options: Options) -> Layo
         for model, neurons in _neurons(subject, layer, options).items():
             units = len(subject.model(model).rank_score[layer])
             shown[model, layer] = Shown(tuple(int(neuron) for neuron in neurons), units - len(neurons))
-    return arrange(shown, layers, others=options.others, source=options.source)
+    return arrange(shown, layers, others=options.others, source=options.source, looks=options.looks)
 
 
 def _neurons(subject: Subject, layer: str, options: Options) -> dict[str, np.ndarray]:

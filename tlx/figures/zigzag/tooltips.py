@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bokeh.models import ColumnDataSource, CustomJSHover
 
+from tlx.cases import MODELS
 from tlx.figures.zigzag.matrices import MANY, RELATIONS, UNDEFINED
 from tlx.figures.zigzag.weights import STATES
 
@@ -32,11 +33,17 @@ BOX = _card(
     "kept: @kept{custom}",
 )
 STRIP = _card("@about")
+_LOOK = 96  # side of a feature image, px
+HEAD = f'<img src="@url" width="{_LOOK}" height="{_LOOK}" style="border-radius:4px">' + _card(
+    "#@neuron, @model model", "@layer", "what it looks for"
+)
 
 
-def cell(measure: str) -> str:
-    """Of a pair of neurons; measure: of their similarity, as a key writes it."""
-    return _card(
+def cell(measure: str, *, looks: bool = False) -> str:
+    """Of a pair of neurons; measure: of their similarity, as a key writes it; looks: with their feature images."""
+    image = f'<img src="@{{}}{{look}}" width="{_LOOK}" height="{_LOOK}" style="border-radius:4px">'
+    both = "".join(image.replace("{}", model) for model in MODELS)
+    return (f'<div style="display:flex;gap:6px">{both}</div>' if looks else "") + _card(
         f"{measure} @relation{{value}}",
         "source neuron #@source, @source_rank{0o} in its layer",
         "target neuron #@target, @target_rank{0o} in its layer",
@@ -67,6 +74,16 @@ def relation(cells: ColumnDataSource) -> CustomJSHover:
     """
     args = {"cells": cells, "words": list(RELATIONS), "unknown": UNDEFINED, "many": MANY}
     return CustomJSHover(args=args, code=code)
+
+
+def looks_of_cell(cells: ColumnDataSource, heads: ColumnDataSource, model: str) -> CustomJSHover:
+    """The address of what a cell's neuron of this model looks for; an empty picture where there is none."""
+    code = """
+      const layer = cells.data.layer[special_vars.image_index.index], { data } = heads
+      const same = (i) => data.neuron[i] === value && data.layer[i] === layer && data.model[i] === model
+      return data.url.find((_, i) => same(i)) ?? "data:,"
+    """
+    return CustomJSHover(args={"cells": cells, "heads": heads, "model": model}, code=code)
 
 
 def value(cells: ColumnDataSource) -> CustomJSHover:
