@@ -1,6 +1,6 @@
 """Start page: images of both domains, what the transfer was worth, and what is most worth a look in the case."""
 
-from tlx import findings, needs
+from tlx import findings, glossary, needs
 from tlx.app import frame
 from tlx.app.case_facts import case_facts
 from tlx.app.costs import ask
@@ -16,6 +16,7 @@ selection = frame.page(
     "The dots say how many of the target's images each model gets right, their whiskers how far chance may have moved "
     "that; the findings beside them are the places where the two models differ most. Each finding opens the view that "
     "shows it, with class, layers and images already chosen.",
+    terms=glossary.OF_PAGE["Start"],
 )
 case, class_name = selection.case, selection.class_name
 

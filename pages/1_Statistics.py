@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from tlx import needs
+from tlx import glossary, needs
 from tlx.app import costs, frame, settings
 from tlx.app.case_facts import case_facts
 from tlx.app.layout import beside
@@ -19,6 +19,7 @@ selection = frame.page(
     "line's colour is the data's domain (red source, blue target), dashes are validation data, crosses the source "
     "model and circles the target model; the gap between the two thick lines is what the transfer gains. In the "
     "table, click a column's head to sort and a row to choose its class for every page.",
+    terms=glossary.OF_PAGE["Statistics"],
 )
 case = selection.case
 
@@ -43,7 +44,8 @@ with left:  # after the chart, which is at hand at once: the score has to look a
         controls.offers(case, there)
 
 table = costs.require("Compare the models class by class", needs.class_table, case)
-st.subheader(f"Classes, on the target's {table['split'].iloc[0]} images", anchor=False)
+heading = f"Classes, on the target's {table['split'].iloc[0]} images"
+st.subheader(heading, anchor=False, help=glossary.help_for("test images"))
 class_table(table, selection.class_name)
 
 if settings.switch(st.toggle, "Confusion matrices of both models", "statistics.confusion"):

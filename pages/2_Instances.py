@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from tlx import needs, pipeline
+from tlx import glossary, needs, pipeline
 from tlx.app import costs, frame, gathered_instances, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.instances import domain_scores, gather_controls, one_instance, scatter_controls
@@ -19,6 +19,7 @@ selection = frame.page(
     "between far groups means little. A circle is a target image, a cross a source image, the colour its class, and an "
     "outline says that the plot's model mispredicts it. Hover to see the image, click to pick it, draw a lasso to "
     "gather images.",
+    terms=glossary.OF_PAGE["Instances"],
 )
 case = selection.case
 
@@ -61,7 +62,8 @@ def instances_view() -> None:
                 overlay=once(ring, marks, mark),
                 layout=f"{case.fingerprint()} {sorted(chosen)} {layer} {served.all_urls}",
             )
-            st.caption(once(scatter_controls.about, embedding, network, marks, shown))
+            told = glossary.help_for("embedding", "neighbours kept")
+            st.caption(once(scatter_controls.about, embedding, network, marks, shown), help=told)
             frame.downloads(draw, marks, name=f"instances-{case.name}-{model}")
 
     detail, gallery = beside([2, 3], name="instances below")
@@ -85,7 +87,7 @@ def instances_view() -> None:
 def histograms(chosen: list[str]) -> None:
     """How source-like or target-like some of the classes drawn are."""
     picked = frame.now(selection).instance
-    st.subheader("Source-like or target-like", anchor=False)
+    st.subheader("Source-like or target-like", anchor=False, help=glossary.help_for("decision value"))
     for name, column in domain_scores.panels(chosen):
         with column:
             result = costs.ask(f"Score the domains of class {name}", needs.domain_score, case, name)

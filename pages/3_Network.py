@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from tlx import defaults, findings, needs, pipeline
+from tlx import defaults, findings, glossary, needs, pipeline
 from tlx.app import conductance_words, costs, frame, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import small_addresses
@@ -31,6 +31,7 @@ selection = frame.page(
     "counterparts. Between two matrices stand the weights that join their layers, blue for the target model and red "
     "for the source model; a red dot says that an important weight is kept. Click an index, a cell or a weight for its "
     "details beside the picture.",
+    terms=glossary.OF_PAGE["Network"],
 )
 case, name, layers = selection.case, selection.class_name, selection.layers
 
@@ -77,7 +78,8 @@ def compared_classes(reused: Reuse, network: Network) -> tuple[str | None, dict[
     if other:
         st.markdown(once(reuse_words.difference, reused, other, network))
     known = controls.known_reuse(case, reused, other)
-    st.caption(reuse_words.caption(name, second, others=len(known) > 1 + bool(second)))
+    told = glossary.help_for("kept", "inherited", "rank agreement", "weight cosine", "chance band")
+    st.caption(reuse_words.caption(name, second, others=len(known) > 1 + bool(second)), help=told)
     kept = partial(reuse.reuse, network, known, name, "kept", second=second)
     frame.downloads(kept, reused.table, name=f"reuse-{case.name}-{name}")
     return second, known
@@ -102,7 +104,8 @@ def relation(subject: Subject, chosen: NeuronRef | None, options: Options) -> No
         )
         st.markdown(once(legend.html, layout, subject, options), unsafe_allow_html=True)
     about = f"Class {escape(name)}, {subject.target.n:,} target instances of every split."
-    st.caption(f"{about} {once(similarity_words.caption, subject, options)}")
+    told = glossary.help_for("similarity", "correspondence", "counterpart")
+    st.caption(f"{about} {once(similarity_words.caption, subject, options)}", help=told)
     if before := findings.read_before([layer.title for layer in subject.network.unactivated if layer.name in layers]):
         st.caption(before)
     seen = partial(draw, chosen=controls.focus(chosen), edges=framed)
@@ -115,14 +118,16 @@ def neuron_part(subject: Subject, here: Selection) -> NeuronRef:
     neuron = neuron_panel.picker(subject, layers, here.neuron)
     like = once(defaults.similar, subject, neuron)
     contributions = costs.require("Add up what the neurons contribute", needs.contributions, case, name)
-    st.markdown(once(neuron_panel.facts, subject, neuron, contributions[neuron.model]))
+    told = glossary.help_for("important neuron", "rank score", "contribution")
+    st.markdown(once(neuron_panel.facts, subject, neuron, contributions[neuron.model]), help=told)
     looks = costs.ask("Draw what the neuron looks for", needs.looks, case, defaults.with_similar(subject, neuron))
     neuron_panel.images(neuron, like, looks or {})
     values = costs.require("Read the conductance of the class", needs.conductances, case, name)
     parts = once(neuron_panel.conductances, neuron, like, values)
     bokeh_view(partial(conductance, parts), key="neuron conductance", label=neuron_panel.label(neuron))
     shown = {part.model: contributions[part.model] for part in parts}
-    st.caption(conductance_words.completeness(shown, neuron.layer))
+    told = glossary.help_for("conductance", "completeness")
+    st.caption(conductance_words.completeness(shown, neuron.layer), help=told)
     neuron_panel.features_link(here, neuron)
     return neuron
 
@@ -131,7 +136,8 @@ def weight_part(subject: Subject) -> None:
     """The chosen weight, or the one that is chosen at first, looked at closely."""
     edge = weight_panel.picker(subject, layers)
     if edge is not None:
-        st.markdown(weight_panel.facts(subject, edge))
+        told = glossary.help_for("important edge", "kept", "inherited")
+        st.markdown(weight_panel.facts(subject, edge), help=told)
         ends = defaults.ends(subject, edge)
         looks = costs.ask("Draw what both neurons look for", needs.looks, case, ends)
         weight_panel.images(subject, ends, looks or {})

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from tlx import findings, needs, pipeline
+from tlx import findings, glossary, needs, pipeline
 from tlx.app import conductance_words, costs, frame, gathered_instances, jobs, pictures, settings
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import feature_strip, what_it_sees
@@ -23,6 +23,7 @@ selection = frame.page(
     "plot red crosses are source and blue circles target instances where a linear classifier of all these neurons has "
     "them that did not know them, the dashed line is its boundary and each axis a ticked neuron, longer across the "
     "larger its weight. Reverse the order to see what both domains share; click a row to look at its neuron below.",
+    terms=glossary.OF_PAGE["Features"],
 )
 case, name = selection.case, selection.class_name
 
@@ -43,7 +44,8 @@ def ranking_view() -> None:
     instances, sheets = costs.require("Show the instances", needs.instances, case)
     served = pictures.serve(sheets)
     discriminability_panel.verdict(result)
-    st.caption(conductance_words.completeness_by_layer(contribution))
+    told = glossary.help_for("conductance", "completeness")
+    st.caption(conductance_words.completeness_by_layer(contribution), help=told)
     if before := findings.read_before([layer.title for layer in network.unactivated]):
         st.caption(before)
 
@@ -67,7 +69,8 @@ def ranking_view() -> None:
 
     one, gathered = beside([1.15, 1], name="features below", least=390)
     with one:
-        st.subheader("One neuron", anchor=False)
+        told = glossary.help_for("domain-specific", "domain-invariant", "AUC", "feature image")
+        st.subheader("One neuron", anchor=False, help=told)
         neuron = ranking_list.neuron_picker(table, model, here.neuron, about)
         look = costs.ask("Draw what the neuron looks for", needs.looks, case, [neuron])
         crops = what_it_sees(case, neuron, instances, served)
@@ -82,11 +85,13 @@ def ranking_view() -> None:
 @st.fragment
 def silencing_part(ticked: tuple[tuple[str, int], ...]) -> None:
     """What the model can do without the ticked neurons."""
-    st.subheader("Do the ticked neurons matter?", anchor=False)
+    st.subheader("Do the ticked neurons matter?", anchor=False, help=glossary.help_for("silencing"))
     if not ticked:
         st.caption("Tick neurons in the list to silence them.")
         return
-    silenced = costs.offer(f"Silence the {len(ticked)} ticked neurons", pipeline.silenced, case, name, model, ticked)
+    silenced = costs.offer(
+        f"Silence {findings.counted(len(ticked), 'ticked neuron')}", pipeline.silenced, case, name, model, ticked
+    )
     if silenced is not None:
         st.markdown(once(silencing_words.silenced_words, silenced, titles))
         drawn = partial(silencing, silenced)
@@ -97,7 +102,8 @@ def silencing_part(ticked: tuple[tuple[str, int], ...]) -> None:
 @st.fragment
 def layer_by_layer() -> None:
     """How well the domains are told apart from all neurons of each layer."""
-    st.subheader("Where in the network the domains differ", anchor=False)
+    told = glossary.help_for("A-distance")
+    st.subheader("Where in the network the domains differ", anchor=False, help=told)
     gaps = costs.offer(f"Measure every layer on class {name}", pipeline.domain_gap, case, name)
     if gaps is not None:
         drawn, table = partial(domain_gap, gaps, network), once(gap_table, gaps, network)

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from tlx import places
+from tlx import glossary, places
 from tlx.app import frame
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.compare import case_table, summaries
@@ -20,6 +20,7 @@ selection = frame.page(
     "Each case is one transfer: a source, a target, a network and a strategy. A dot is a case's transferability score, "
     "its whisker the 95 % interval; the charts below show by relative depth how much of the source model is found "
     "again, the dotted line being chance. Choose a row or tap a dot to make that case the one of every page.",
+    terms=glossary.OF_PAGE["Compare"],
 )
 name = selection.case.name
 
@@ -45,7 +46,8 @@ case_table.case_table(table, name)
 
 depth, names = once(summaries.depth_table, all_cases), table["name"].tolist()
 if len(depth):
-    st.subheader("Over depth", anchor=False)
+    told = glossary.help_for("kept", "correspondence", "inherited", "A-distance")
+    st.subheader("Over depth", anchor=False, help=told)
     st.caption("Colours and marks are those of the scores above; values are means over the classes stored.")
     panels = side_by_side.PANELS
     for measure, column in zip(panels, beside(len(panels), name="depth", least=300), strict=True):

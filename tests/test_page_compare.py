@@ -102,7 +102,7 @@ def test_what_is_complete_is_not_offered(offered):
         "Measure the domain gap",
         "Measure the domain gap layer by layer",
     ]
-    assert "1 more classes" in lacking[0]
+    assert "1 more class (" in lacking[0]
 
 
 def test_a_tap_on_a_dot_chooses_its_case(offered):

@@ -373,7 +373,7 @@ def test_a_neuron_that_sees_all_of_an_image_is_shown_whole_ones():
 
 def test_silencing_is_offered_and_told(page):
     """The button says what it costs; afterwards the words say of each mark what the chart shows."""
-    next(button for button in page.button if button.label.startswith("Silence the 5 ticked neurons")).click()
+    next(button for button in page.button if button.label.startswith("Silence 5 ticked neurons")).click()
     run_to_end(page)
     words = text_of(page)
     assert "the 5 ticked ones and, drawn 11 times, as many other important neurons of the same layers" in words

@@ -26,7 +26,7 @@ class Finding:
 
     title: a few words; text: one or two sentences with the numbers; page: the view that shows it ("Statistics",
     "Instances", "Network" or "Features"); class_name, layers, neuron (model, layer, index): what to select there,
-    None for what stays as it is; images: what to gather there.
+    None for what stays as it is; images: what to gather there; terms: of the glossary that it needs.
     """
 
     title: str
@@ -36,6 +36,7 @@ class Finding:
     layers: tuple[str, ...] | None = None
     neuron: tuple[str, str, int] | None = None
     images: Images | None = None
+    terms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,10 @@ def most_changed(table: pd.DataFrame) -> Finding | None:
         if points(change) == points(0)
         else f"Class {row['class_name']} {'gains' if change > 0 else 'loses'} most"
     )
+    images = counted(n, f"target {row['split']} image")
     text = (
         f"{percent(row['source_accuracy'])} under the source model, {percent(row['target_accuracy'])} under the target "
-        f"model, on {n:,} target {row['split']} images: {points(change)}.{few(n)}"
+        f"model, on {images}: {points(change)}.{few(n)}"
     )
     return Finding(title, text, "Statistics", class_name=name)
 
@@ -139,8 +141,8 @@ def most_confused(table: pd.DataFrame) -> Finding | None:
     if not pairs:
         return None
     answer, wrong, true, n, split = max(pairs, key=lambda pair: pair[1])
-    share = percent(wrong / n)
-    text = f"The target model says {answer} for {wrong:,} of {n:,} {split} images of class {true} ({share}).{few(n)}"
+    of_all = f"{wrong:,} of {counted(n, f'{split} image')} of class {true}"
+    text = f"The target model says {answer} for {of_all} ({percent(wrong / n)}).{few(n)}"
     images = Images(true, answer, split, wrong)
     return Finding(f"Class {true} is most often taken for {answer}", text, "Instances", true, images=images)
 
@@ -158,7 +160,8 @@ def rewiring(network: Network, reuse: Reuse) -> Finding | None:
     first, second = network.layer(row["first"]), network.layer(row["second"])
     share = MEASURES["kept"].written
     chance = f"by chance {share(row['chance'])}, {share(row['low'])} to {share(row['high'])}"
-    kept = f"{share(row['value'])} of its {int(row['n']):,} important edges between {first.title} and {second.title}"
+    edges = counted(int(row["n"]), "important edge")
+    kept = f"{share(row['value'])} of its {edges} between {first.title} and {second.title}"
     name = reuse.class_name
     if len(by_chance):
         title = f"Class {name} is wired anew from {second.title} on"
@@ -167,7 +170,8 @@ def rewiring(network: Network, reuse: Reuse) -> Finding | None:
         title, text = f"Class {name} keeps its wiring", f"Even where it keeps least, it keeps {kept} ({chance})."
     else:
         title, text = f"Class {name} keeps least into {second.title}", f"It keeps {kept}, the lowest share ({chance})."
-    return Finding(title, text, "Network", class_name=name, layers=(first.name, second.name))
+    terms = ("important edge", "kept", "chance band")
+    return Finding(title, text, "Network", name, (first.name, second.name), terms=terms)
 
 
 def most_domain_specific(result: Discriminability, network: Network) -> Finding | None:
@@ -183,7 +187,8 @@ def most_domain_specific(result: Discriminability, network: Network) -> Finding 
     text = _alone(result, best) + _few(result)
     if result.stability[best] >= RELIABLE and not result.auc_low[best] <= 0.5 <= result.auc_high[best]:
         title, chosen = f"{neuron} is the most domain-specific of class {name}", (result.model, layer, index)
-        return Finding(title, f"Alone it has {text}", "Features", class_name=name, neuron=chosen)
+        terms = ("domain-specific", "AUC", "bootstrap interval")
+        return Finding(title, f"Alone it has {text}", "Features", name, neuron=chosen, terms=terms)
     title = f"No single neuron of class {name} leads in telling the domains apart"
     return Finding(title, f"{neuron} comes first, with {text}", "Features", class_name=name)
 
@@ -204,8 +209,8 @@ def _alone(result: Discriminability, column: int) -> str:
     times = round(RESAMPLES * float(result.stability[column]))
     return (
         f"AUC {_area(column, result)} (95 % interval {result.auc_low[column]:.2f} to {result.auc_high[column]:.2f}), "
-        f"larger values for {side} images. It is among the first {result.first} of {len(result.neurons)} important "
-        f"neurons in {times} of {RESAMPLES} bootstraps."
+        f"larger values for {side} images. It is among the first {result.first} of "
+        f"{counted(len(result.neurons), 'important neuron')} in {times} of {RESAMPLES} bootstraps."
     )
 
 
@@ -244,7 +249,11 @@ def counted(n: int, noun: str, plural: str = "") -> str:
 
 
 def percent(share: float) -> str:
-    """A share as "93.4 %", which no line end parts; a whole number without the zero."""
+    """A share as "93.4 %", which no line end parts; a whole number without the zero.
+
+    For accuracies and whatever else is measured on images; shares of edges and neurons have no decimal, see
+    `results.Measure.written`.
+    """
     return f"{100 * share:.1f}".removesuffix(".0") + "\N{NO-BREAK SPACE}%"
 
 

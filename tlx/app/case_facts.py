@@ -12,11 +12,22 @@ from tlx.app.layout import beside
 from tlx.app.text import escape
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import UserError
+from tlx.findings import counted
 from tlx.needs import need
+
+# On telephones two stand beside each other; Streamlit would cut off what is longer.
+_WRAPPING = """<style>
+.st-key-beside-facts :is([data-testid="stMetricLabel"], [data-testid="stMetricDelta"]) :is(div, p) {
+  white-space: normal;
+  overflow: visible;
+}
+.st-key-beside-facts [data-testid="stMetricDelta"] { height: auto; }
+</style>"""
 
 
 def case_facts(case: Case) -> None:
     """Images and classes per domain, the architecture with its parameters, the analysed layers."""
+    st.html(_WRAPPING)
     network, domains = jobs.require(needs.frame, case)
     *places, of_network, of_layers = beside([3, 3, 3.6, 2.4], name="facts", least=150)
     for domain, place in zip(DOMAINS, places, strict=True):
@@ -27,7 +38,7 @@ def case_facts(case: Case) -> None:
         place.metric(
             f"{domain.capitalize()} images: {escape(case.domain(domain).title)}",
             f"{len(listed):,}",
-            f"{len(listed.classes)} classes, {held_out}",
+            f"{counted(len(listed.classes), 'class', 'classes')}, {held_out}",
             delta_color="off",
             delta_arrow="off",
             border=True,

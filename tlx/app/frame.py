@@ -8,7 +8,7 @@ nothing else are fragments, which run again alone; they begin with `frame.now(se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,7 @@ from bokeh.models import LayoutDOM
 from bokeh.resources import INLINE
 
 import tlx
-from tlx import cases, findings, needs
+from tlx import cases, findings, glossary, needs
 from tlx.app import bokeh_view, jobs, navigation, selection
 from tlx.app.known_cases import known_cases
 from tlx.app.navigation import link as link  # a part of the frame that pages and panels use
@@ -51,11 +51,11 @@ STYLE = """<style>
 ABOUT = f"**tlx {tlx.__version__}** explains and diagnoses transfer learning between two neural networks."
 
 
-def page(title: str, how_to_read: str) -> Selection:
+def page(title: str, how_to_read: str, terms: Sequence[str] = ()) -> Selection:
     """Draws the frame and answers with what is selected; the first call of every page.
 
-    title: of the page (plain text); how_to_read: three sentences (Markdown) behind the help button. Ends the page with
-    one sentence where the case cannot be used.
+    title: of the page (plain text); how_to_read: three sentences (Markdown) behind the help button; terms: of the
+    glossary, listed below them. Ends the page with one sentence where the case cannot be used.
     """
     navigation.follow()
     icon_title = title if title == "tlx" else f"{title} · tlx"
@@ -72,6 +72,8 @@ def page(title: str, how_to_read: str) -> Selection:
     head.title(escape(title), anchor=False)
     with head.popover("How to read this", icon=":material/help:"):
         st.markdown(how_to_read)
+        if terms:
+            st.markdown(once(glossary.entries, tuple(terms)))
     case, choice = _case(asked, first_run)
     facts = _facts(case)
     choice, dropped = selection.settle(choice, facts)

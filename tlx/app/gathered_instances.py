@@ -23,6 +23,7 @@ from tlx.app.text import csv
 from tlx.cases import DOMAINS
 from tlx.figures.pictures import Pictures
 from tlx.figures.scatter import rows_of
+from tlx.findings import counted
 from tlx.results import InstanceRef
 
 _LASSO = "instances lasso"
@@ -114,7 +115,7 @@ def _wrong_first(instances: pd.DataFrame, pairs: list[Pair]) -> pd.DataFrame:
 
 def _counted(rows: pd.DataFrame, wanted: Gathering | None) -> str:
     """How many there are, and what they are (Markdown)."""
-    many = f"{len(rows):,} instance{'' if len(rows) == 1 else 's'}"
+    many = counted(len(rows), "instance")
     counts = rows["domain"].value_counts()
     by_domain = ", ".join(f"{int(counts.get(domain, 0)):,} {domain}" for domain in DOMAINS)
     named = f": {gathering.words(wanted)}" if wanted else ""

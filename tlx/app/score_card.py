@@ -8,11 +8,11 @@ from types import MappingProxyType
 
 import streamlit as st
 
-from tlx import needs
+from tlx import glossary, needs
 from tlx.app import jobs
 from tlx.cases import Case
 from tlx.errors import UserError
-from tlx.findings import few, percent, points, points_between
+from tlx.findings import counted, few, percent, points, points_between
 from tlx.results import CONTROLS, Control, Probe, Transferability
 
 
@@ -43,8 +43,8 @@ def score_card(
             st.markdown(f"{_against_scratch(control)} {verdict(control)}")
         if result.partial:
             st.caption(
-                f"The score rests on {result.n:,} of {result.all_n:,} images: those of the {result.classes} of "
-                f"{result.all_classes} classes that the source model can name."
+                f"The score rests on {result.n:,} of {counted(result.all_n, 'image')}: those of the "
+                f"{result.classes} of {counted(result.all_classes, 'class', 'classes')} that the source model can name."
             )
         with st.expander("In detail"):
             st.markdown("\n\n".join(_details(result, probe, controls)))
@@ -53,7 +53,7 @@ def score_card(
 def _against_scratch(control: Control) -> str:
     """What the target model gains over training from scratch; without a break between a number and its unit."""
     how = {"budget": "From scratch at the same budget", "end": "From scratch to its own end"}[control.length]
-    return f"{how} ({control.epochs} epochs): **{_unbroken(points(control.difference))}**."
+    return f"{how} ({counted(control.epochs, 'epoch')}): **{_unbroken(points(control.difference))}**."
 
 
 def verdict(control: Control) -> str:
@@ -72,9 +72,7 @@ def _scored(result: Transferability) -> None:
     st.metric(
         "Transferability score",
         points(result.score),
-        help="Accuracy of the target model minus accuracy of the source model, each as kept by its own validation, on "
-        f"the target domain's {result.split} images. A point is one image in a hundred. The interval comes from "
-        "resampling the images with both models' answers.",
+        help=glossary.help_for("transferability score", "bootstrap interval", "from scratch"),
     )
     between = points_between(result.low, result.high)
     st.caption(_unbroken(f"{between}  \n95 % interval, n = {result.n:,} {result.split} images"))
@@ -105,7 +103,7 @@ def _details(result: Transferability, probe: Probe | None, controls: Mapping[str
         )
     for control in controls.values():
         yield (
-            f"From scratch, {control.epochs} epochs: **{percent(control.accuracy)}** on n = {control.n:,} "
+            f"From scratch, {counted(control.epochs, 'epoch')}: **{percent(control.accuracy)}** on n = {control.n:,} "
             f"{control.split} images. Target model: {_unbroken(points(control.difference))} (95 % interval "
             f"{_unbroken(points_between(control.low, control.high))})."
         )

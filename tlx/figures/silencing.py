@@ -21,6 +21,7 @@ from bokeh.plotting import figure
 
 from tlx.figures import theme
 from tlx.figures.chart import chart
+from tlx.findings import counted
 from tlx.results import REPLACEMENTS, SCOPES, Silenced
 
 ASIDE = {"mean": -0.18, "drawn": 0.18}  # the two replacements stand beside each other
@@ -94,7 +95,7 @@ def silencing(result: Silenced) -> figure:
     """
     table = change_table(result)
     plot = chart(
-        f"Silencing {len(result.neurons)} neurons of the {result.model} model: change in held-out accuracy",
+        f"Silencing {counted(len(result.neurons), 'neuron')} of the {result.model} model: change in held-out accuracy",
         x_range=FactorRange(*dict.fromkeys(zip(table["scope"], table["domain"], strict=True))),
         height=340,
         y="change in accuracy",

@@ -17,6 +17,7 @@ from tlx.app.navigation import link
 from tlx.app.once import once
 from tlx.app.selection import Choice, choose
 from tlx.figures.side_by_side import COMPARED
+from tlx.findings import counted
 
 KEY = "compare table"
 VIEWS = ("Statistics", "Instances", "Network", "Features")
@@ -80,8 +81,11 @@ def offers(one: CaseSummary) -> None:
     for name, label, function in wanted:
         there, possible = one.stored.get(name, (0, 0))
         lacking = possible - there
-        if lacking and costs.offer(f"{label}, {lacking} more classes", function, case) is not None:
-            st.caption(f"{label}: {lacking} classes have no such result.")
+        if (
+            lacking
+            and costs.offer(f"{label}, {counted(lacking, 'more class', 'more classes')}", function, case) is not None
+        ):
+            st.caption(f"{label}: no such result for {counted(lacking, 'class', 'classes')}.")
     if one.score is not None and all(there == possible for there, possible in one.stored.values()):
         st.caption("Everything this page shows is computed for this case.")
 

@@ -17,7 +17,7 @@ from tlx.cases import DOMAINS
 from tlx.figures.discriminability import biplot, widths
 from tlx.figures.pictures import Pictures
 from tlx.figures.projection import agreement, held_out, point_table, seen_by
-from tlx.findings import FEW, percent
+from tlx.findings import FEW, counted, percent
 from tlx.results import Discriminability
 
 _PROJECTIONS = {"all": "all ranked neurons", "ticked": "the ticked ones only"}
@@ -30,13 +30,15 @@ def verdict(result: Discriminability) -> None:
     if result.chance:
         st.warning(
             f"Held out, the classifier is right in {share} of the cases, where a coin gets 50 %: **the ranking is "
-            f"noise**. The {count} important neurons respond alike to class {name} in both domains.{_few(result)}"
+            f"noise**. What is important to class {name} ({counted(count, 'neuron')}) responds alike in both domains."
+            f"{_few(result)}"
         )
         return
     st.markdown(
-        f"From {count} important neurons of the {result.model} model a linear classifier tells the two domains of "
-        f"class **{name}** apart with held-out accuracy **{share}**, chance being 50 %; the proxy A-distance is "
-        f"**{result.a_distance:.2f}** of 2. {_reading(result.a_distance)}{_left_out(result)}{_few(result)}"
+        f"From {counted(count, 'important neuron')} of the {result.model} model a linear classifier tells the two "
+        f"domains of class **{name}** apart with held-out accuracy **{share}**, chance being 50 %; the proxy "
+        f"A-distance is **{result.a_distance:.2f}** of 2. {_reading(result.a_distance)}"
+        f"{_left_out(result)}{_few(result)}"
     )
 
 
@@ -50,7 +52,7 @@ def _reading(distance: float) -> str:
 
 def _left_out(result: Discriminability) -> str:
     count = len(result.constant)
-    return f" {count} constant neuron{'s were' if count > 1 else ' was'} left out." if count else ""
+    return f" Left out: {counted(count, 'constant neuron')}." if count else ""
 
 
 def _few(result: Discriminability) -> str:
@@ -58,7 +60,7 @@ def _few(result: Discriminability) -> str:
     counts = {domain: result.count(domain) for domain in DOMAINS}
     if min(counts.values()) >= FEW:
         return ""
-    sizes = " and ".join(f"{count} of the {domain} domain" for domain, count in counts.items())
+    sizes = " and ".join(f"{count:,} of the {domain} domain" for domain, count in counts.items())
     return f" These are few instances ({sizes}): a handful more may change the ranking."
 
 
@@ -111,8 +113,9 @@ _WHOLE_EXPLAINED = (
 
 def _explained(result: Discriminability, active: Sequence[int], agrees: float) -> str:
     return (
-        f"Projected by {len(active)} of {len(result.neurons)} neurons, as if all others had their mean, each instance "
-        "held out from its classifier. For such an instance the dashed line is where the classifier changes its mind; "
+        f"Projected by {len(active)} of {counted(len(result.neurons), 'neuron')}, as if all others had their mean, "
+        "each instance held out from its classifier. For such an instance the dashed line is where the classifier "
+        "changes its mind; "
         f"it has {percent(agrees)} of the instances on the same side as with all neurons."
     )
 

@@ -17,6 +17,7 @@ from tlx.app.once import once
 from tlx.app.selection import choose
 from tlx.figures.ranking import ranking, states
 from tlx.figures.ranking_layout import LOWERS, by_weight, hit, ranking_table
+from tlx.findings import counted
 from tlx.results import Abstraction, Contribution, Discriminability, Network, NeuronRef
 
 _TICKS = "features.ticks"
@@ -142,7 +143,8 @@ def ranking_list(
     bokeh_view(
         partial(ranking, rows, result, images, active=()),
         key="ranking",
-        label=f"Feature ranking list, {len(rows)} neurons; the multiselect above and the selectbox below do the same",
+        label=f"Feature ranking list, {counted(len(rows), 'neuron')}; the multiselect above and the selectbox below do "
+        "the same",
         on_tap=taker(rows, result, active, first),
         overlay=once(states, rows, active, chosen),
         layout=f"{about} {len(rows)} {len(looks)}",

@@ -19,6 +19,7 @@ from tlx.app.selection import choose
 from tlx.figures.maps import signed_map
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Subject
+from tlx.findings import counted
 from tlx.results import InstanceRef, KernelResponse, NeuronRef, OnClass, Pair
 
 _KEY = "network edge"
@@ -106,8 +107,8 @@ def _numbers(subject: Subject, edge: EdgeHit) -> str:
     count, value = int(edges.counts[edge.first, edge.second]), float(edges.value[edge.first, edge.second])
     mark = "important" if _important(subject, edge) else "not important"
     return (
-        f"**{edge.model} edge #{edge.first} → #{edge.second}**: among the top 10 % in {count} of {n} instances "
-        f"({mark}), mean value {value:.3g}."
+        f"**{edge.model} edge #{edge.first} → #{edge.second}**: among the top 10 % in {count:,} of "
+        f"{counted(n, 'instance')} ({mark}), mean value {value:.3g}."
     )
 
 

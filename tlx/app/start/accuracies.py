@@ -12,11 +12,12 @@ from tlx.analysis.intervals import wilson
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.once import once
 from tlx.figures.outcome import outcome
+from tlx.findings import counted
 from tlx.results import Control, Probe, Transferability
 
 _SCRATCH = {
-    "budget": "From scratch, {epochs} epochs (same budget)",
-    "end": "From scratch, {epochs} epochs (to its end)",
+    "budget": "From scratch, {epochs} (same budget)",
+    "end": "From scratch, {epochs} (to its end)",
 }
 
 
@@ -42,7 +43,7 @@ def table_of(result: Transferability, probe: Probe | None, controls: Mapping[str
             of_probe = probe.accuracy, probe.low, probe.high, probe.n, probe.split
             rows.append(("Linear probe of the source model", "probe", *of_probe))
     for length, control in controls.items():
-        title = _SCRATCH[length].format(epochs=control.epochs)
+        title = _SCRATCH[length].format(epochs=counted(control.epochs, "epoch"))
         rows.append(_row(title, "scratch", control.accuracy, control.n, control.split))
     rows.append(_row("Target model", "target", result.target_accuracy, result.n, result.split))
     return pd.DataFrame(rows, columns=["title", "model", "accuracy", "low", "high", "n", "split"])

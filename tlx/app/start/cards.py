@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from tlx import glossary
 from tlx.app import gathering, settings
 from tlx.app.gathering import Gathering
 from tlx.app.known_cases import Broken, known_cases, look_again, waiting_cases
@@ -102,5 +103,6 @@ def finding(content: Finding | None, selection: Selection, nothing: str = "") ->
         choice = replace(choice, view=settings.with_setting(choice, gathering.SETTING, wanted.text))
         label = f"See the {counted(images.count, 'mistake' if images.answer is None else 'image')}"
     with st.container(border=True, gap="xsmall"):
-        st.markdown(f"**{escape(content.title)}**  \n{escape(content.text, 600)}")
+        told = glossary.help_for(*content.terms) if content.terms else None
+        st.markdown(f"**{escape(content.title)}**  \n{escape(content.text, 600)}", help=told)
         link(content.page, choice, label=label)

@@ -13,6 +13,7 @@ from tlx.app.layout import beside
 from tlx.app.once import once
 from tlx.app.text import escape
 from tlx.cases import DOMAINS, Case
+from tlx.findings import counted
 from tlx.results import DomainImages, Thumbnails
 
 SHOWN, CHOSEN = 14, 3  # images of a domain, and of these at most of the chosen class
@@ -25,10 +26,8 @@ def samples(case: Case, class_name: str, domains: Mapping[str, DomainImages], sh
     for domain, place in zip(DOMAINS, beside(2, name="samples", least=300), strict=True):
         listed = domains[domain]
         with place:
-            classes = f"{len(listed.present):,} class{'' if len(listed.present) == 1 else 'es'}"
-            st.markdown(
-                f"**{domain.capitalize()}: {escape(case.domain(domain).title)}** · {len(listed):,} images, {classes}"
-            )
+            sizes = f"{counted(len(listed), 'image')}, {counted(len(listed.present), 'class', 'classes')}"
+            st.markdown(f"**{domain.capitalize()}: {escape(case.domain(domain).title)}** · {sizes}")
             rows = once(chosen, listed, domain, class_name)
             st.html(once(pictures.row_html, cut, rows, SIZE))
 

@@ -12,7 +12,7 @@ from tlx.app.once import once
 from tlx.app.selection import choose
 from tlx.app.text import csv, escape
 from tlx.figures import theme
-from tlx.findings import FEW
+from tlx.findings import FEW, counted
 
 KEY = "statistics class table"
 WHOLE = 16  # classes that are seen without scrolling the table
@@ -43,8 +43,8 @@ def class_table(table: pd.DataFrame, class_name: str) -> None:
     if few:
         named = escape(", ".join(few[:6]) + (", …" if len(few) > 6 else ""))
         st.warning(
-            f"{len(few)} of {len(table)} classes have fewer than {FEW} {split} instances ({named}): one instance moves "
-            "their accuracies by 5 points or more.",
+            f"Fewer than {FEW} {split} instances: {len(few)} of {counted(len(table), 'class', 'classes')} ({named}). "
+            "One instance moves such an accuracy by 5 points or more.",
             icon=":material/warning:",
         )
     names = table["class_name"].tolist()
