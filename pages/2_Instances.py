@@ -11,6 +11,7 @@ from tlx.app.instances import domain_scores, gather_controls, one_instance, scat
 from tlx.app.layout import beside
 from tlx.app.once import once
 from tlx.figures import theme
+from tlx.figures.key import classes, domains
 from tlx.figures.scatter import points, ring, sampled, scatter
 
 selection = frame.page(
@@ -40,6 +41,7 @@ def instances_view() -> None:
         layer, models = scatter_controls.view_options(network)
 
     colours = theme.class_colours(chosen)
+    key = [*domains(), *classes(tuple(colours.items()))]
     scatter_controls.class_list(instances, colours)
     gathered = gathered_instances.gathered(instances)
     names, mark = ", ".join(chosen), (picked.domain, picked.index) if picked else None
@@ -64,7 +66,7 @@ def instances_view() -> None:
             )
             told = glossary.help_for("embedding", "neighbours kept")
             st.caption(once(scatter_controls.about, embedding, network, marks, shown), help=told)
-            frame.downloads(draw, marks, name=f"instances-{case.name}-{model}")
+            frame.downloads(f"scatter {model}", marks, name=f"instances-{case.name}-{model}", key=key)
 
     detail, gallery = beside([2, 3], name="instances below")
     with detail:

@@ -80,8 +80,8 @@ def compared_classes(reused: Reuse, network: Network) -> tuple[str | None, dict[
     known = controls.known_reuse(case, reused, other)
     told = glossary.help_for("kept", "inherited", "rank agreement", "weight cosine", "chance band")
     st.caption(reuse_words.caption(name, second, others=len(known) > 1 + bool(second)), help=told)
-    kept = partial(reuse.reuse, network, known, name, "kept", second=second)
-    frame.downloads(kept, reused.table, name=f"reuse-{case.name}-{name}")
+    charts = [f"reuse {measure}" for measure in MEASURES]
+    frame.downloads(charts, reused.table, name=f"reuse-{case.name}-{name}")
     return second, known
 
 
@@ -108,9 +108,8 @@ def relation(subject: Subject, chosen: NeuronRef | None, options: Options) -> No
     st.caption(f"{about} {once(similarity_words.caption, subject, options)}", help=told)
     if before := findings.read_before([layer.title for layer in subject.network.unactivated if layer.name in layers]):
         st.caption(before)
-    seen = partial(draw, chosen=controls.focus(chosen), edges=framed)
-    whole = partial(controls.with_key, seen, subject, options)
-    frame.downloads(whole, partial(controls.table, layout, subject), name=f"network-{case.name}-{name}")
+    table, key = partial(controls.table, layout, subject), once(legend.key, subject, options)
+    frame.downloads("zigzag", table, name=f"network-{case.name}-{name}", key=key)
 
 
 def neuron_part(subject: Subject, here: Selection) -> NeuronRef:

@@ -12,7 +12,6 @@ from tlx.app.features import discriminability_panel, ranking_list, silencing_wor
 from tlx.app.layout import beside
 from tlx.app.once import once
 from tlx.cases import MODELS
-from tlx.figures.discriminability import biplot
 from tlx.figures.domain_gap import domain_gap, gap_table
 from tlx.figures.silencing import change_table, silencing
 
@@ -65,7 +64,7 @@ def ranking_view() -> None:
         discriminability_panel.discriminability_plot(
             result, active, titles, instances=instances, pictures=served, chosen=chosen, order=order
         )
-    frame.downloads(partial(biplot, result, active, titles, order=order), table, name=f"features-{case.name}-{name}")
+    frame.downloads(("ranking", "biplot"), table, name=f"features-{case.name}-{name}")
 
     one, gathered = beside([1.15, 1], name="features below", least=390)
     with one:
@@ -96,7 +95,7 @@ def silencing_part(ticked: tuple[tuple[str, int], ...]) -> None:
         st.markdown(once(silencing_words.silenced_words, silenced, titles))
         drawn = partial(silencing, silenced)
         bokeh_view(drawn, key="silencing", label="Change in accuracy when the ticked neurons are silenced")
-        frame.downloads(drawn, partial(change_table, silenced), name=f"silencing-{case.name}-{name}")
+        frame.downloads("silencing", partial(change_table, silenced), name=f"silencing-{case.name}-{name}")
 
 
 @st.fragment
@@ -109,7 +108,7 @@ def layer_by_layer() -> None:
         drawn, table = partial(domain_gap, gaps, network), once(gap_table, gaps, network)
         bokeh_view(drawn, key="domain gap", label="Held-out accuracy of telling the domains apart, layer by layer")
         st.markdown(once(discriminability_panel.gap_words, table))
-        frame.downloads(drawn, table, name=f"domain-gap-{case.name}-{name}")
+        frame.downloads("domain gap", table, name=f"domain-gap-{case.name}-{name}")
 
 
 ranking_view()

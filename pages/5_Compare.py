@@ -41,7 +41,7 @@ if scored:
         select=("scores",),
         on_select=case_table.take_point(scored),
     )
-    frame.downloads(chart, table, name="cases")
+    frame.downloads("scores", table, name="cases")
 case_table.case_table(table, name)
 
 depth, names = once(summaries.depth_table, all_cases), table["name"].tolist()
@@ -54,7 +54,9 @@ if len(depth):
         with column:
             drawn = partial(side_by_side.over_depth, depth, measure, names, name)
             bokeh_view(drawn, key=f"depth {measure}", label=f"{panels[measure][0]} by relative depth")
-    frame.downloads(drawn, depth, name="cases-over-depth")
+    frame.downloads(
+        [f"depth {measure}" for measure in panels], depth, name="cases-over-depth", key=once(side_by_side.key, table)
+    )
 
 st.subheader("The chosen case", anchor=False)
 st.markdown(f"**{escape(selection.case.title)}**")

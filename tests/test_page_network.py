@@ -1,4 +1,5 @@
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import fakes
 import numpy as np
@@ -7,9 +8,10 @@ import zigzag_case as toy
 from streamlit_help import app, fire, run_to_end, selectbox, sent, source_of, spaced, text_of
 
 from tlx import defaults, pipeline
-from tlx.app import conductance_words, frame
+from tlx.app import conductance_words
 from tlx.app.network import controls, neuron_panel, weight_panel
 from tlx.errors import EmptyError
+from tlx.figures.zigzag import legend
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Options, layout_of
 from tlx.results import MEASURES, Correspondence, NeuronRef, Similarity, Strongest
@@ -353,14 +355,15 @@ def test_an_edge_without_a_counterpart_says_why():
         source[0] = 0
 
 
-def test_the_downloaded_figure_brings_its_key(page, monkeypatch):
-    """It is drawn when asked for, after the page has shown its own, and holds the key that the page keeps beside it."""
-    asked = {}
-    monkeypatch.setattr(frame, "downloads", lambda whole, _, *, name: asked.setdefault(name, whole))
+def test_the_figures_files_bring_its_key(page):
+    """They are made of the living figure, and have below it the key that the page keeps beside it."""
     run_to_end(page)
-    file = frame._html(asked["network-digits-cup"], "network").decode("utf-8")
-    assert "counterparts: same neuron in both" in file
-    assert '"name":"zigzag"' in file
+    wanted = sent(page, "files network-digits-cup")
+    assert wanted["figures"] == ["zigzag"]
+    words = [line.text for line in legend.lines(toy.subject(), Options())]
+    assert [entry["text"] for entry in wanted["key"]] == words
+    for entry in wanted["key"]:
+        assert len(ElementTree.fromstring(entry["sample"])) > 0
 
 
 def test_the_table_holds_every_number_shown(layout):

@@ -8,16 +8,16 @@ const SWAPPED = ["data", "text", "low", "high", "start", "end", "factors", "axis
 const REST = 120 // ms without a further change after which a selection counts as made
 // A frame around a figure tells who uses the keyboard where it is; a click needs none.
 const CANVAS = `.bk-events:focus:not(:focus-visible) { outline: none }
-  .bk-events { touch-action: var(--bkv-touch) !important }`
+  .bk-events { touch-action: var(--bkv-touch, pan-x pan-y pinch-zoom) !important }`
 const SWIPES = "pan-x pan-y pinch-zoom" // what a finger's moves mean until somebody chose a tool for them: the page's
-const living = new WeakMap() // host's parent -> what is drawn there
+const living = new Map() // host's parent -> what is drawn there
 // layout -> the part that was looked at when the figure left the page; it comes back with the same layout
 const looked = (window[Symbol.for("tlx looked at")] ??= new Map())
 const REMEMBERED = 20
 const NEAR = "50% 0px" // of the window's height, from which on a figure is drawn
 
 export default function () {
-  window[Symbol.for("tlx bokeh view")] ??= view
+  window[Symbol.for("tlx bokeh view")] ??= { view, files } // `files` stands in `figure_files.js`
 }
 
 function view(component) {
@@ -312,34 +312,37 @@ function quietly(state, change) {
   try { change() } finally { state.quiet = false }
 }
 
-// Bokeh asks `get` for every attribute a figure leaves open.
+// The page's colours and font, as plain colours.
 function pageTheme(host) {
   const style = getComputedStyle(host)
   const [text, back, font] = ["--st-text-color", "--st-background-color", "--st-font"]
     .map((name) => style.getPropertyValue(name).trim())
-  const faint = `color-mix(in srgb, ${text} 45%, ${back})`
-  const grid = `color-mix(in srgb, ${text} 14%, ${back})`
-  const solid = { faint: resolve(host, faint), grid: resolve(host, grid) }
-  const raised = resolve(host, `color-mix(in srgb, ${text} 7%, ${back})`)
-  const tooltip = `:host { color: ${text}; background-color: ${raised}; border-color: ${solid.faint}; border-radius: 6px;
-    padding: 8px; opacity: 1; font-family: ${font}; --tooltip-arrow-color: ${solid.faint}; --tooltip-arrow-inner-color: ${raised} }`
-  const get = (model, attribute) => {
+  const mixed = (share) => resolve(host, `color-mix(in srgb, ${text} ${share}%, ${back})`)
+  const colours = { text, back, font, faint: mixed(45), grid: mixed(14), raised: mixed(7), canvas: CANVAS }
+  const dark = resolve(host, back).match(/\d+/g).reduce((sum, part) => sum + Number(part), 0) < 384
+  return { get: theming(colours), colours, dark, key: [text, back, font].join("|") }
+}
+
+// Bokeh asks what this answers for every attribute a figure leaves open. Saved files have its text, so that it knows
+// nothing but its argument.
+function theming({ text, back, font, faint, grid, raised, canvas }) {
+  const tooltip = `:host { color: ${text}; background-color: ${raised}; border-color: ${faint}; border-radius: 6px;
+    padding: 8px; opacity: 1; font-family: ${font}; --tooltip-arrow-color: ${faint}; --tooltip-arrow-inner-color: ${raised} }`
+  return (model, attribute) => {
     if (attribute.endsWith("text_font")) return font || undefined
     if (/^(major_label|group|subgroup)_text_font_size$/.test(attribute)) return "12px"
     if (/^(axis|major|group|subgroup)_label_text_color$|^(group|subgroup|label|title|major_label)_text_color$/.test(attribute)) return text
     if (attribute === "text_color" && /^(Title|Label|LabelSet|Text)$/.test(model.type)) return text
-    if (/^(axis|major_tick|minor_tick)_line_color$/.test(attribute)) return solid.faint
-    if (attribute === "grid_line_color") return solid.grid
+    if (/^(axis|major_tick|minor_tick)_line_color$/.test(attribute)) return faint
+    if (attribute === "grid_line_color") return grid
     if (attribute === "background_fill_color" && /^(Legend|ColorBar)$/.test(model.type)) return back
-    if (attribute === "border_line_color" && model.type === "Legend") return solid.grid
+    if (attribute === "border_line_color" && model.type === "Legend") return grid
     if (/^(background|border)_fill_color$/.test(attribute) && /^(Figure|Plot)$/.test(model.type)) return back // seen in a saved PNG
-    if (attribute === "outline_line_color" && /^(Figure|Plot)$/.test(model.type)) return solid.grid
+    if (attribute === "outline_line_color" && /^(Figure|Plot)$/.test(model.type)) return grid
     if (attribute === "stylesheets" && model.type === "Tooltip") return [tooltip]
-    if (attribute === "stylesheets" && model.type === "Canvas") return [CANVAS]
+    if (attribute === "stylesheets" && model.type === "Canvas") return [canvas]
     return undefined
   }
-  const dark = resolve(host, back).match(/\d+/g).reduce((sum, part) => sum + Number(part), 0) < 384
-  return { get, dark, key: [text, back, font].join("|") }
 }
 
 // A canvas takes plain colours only: the browser works the mixture out.

@@ -32,25 +32,33 @@ _CSS = """
 .bkv { position: relative; width: 100%; }
 .bkv-fresh { position: absolute; inset: 0 0 auto 0; visibility: hidden; }
 """
-LOADER = """
+_LOADER = """
 const slot = Symbol.for("tlx bokeh view")
 export default function (component) {
   let gone = false, stop = () => {}
   const begin = () => {
     if (gone) return
-    if (window[slot]) stop = window[slot](component)
+    if (window[slot]) stop = window[slot].PART(component)
     else setTimeout(begin, 10) // the code may come after the figures
   }
   begin()
   return () => { gone = true; stop() }
 }
 """
-_component = st.components.v2.component("tlx_bokeh_view", html=_HTML, css=_CSS, js=LOADER, isolate_styles=False)
+CODE = ("bokeh_view.js", "figure_files.js")
+
+
+def loader(part: str) -> str:
+    """JavaScript of a component that hands over to this function of the code that is sent once, see `code`."""
+    return _LOADER.replace("PART", part)
+
+
+_component = st.components.v2.component("tlx_bokeh_view", html=_HTML, css=_CSS, js=loader("view"), isolate_styles=False)
 _code = st.components.v2.component(
     "tlx_bokeh_code",
     html='<span class="without-looks"></span>\n',
     css=".stElementContainer:has(.without-looks) { display: none }\n",
-    js=(Path(__file__).with_suffix(".js")).read_text(encoding="utf-8"),
+    js="\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in CODE),
     isolate_styles=False,
 )
 LARGE = 8 * 2**10  # bytes from which a figure is an element of its own, which a browser that has it is not sent again
@@ -107,6 +115,7 @@ def bokeh_view(
     sent = once(_sent, draw, key, height)
     handlers = {"tap": on_tap, "select": on_select}
     settings = {
+        "key": key,
         "digest": sent.digest,
         "version": bokeh.__version__,
         "label": label,

@@ -15,13 +15,11 @@ from functools import partial
 
 import pandas as pd
 import streamlit as st
-from bokeh.embed import file_html
 from bokeh.models import LayoutDOM
-from bokeh.resources import INLINE
 
 import tlx
 from tlx import cases, findings, glossary, needs
-from tlx.app import bokeh_view, jobs, navigation, selection
+from tlx.app import bokeh_view, figure_files, jobs, navigation, selection
 from tlx.app.known_cases import known_cases
 from tlx.app.navigation import link as link  # a part of the frame that pages and panels use
 from tlx.app.once import once
@@ -29,7 +27,7 @@ from tlx.app.selection import Choice, Facts, Selection, choose
 from tlx.app.text import csv, escape, file_name, sentence
 from tlx.cases import Case
 from tlx.errors import UserError
-from tlx.figures.plain_text import plain
+from tlx.figures.key import Entry
 from tlx.results import present_in_either
 from tlx.storage import limit
 from tlx.storage.incidents import recent
@@ -70,7 +68,8 @@ def page(title: str, how_to_read: str, terms: Sequence[str] = ()) -> Selection:
     navigation.links(links, asked)
     head = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
     head.title(escape(title), anchor=False)
-    with head.popover("How to read this", icon=":material/help:"):
+    beside = head.container(horizontal=True, width="content")
+    with beside.popover("How to read this", icon=":material/help:"):
         st.markdown(how_to_read)
         if terms:
             st.markdown(once(glossary.entries, tuple(terms)))
@@ -91,6 +90,8 @@ def page(title: str, how_to_read: str, terms: Sequence[str] = ()) -> Selection:
         if completion is not None:
             navigation.complete_address(*completion)
     assert choice.class_name is not None  # `settle` chose one
+    with beside:
+        figure_files.all_figures(file_name(f"{title}-{case.name}-{choice.class_name}"))
     return Selection(case, choice.class_name, choice.layers, choice.neuron, choice.instance, choice.view)
 
 
@@ -116,10 +117,18 @@ def guard() -> Iterator[None]:
         st.stop()
 
 
-def downloads(draw: Callable[[], LayoutDOM], table: pd.DataFrame | Callable[[], pd.DataFrame], *, name: str) -> None:
-    """A row of two buttons: the numbers as CSV, the figure as an HTML file that works without a network.
+def downloads(
+    figures: str | Sequence[str] | Callable[[], LayoutDOM],
+    table: pd.DataFrame | Callable[[], pd.DataFrame],
+    *,
+    name: str,
+    key: Sequence[Entry] = (),
+) -> None:
+    """A row of buttons: the numbers as CSV, and the figures as HTML that works without a network, as PNG and as SVG.
 
-    draw: the figure, drawn only when it is asked for; table: the numbers, or a function that puts them together then.
+    figures: keys of the `bokeh_view`s that show them; of a function, those between this row and the last one.
+    table: the numbers, or a function that puts them together when they are asked for. key: of the figures, where they
+    have none in them.
     """
     row = st.container(horizontal=True)
     row.download_button(
@@ -131,23 +140,13 @@ def downloads(draw: Callable[[], LayoutDOM], table: pd.DataFrame | Callable[[], 
         icon=":material/download:",
         key=f"csv {name}",
     )
-    row.download_button(
-        "Figure (HTML)",
-        partial(_html, draw, name),
-        file_name=file_name(name, "html"),
-        mime="text/html",
-        on_click="ignore",
-        icon=":material/download:",
-        key=f"html {name}",
-    )
+    keys = [figures] if isinstance(figures, str) else [] if callable(figures) else figures
+    with row:
+        figure_files.forms(keys, name=file_name(name), key=key)
 
 
 def _csv(table: pd.DataFrame | Callable[[], pd.DataFrame]) -> bytes:
     return csv(table if isinstance(table, pd.DataFrame) else table())
-
-
-def _html(draw: Callable[[], LayoutDOM], name: str) -> bytes:
-    return str(file_html(plain(draw()), INLINE, title=name)).encode("utf-8")
 
 
 def _case(choice: Choice, first_run: bool) -> tuple[Case, Choice]:

@@ -26,9 +26,9 @@ def escape_html(text: object) -> str:
     return html.escape(str(text), quote=True)
 
 
-def file_name(text: str, suffix: str) -> str:
-    """A name for a downloaded file that no system takes for a path or a hidden file."""
-    return f"{_NOT_IN_FILES.sub('_', text)[:100]}.{suffix}"
+def file_name(text: str, suffix: str = "") -> str:
+    """A name for a downloaded file that no system takes for a path or a hidden file; a suffix is put behind it."""
+    return _NOT_IN_FILES.sub("_", text)[:100] + (f".{suffix}" if suffix else "")
 
 
 def csv(table: pd.DataFrame) -> bytes:

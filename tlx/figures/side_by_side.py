@@ -8,6 +8,7 @@ from bokeh.plotting import figure
 
 from tlx.figures import theme
 from tlx.figures.chart import chart
+from tlx.figures.key import Entry, line, mark
 from tlx.figures.sources import source_of
 from tlx.results import MEASURES
 
@@ -101,6 +102,14 @@ def over_depth(table: pd.DataFrame, measure: str, names: list[str], chosen: str)
     marks = plot.scatter("depth", "value", source=points, marker="marker", size="size", color="colour")
     plot.add_tools(HoverTool(renderers=[marks], tooltips=_DEPTH))
     return plot
+
+
+def key(table: pd.DataFrame) -> list[Entry]:
+    """What the colours and marks of the charts over depth mean; table: as for `scores`."""
+    rows = table.merge(looks(table["name"].tolist()), on="name")
+    titles = _labels(rows)
+    cases = [mark(title, *look) for title, *look in zip(titles, rows["marker"], rows["colour"], strict=True)]
+    return [*cases, line("by chance, in a case's colour", theme.NEUTRAL, "2 3")]
 
 
 def _labels(rows: pd.DataFrame) -> list[str]:

@@ -56,7 +56,7 @@ def draw(result: Discriminability, picked: InstanceRef | None) -> None:
         overlay=once(mark, result, place),
     )
     note(result)
-    frame.downloads(partial(domain_score, result, place), partial(score_table, result), name=f"domain-score-{name}")
+    frame.downloads(f"domain score {name}", partial(score_table, result), name=f"domain-score-{name}")
 
 
 def note(result: Discriminability) -> None:

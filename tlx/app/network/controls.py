@@ -7,9 +7,6 @@ from itertools import product
 
 import pandas as pd
 import streamlit as st
-from bokeh.layouts import column
-from bokeh.models import Div, LayoutDOM
-from bokeh.plotting import figure
 from streamlit.delta_generator import DeltaGenerator
 
 from tlx import defaults, needs, pipeline
@@ -19,7 +16,6 @@ from tlx.app.network.weight_panel import choose_edge
 from tlx.app.selection import choose
 from tlx.cases import MODELS, Case
 from tlx.figures.reuse import opened
-from tlx.figures.zigzag import legend
 from tlx.figures.zigzag.layout import EdgeHit, Layout, NeuronHit, locate
 from tlx.figures.zigzag.subject import ORDERS, SCALES, USUAL, Options, Subject
 from tlx.figures.zigzag.weights import woven
@@ -166,14 +162,6 @@ def _others(case: Case, class_name: str) -> list[str]:
     """The other classes that the target domain has instances of."""
     _, domains = jobs.require(needs.frame, case)
     return [name for name in domains["target"].present if name != class_name]
-
-
-def with_key(draw: Callable[[], figure], subject: Subject, options: Options) -> LayoutDOM:
-    """The figure, drawn anew, with its key below, as a file that leaves the page needs it.
-
-    What the page shows belongs to a document of its own already, and Bokeh lets nothing belong to two.
-    """
-    return column(draw(), Div(text=legend.items(subject, options), width=700), sizing_mode="stretch_width")
 
 
 def label(subject: Subject, layers: Sequence[str]) -> str:

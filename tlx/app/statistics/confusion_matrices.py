@@ -41,8 +41,7 @@ def confusion_matrices(case: Case, class_name: str, split: str) -> None:
             bokeh_view(drawn, key=f"confusion {model}", label=label, on_tap=taker(counts, names, model, split))
             if len(names) < len(counts):
                 st.caption(_among(counts, names))
-            whole = partial(confusion, counts, model=model, split=split, chosen=class_name)
-            frame.downloads(whole, partial(long_form, counts), name=f"confusion-{case.name}-{model}")
+            frame.downloads(f"confusion {model}", partial(long_form, counts), name=f"confusion-{case.name}-{model}")
 
 
 def _shown(both: Mapping[str, pd.DataFrame], class_name: str) -> list[str]:

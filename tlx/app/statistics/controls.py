@@ -49,7 +49,7 @@ def label_efficiency_panel(case: Case) -> None:
         return
     chart = partial(label_efficiency, result)
     bokeh_view(chart, key="label efficiency", label="Accuracy over the number of target labels, both ways, by seed")
-    frame.downloads(chart, result.table, name=f"labels-{case.name}")
+    frame.downloads("label efficiency", result.table, name=f"labels-{case.name}")
     st.caption(
         "Each dot is one training on so many images of each class, chosen by its seed, with as many steps as the "
         "case's own training; the last epoch counts, so that no further label is used. Lines are means over the seeds."

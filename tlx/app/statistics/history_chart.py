@@ -32,6 +32,6 @@ def history_chart(history: pd.DataFrame, selection: Selection) -> None:
     chart = partial(accuracy, history, sorted(lines, key=list(names).index))
     with place:
         bokeh_view(chart, key="accuracy", label="Accuracy of both models on both domains over the epochs")
-    frame.downloads(chart, history, name=f"accuracy-{selection.case.name}")
+    frame.downloads("accuracy", history, name=f"accuracy-{selection.case.name}")
     for model in [model for model in MODELS if model not in set(history["model"])]:
         st.caption(f"The {model} model has no accuracy history, so its lines are missing.")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tlx.figures import shades, theme
+from tlx.figures.key import Entry
 from tlx.figures.zigzag.layout import Layout
 from tlx.figures.zigzag.subject import Options, Subject
 
@@ -52,6 +53,11 @@ def lines(subject: Subject, options: Options) -> tuple[Line, ...]:
         Line("kept", "kept: important in the source, too"),
         *(others if options.others else ()),
     )
+
+
+def key(subject: Subject, options: Options) -> list[Entry]:
+    """The key as files have it."""
+    return [Entry("".join(_SAMPLES[line.sample]), line.text) for line in lines(subject, options)]
 
 
 def html(layout: Layout, subject: Subject, options: Options) -> str:
@@ -101,8 +107,7 @@ def _corner(layout: Layout, height: float) -> tuple[float, float, float] | None:
 
 def _picture(sample: str) -> str:
     """A sample as an image's address."""
-    marks = "".join(_SAMPLES[sample])
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_SAMPLE}" height="20">{marks}</svg>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_SAMPLE}" height="20">{"".join(_SAMPLES[sample])}</svg>'
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 

@@ -215,8 +215,8 @@ def _add_boxes(columns: Columns, one: Woven, subject: Subject) -> None:
 
 
 def _slice(share: float) -> tuple[float, float]:
-    """Of a pie: from noon, clockwise, in radians."""
-    return np.pi / 2, np.pi / 2 - 2 * np.pi * share
+    """Of a pie: from noon, clockwise, in radians; a whole one ends just before, since Bokeh's SVG has it empty else."""
+    return np.pi / 2, np.pi / 2 - 2 * np.pi * min(share, 0.9999)
 
 
 def _grouped(
