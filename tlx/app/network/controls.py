@@ -60,7 +60,7 @@ def options(row: DeltaGenerator, subject: Subject, layers: Sequence[str]) -> Opt
         required=True,
         label_visibility="collapsed",
         format_func=_ORDER_WORDS.__getitem__,
-        width=305,  # known beforehand, as those of the others, so that the row has its lines before it is drawn
+        width=335,  # known beforehand, as those of the others, so that the row has its lines before it is drawn
     )
     others = settings.switch(row.toggle, "Non-important regions", "network.others", default=True, width=185)
     source = settings.switch(row.toggle, "Source weights", "network.source", default=True, width=140)

@@ -45,8 +45,9 @@ def difference(own: Reuse, other: Reuse, network: Network) -> str:
         if len(both):
             row = both.iloc[int((both["value"] - both["value_other"]).abs().to_numpy().argmax())]
             where = f"layer {index[row['first']]}" + (f" to {index[row['second']]}" if row["second"] else "")
-            values = [measure.written(row[column]) for column in ("value", "value_other")]
-            parts.append(f"{measure.short} in {where} (**{values[0]}** and **{values[1]}**)")
+            ours, theirs = (measure.written(row[column]) for column in ("value", "value_other"))
+            if ours != theirs:
+                parts.append(f"{measure.short} in {where} (**{ours}** and **{theirs}**)")
     names = f"Classes {escape(own.class_name)} and {escape(other.class_name)}"
     return f"{names} differ most: {'; '.join(parts)}." if parts else ""
 
