@@ -5,13 +5,12 @@ from functools import partial
 import streamlit as st
 
 from tlx import findings, glossary, needs, pipeline
-from tlx.app import conductance_words, costs, frame, gathered_instances, jobs, pictures, settings
+from tlx.app import conductance_words, costs, frame, gathered_instances, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
-from tlx.app.feature_strip import feature_strip, what_it_sees
-from tlx.app.features import discriminability_panel, ranking_list, silencing_words
+from tlx.app.feature_strip import what_it_sees
+from tlx.app.features import discriminability_panel, neuron_panel, ranking_list, silencing_words
 from tlx.app.layout import beside
 from tlx.app.once import once
-from tlx.cases import MODELS
 from tlx.figures.domain_gap import domain_gap, gap_table
 from tlx.figures.silencing import change_table, silencing
 
@@ -21,68 +20,63 @@ selection = frame.page(
     "nothing, 0 and 1 everything): its histograms show the neuron's conductance, source above and target below. In the "
     "plot red crosses are source and blue circles target instances where a linear classifier of all these neurons has "
     "them that did not know them, the dashed line is its boundary and each axis a ticked neuron, longer across the "
-    "larger its weight. Reverse the order to see what both domains share; click a row to look at its neuron below.",
+    "larger its weight. Reverse the order to see what both domains share; click a row to look at its neuron.",
     terms=glossary.OF_PAGE["Features"],
 )
 case, name = selection.case, selection.class_name
-
-model = settings.one_of(
-    st.segmented_control, "Model", MODELS, "features.model", default="target",
-    format_func=lambda one: f"{one} model", required=True,
-)  # fmt: skip
 network, _ = jobs.require(needs.frame, case)
 titles = {layer.name: layer.title for layer in network.layers}
 
 
 @st.fragment
 def ranking_view() -> None:
-    """The list, the plot, and what is chosen in either: a click runs this part alone."""
+    """The list, the chosen neuron and the plot beside it: a click in any runs this part alone."""
     here = frame.now(selection)
+    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    model = ranking_list.model_control(controls)
     ranking = f"Rank the neurons of class {name}"
     result, abstraction, contribution = costs.require(ranking, needs.ranking, case, name, model)
     instances, sheets = costs.require("Show the instances", needs.instances, case)
     served = pictures.serve(sheets)
+    table = once(ranking_list.table_of, result, network, abstraction, contribution)
+    table, rows, listed = ranking_list.ordered(table, controls)
+    about = f"{case.fingerprint()} {name} {model} {listed}"
     discriminability_panel.verdict(result)
+
+    left, right = beside([1.2, 1], name="features", least=358)
+    with left:
+        drawn, below = st.container(), st.container()
+        with below:
+            page = ranking_list.page_of(rows)
+            active = ranking_list.ticks(table, rows)
+            ranking_list.marks(page)
+    with right:
+        picking = st.container(horizontal=True, gap="small")
+        neuron = ranking_list.neuron_picker(picking, table, rows, here.neuron, model=model, about=about)
+        ranking_list.network_link(picking, neuron, network.names, selection.layers)
+        look = costs.ask("Draw what the neuron looks for", needs.looks, case, [neuron])
+        neuron_panel.pictures_of((look or {}).get(neuron), what_it_sees(case, neuron, instances, served), served)
+        chosen, order = (neuron.layer, neuron.index), table["column"].to_numpy()
+        discriminability_panel.discriminability_plot(
+            result, active, titles, instances=instances, pictures=served, chosen=chosen, order=order
+        )
+    with drawn:
+        looks = costs.ask("Draw what they look for", needs.looks, case, ranking_list.neurons_of(page, model))
+        first = ranking_list.first_ticks(rows)
+        ranking_list.ranking_list(page, result, looks or {}, active=active, about=about, first=first, chosen=chosen)
+    frame.downloads(("ranking", "biplot"), table, name=f"features-{case.name}-{name}")
     told = glossary.help_for("conductance", "completeness")
     st.caption(conductance_words.completeness_by_layer(contribution), help=told)
     if before := findings.read_before([layer.title for layer in network.unactivated]):
         st.caption(before)
 
-    table = once(ranking_list.table_of, result, network, abstraction, contribution)
-    left, right = beside([1.15, 1], name="features", least=390)
-    with left:
-        table, rows, listed = ranking_list.ordered(table)
-        about, first = f"{case.fingerprint()} {name} {model} {listed}", ranking_list.first_ticks(rows)
-        active = ranking_list.ticks(table, rows)
-        page = ranking_list.page_of(rows)
-        looks = costs.ask("Draw what they look for", needs.looks, case, ranking_list.neurons_of(page, model))
-        chosen = ranking_list.chosen_in(here.neuron, model)
-        ranking_list.ranking_list(page, result, looks or {}, active=active, about=about, first=first, chosen=chosen)
-        ranking_list.marks(page)
-    order = table["column"].to_numpy()
-    with right:
-        discriminability_panel.discriminability_plot(
-            result, active, titles, instances=instances, pictures=served, chosen=chosen, order=order
-        )
-    frame.downloads(("ranking", "biplot"), table, name=f"features-{case.name}-{name}")
-
-    one, gathered = beside([1.15, 1], name="features below", least=390)
-    with one:
-        told = glossary.help_for("domain-specific", "domain-invariant", "AUC", "feature image")
-        st.subheader("One neuron", anchor=False, help=told)
-        neuron = ranking_list.neuron_picker(table, model, here.neuron, about)
-        look = costs.ask("Draw what the neuron looks for", needs.looks, case, [neuron])
-        crops = what_it_sees(case, neuron, instances, served)
-        feature_strip((look or {}).get(neuron), crops)
-        ranking_list.network_link(neuron, network.names, selection.layers)
-    with gathered:
-        st.subheader("Gathered instances", anchor=False)
-        gathered_instances.gallery(served, instances)
-    silencing_part(tuple(result.neurons[column] for column in sorted(active)))
+    st.subheader("Gathered instances", anchor=False)
+    gathered_instances.gallery(served, instances)
+    silencing_part(model, tuple(result.neurons[column] for column in sorted(active)))
 
 
 @st.fragment
-def silencing_part(ticked: tuple[tuple[str, int], ...]) -> None:
+def silencing_part(model: str, ticked: tuple[tuple[str, int], ...]) -> None:
     """What the model can do without the ticked neurons."""
     st.subheader("Do the ticked neurons matter?", anchor=False, help=glossary.help_for("silencing"))
     if not ticked:

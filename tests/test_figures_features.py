@@ -207,7 +207,7 @@ def test_numbers_are_bars_to_their_domains_side():
     """AUC 0.9 reaches 80 % of the way to the right, 0.4 20 % to the left; the largest weight all the way."""
     table = ranking_layout.ranking_table(result(), NETWORK, CLASS_RANKS, CONTRIBUTION)
     bars = ranking_layout.number_table(table, result())
-    assert list(bars["x1"] - bars["x0"]) == pytest.approx([38.4, 24, -9.6, 36, 0, -48])
+    assert list(bars["x1"] - bars["x0"]) == pytest.approx([44.8, 28, -11.2, 42, 0, -56])
     assert list(bars["label"]) == ["AUC 0.90", "AUC 0.75", "AUC 0.40", "u +0.600", "u +0.000", "u −0.800"]
     assert list(bars["colour"][[0, 2]]) == [theme.TARGET, theme.SOURCE]
 
@@ -246,7 +246,7 @@ def test_feature_images_are_sent_small_and_right_side_up():
     picture[:32] = (255, 0, 0)
     seen = np.asarray(read(ranking.address(picture))).astype(int)
     assert np.abs(seen - picture).mean() < 4
-    assert read(ranking.address(np.zeros((224, 224, 3), dtype=np.uint8))).size == (144, 144)
+    assert read(ranking.address(np.zeros((224, 224, 3), dtype=np.uint8))).size == (120, 120)
 
 
 def read(address):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import re
 
 import fakes
 import numpy as np
@@ -16,7 +18,7 @@ from tlx import defaults
 from tlx.analysis import statistics
 from tlx.analysis.crops import Crop
 from tlx.app import feature_strip, pictures
-from tlx.app.features import silencing_words
+from tlx.app.features import neuron_panel, silencing_words
 from tlx.errors import EmptyError
 from tlx.figures.pictures import Pictures
 from tlx.results import Abstraction, Contribution, Discriminability, LayerGap, NeuronRef, Silenced, Strongest
@@ -140,7 +142,10 @@ def domain_gap(case, class_name):
 
 
 def serve(sheets):
-    return Pictures({"source": ("s.webp",), "target": ("t.webp",)}, 8, 32)
+    buffer = io.BytesIO()
+    Image.new("RGB", (256, 256), "green").save(buffer, "WEBP")
+    of_both = dict.fromkeys(ROWS, (buffer.getvalue(),))
+    return Pictures({"source": ("s.webp",), "target": ("t.webp",)}, 8, 32, of_both)
 
 
 def install(monkeypatch):
@@ -239,7 +244,7 @@ def test_the_weight_is_an_order_of_its_own(page):
     assert listed(page) == list(NEURONS[:1:-1])
     assert list(source_of(page, "ranking", "rows")["rank"])[:2] == ["#1", "#2"]
     assert source_of(page, "biplot", "axes")["label"][0] == "#1  Layer 2 · 5"
-    assert selectbox(page, "Neuron").options[0] == "#1 Layer 2: linear (6), neuron 5"
+    assert selectbox(page, "Chosen neuron").options[0] == "#1 Layer 2: linear (6), neuron 5"
 
 
 def test_a_tap_on_a_box_ticks_and_unticks(page):
@@ -259,7 +264,7 @@ def test_a_tap_on_a_row_chooses_the_neuron_for_all_pages(page):
     run_to_end(page)
     assert page.query_params["neuron"] in (["target:fc2:2"], "target:fc2:2")
     assert list(np.asarray(source_of(page, "ranking", "rows")["band"]) > 0).index(True) == 6
-    assert selectbox(page, "Neuron").value == ("fc2", 2)
+    assert selectbox(page, "Chosen neuron").value == ("fc2", 2)
 
 
 def test_the_keyboard_ticks_and_chooses_too(page):
@@ -268,7 +273,7 @@ def test_the_keyboard_ticks_and_chooses_too(page):
     ticks.set_value(["conv1:0", "conv1:3"])
     run_to_end(page)
     assert axes(page) == [("conv1", 0), ("conv1", 3)]
-    selectbox(page, "Neuron").set_value(("conv1", 1))
+    selectbox(page, "Chosen neuron").set_value(("conv1", 1))
     run_to_end(page)
     assert "target:conv1:1" in page.query_params["neuron"]
 
@@ -369,6 +374,41 @@ def test_a_neuron_that_sees_all_of_an_image_is_shown_whole_ones():
         "target": [(1, "d", 3.0)],
     }
     assert found["source"][0].pixels.reshape(-1, 3).mean(axis=0).tolist() == [0, 0, 255]
+
+
+def test_each_crop_stands_beside_its_whole_image():
+    """What is all of an image stands alone; names are escaped; a neuron that is silent in a domain says so."""
+    sheet = np.zeros((8, 16, 3), dtype=np.uint8)
+    sheet[:, 8:] = (0, 0, 255)
+    buffer = io.BytesIO()
+    Image.fromarray(sheet).save(buffer, "WEBP", lossless=True)
+    served = Pictures({"source": ("s",), "target": ("t",)}, 8, 2, dict.fromkeys(ROWS, (buffer.getvalue(),)))
+    part, whole = Crop(np.full((5, 5, 3), 200, np.uint8), 1, "<b>", 2.5), pictures.cut_out(served, "source", 1)
+    found = neuron_panel.panel_html(None, {"source": [part], "target": []}, served)
+    shown = [np.asarray(Image.open(io.BytesIO(base64.b64decode(at)))) for at in re.findall('base64,([^"]+)', found)]
+    assert [one.shape for one in shown] == [(5, 5, 3), (8, 8, 3)]
+    assert (shown[0] == 200).all()
+    assert (shown[1] == whole).all()
+    assert "the part it sees: source domain, instance 1, class &lt;b&gt;" in found
+    assert "<b>:" not in found
+    assert found.index("target domain") < found.index("It is silent on every instance")
+    alone = neuron_panel.panel_html(whole, {"source": [Crop(whole, 1, "x", 2.5)]}, served)
+    assert re.findall('alt="([^":]+)', alone) == ["what the neuron looks for", "the whole image"]
+
+
+def test_the_first_of_the_list_is_shown_until_one_is_chosen(page):
+    """In the other order it is the most domain-invariant neuron, whose row stands out; a chosen one stays."""
+    assert selectbox(page, "Chosen neuron").value == ("conv1", 0)
+    page.segmented_control(key="tlx setting features.order").set_value("invariant")
+    run_to_end(page)
+    assert selectbox(page, "Chosen neuron").value == listed(page)[0] == ("fc2", 4)
+    assert list(np.asarray(source_of(page, "ranking", "rows")["band"]) > 0) == [True] + [False] * 7
+    assert "neuron" not in page.query_params
+    fire(page, "ranking", "tap", {"x": 300, "y": 2.5})
+    run_to_end(page)
+    page.segmented_control(key="tlx setting features.order").set_value("specific")
+    run_to_end(page)
+    assert f"target:{':'.join(map(str, selectbox(page, 'Chosen neuron').value))}" in page.query_params["neuron"]
 
 
 def test_silencing_is_offered_and_told(page):

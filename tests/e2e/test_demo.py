@@ -29,7 +29,7 @@ def test_links_lead_to_the_pages_and_back(tab, server):
         opened.go_to(title)
         opened.page.wait_for_url(f"{server}/{title if title != 'Start' else ''}?*")
         opened.wait_for_class("8")
-    opened.go_to("Features").page.get_by_role("button", name="See it in the network view").click()
+    opened.go_to("Features").page.get_by_role("button", name="Network view").click()
     opened.page.wait_for_url(f"{server}/Network?*")
     opened.ready().go_to("Start")
     opened.choose_class("5")

@@ -70,7 +70,7 @@ def test_the_other_order_begins_with_what_the_domains_share(features):
     away = [abs(auc - 0.5) for auc in marks(features.page, "ranking", "rows")["auc"]]
     assert away == sorted(away)
     wait_for_axes(features, rows[:5])
-    features.page.get_by_text("weight in the joint classifier").click()
+    features.page.get_by_text("joint weight", exact=True).click()
     wait_for_marks(features.page, "ranking", "rows", "(rows) => rows.place[0] === 1", None)
     weights = [abs(weight) for weight in marks(features.page, "ranking", "rows")["weight"]]
     assert weights == sorted(weights, reverse=True)
@@ -82,13 +82,43 @@ def test_a_neuron_leads_to_the_network_page_and_back(features):
     tap_row(features, 2, 230)
     wanted = f"target:{layer}:{index}"
     features.wait_for_parameter("neuron", wanted)
-    features.page.get_by_role("button", name="See it in the network view").click()
+    features.page.get_by_role("button", name="Network view").click()
     features.page.wait_for_url("**/Network?**")
     features.wait_for_parameter("neuron", wanted)
     assert layer in (features.parameter("layers") or "").split(",")
     features.go_to("Features")
     features.wait_for_parameter("neuron", wanted)
     wait_for_marks(features.page, "ranking", "rows", "(found) => found.band[2] > 0 && found.band[1] === 0", None)
+
+
+def test_a_domain_invariant_neuron_is_three_clicks_away(tab):
+    """From the start page: what it looks for, and the whole images that excite it, in one screen with the list."""
+    opened = tab().open("/?case=digits&class=8").ready()
+    opened.go_to("Features")
+    drawn(opened.page, "ranking")
+    opened.page.get_by_text("most domain-invariant first").click()
+    wait_for_marks(opened.page, "ranking", "rows", "(found) => found.place[0] > found.place[1]", None)
+    opened.settle()
+    _, index = neurons(opened, "ranking", "rows")[0]
+    box = opened.page.get_by_label("Chosen neuron").locator("visible=true").last
+    assert f", neuron {index}" in (box.input_value() or box.inner_text())
+    assert marks(opened.page, "ranking", "rows")["band"][0] > 0
+    opened.page.mouse.wheel(0, -4000)
+    for name in ("what the neuron looks for", "the whole image"):
+        picture = opened.page.locator(f"img[alt^='{name}']").first.bounding_box()
+        assert 0 < picture["y"] < picture["y"] + picture["height"] < 900
+
+
+def test_a_telephone_shows_all_of_a_row(tab):
+    """Boxes, pictures, histograms and weights lie within its width."""
+    opened = tab()
+    opened.page.set_viewport_size({"width": 390, "height": 844})
+    opened.open("/Features?case=digits&class=8")
+    drawn(opened.page, "ranking")
+    for x in (1, 639):
+        left, _ = place(opened.page, "ranking", x, 0.5)
+        assert 0 < left < 390
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_a_lasso_gathers_pictures(features):

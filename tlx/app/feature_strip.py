@@ -1,4 +1,4 @@
-"""A neuron in pictures: its feature image beside what activates it most in each domain, cropped to what it sees."""
+"""A neuron in pictures: what activates it most in each domain, cropped to what it sees."""
 
 from __future__ import annotations
 
@@ -21,20 +21,6 @@ from tlx.results import Crop, NeuronRef, Strongest
 SMALL = 48  # pixels of a feature image that stands among many
 SIZE = 50  # of a picture, in CSS pixels
 WHOLE = 6  # pictures of a domain, as many as crops
-
-
-def feature_strip(image: np.ndarray | None, crops: Mapping[str, Sequence[Crop]]) -> None:
-    """The feature image (where it is there) and a row of crops for each domain.
-
-    image: (H, W, 3) uint8; crops: by domain, strongest first.
-    """
-    columns = st.columns([2, 5], gap="medium", vertical_alignment="top")
-    with columns[0]:
-        if image is not None:
-            st.image(once(address, image), caption="what it looks for", width="stretch")
-    with columns[1]:
-        for domain, row in crops.items():
-            crop_row(domain, row, head=f"<b>{domain} domain</b>: what activates it most")
 
 
 def small_addresses(looks: Mapping[NeuronRef, np.ndarray]) -> dict[NeuronRef, str]:

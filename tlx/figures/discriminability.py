@@ -16,6 +16,7 @@ from tlx.figures.projection import axes_table, axis_widths, held_out, origin, po
 from tlx.figures.sources import source_of
 from tlx.results import Discriminability
 
+HEIGHT = 400  # px: list, chosen neuron and plot fit a laptop's screen together
 AXIS = "#b8860b"  # dark gold: neither domain's colour, and seen on points of both
 
 _POINT = """<div style="display:flex;gap:10px;font-size:13px;line-height:1.45">{picture}<div>
@@ -49,9 +50,9 @@ def biplot(
     coordinates = seen_by(result, active) if only_active else held_out(result)
     plot = chart(
         f"Class {result.class_name}, {result.model} model: what tells the domains apart",
-        height=660,
-        x="held-out distance from the boundary: source left, target right",
-        y="along the first principal component g",
+        height=HEIGHT,
+        x="← towards source · towards target →",
+        y="strongest other variation",
         tools="pan,wheel_zoom,box_select,lasso_select,reset,save",
         active_drag="lasso_select",
         name="biplot",
@@ -126,7 +127,7 @@ def _draw_points(plot: figure, data: pd.DataFrame, pictures: Pictures | None) ->
         size=8.5,
         line_color="colour",
         line_width=1.6,
-        line_alpha=0.85,
+        line_alpha=1.0,
         fill_color="colour",
         fill_alpha=0.3,
         nonselection_line_alpha=0.2,
@@ -144,9 +145,15 @@ def _legend(plot: figure, data: pd.DataFrame, marks: GlyphRenderer) -> None:
         for domain, rows in data.groupby("domain", sort=False)
     ]
     line = plot.line([np.nan, np.nan], [np.nan, np.nan], line_color=theme.NEUTRAL, line_width=2.5, line_dash="dashed")
-    items.append(LegendItem(label="decision boundary", renderers=[line]))
+    items.append(LegendItem(label="boundary", renderers=[line]))
     legend = Legend(
-        items=items, orientation="horizontal", border_line_alpha=0, background_fill_alpha=0, padding=2, spacing=16
+        items=items,
+        orientation="horizontal",
+        border_line_alpha=0,
+        background_fill_alpha=0,
+        padding=2,
+        margin=2,
+        spacing=14,
     )
     plot.add_layout(legend, "above")
 

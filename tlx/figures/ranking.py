@@ -18,11 +18,11 @@ from tlx.figures.ranking_layout import (
     BARS,
     BARS_END,
     ENDS,
-    FIRST_TEXT,
     HALF,
     HEAD,
     IMAGE,
     MIDDLE,
+    NARROWEST,
     NUMBERS,
     PLACE,
     ROW,
@@ -37,7 +37,8 @@ from tlx.figures.ranking_layout import (
 from tlx.figures.sources import source_of
 from tlx.results import RESAMPLES, Discriminability
 
-PICTURE = 72  # side of a feature image in pixels
+PICTURE = 60  # side of a feature image in pixels
+FAINT_TEXT = 0.8  # of words that matter less, still 4.5 : 1 on either theme's page
 
 _NEURON = """<div style="font-size:13px;line-height:1.45"><b>#@place &nbsp;@title, neuron @neuron</b><br>
 alone: AUC @auc{0.00} (95 % interval @auc_low{0.00} to @auc_high{0.00}), larger for <b>@larger</b> instances<br>
@@ -64,10 +65,10 @@ def ranking(
     """
     plot = chart(
         height=HEAD + ROW * len(rows) + 4,
-        min_width=520,
+        min_width=NARROWEST,
         x_range=Range1d(0, WIDTH, name="x range"),
         y_range=Range1d(len(rows), -HEAD / ROW, name="y range"),
-        toolbar_location="right",
+        toolbar_location=None,  # a telephone has no room for it; the page's own buttons save it
         min_border=0,
         outline_line_alpha=0,
         name="ranking",
@@ -90,27 +91,21 @@ def states(
 
 
 def _draw_head(plot: figure) -> None:
-    words = {
-        TICK - 12: "axis",
-        PLACE: "rank",
-        IMAGE - 2: "feature",
-        TEXT: "neuron",
-        BARS: "conductance: source ↑ target ↓",
-        NUMBERS - 24: "AUC, u",
-    }
-    plot.text(
-        list(words),
-        [-0.12] * len(words),
-        text=list(words.values()),
-        text_font_size="12px",
-        text_font_style="bold",
-        text_alpha=0.75,
-        name="head",
-    )
+    words = [
+        (TICK, "axis", "center"),
+        (PLACE + 14, "#", "left"),
+        (IMAGE, "feature", "center"),
+        (TEXT, "neuron", "left"),
+        (BARS - 4, "source ↑ target ↓", "left"),
+        (WIDTH - 4, "AUC, u", "right"),
+    ]
+    at, text, align = (list(part) for part in zip(*words, strict=True))
+    source = ColumnDataSource({"x": at, "text": text, "align": align})
+    plot.text("x", -0.12, text="text", text_align="align", source=source, text_font_size="12px", text_alpha=FAINT_TEXT)
 
 
 def _draw_rows(plot: figure, data: pd.DataFrame, first: int) -> None:
-    source = source_of(data, "rows")
+    source = source_of(data.assign(first=first_words(data, first)), "rows")
     band = plot.rect(
         WIDTH / 2, "y", WIDTH, 1, source=source, fill_color=theme.NEUTRAL, fill_alpha="band", line_alpha=0, name="rows"
     )
@@ -123,14 +118,14 @@ def _draw_rows(plot: figure, data: pd.DataFrame, first: int) -> None:
         size=18,
         line_color=theme.NEUTRAL,
         line_width=1.5,
-        fill_color=theme.TARGET,
+        fill_color=theme.TARGET_DARK,
         fill_alpha="box",
         name="boxes",
     )
     plot.text(TICK, "y", text="tick", source=source, text_align="center", text_baseline="middle", text_color="#ffffff",
               text_font_size="14px", text_font_style="bold")  # fmt: skip
-    plot.text(PLACE, "y", text="rank", source=source, text_baseline="middle", text_font_size="14px")
-    for column, up, weight in (("short_title", -17, "bold"), ("what", 0, "normal"), ("score", 17, "normal")):
+    plot.text(PLACE, "y", text="rank", source=source, text_baseline="middle", text_font_size="13px")
+    for column, up, weight in (("short_title", -17, "bold"), ("what", 0, "normal"), ("first", 17, "normal")):
         plot.text(
             TEXT,
             "y",
@@ -140,10 +135,8 @@ def _draw_rows(plot: figure, data: pd.DataFrame, first: int) -> None:
             text_baseline="middle",
             text_font_size="12px",
             text_font_style=weight,
-            text_alpha=1.0 if column != "score" else 0.75,
+            text_alpha=1.0 if column != "first" else FAINT_TEXT,
         )
-    plot.text(NUMBERS, data["y"] - 0.5 + FIRST_TEXT, text=first_words(data, first), text_align="center",
-              text_baseline="middle", text_font_size="12px", text_alpha=0.75)  # fmt: skip
     tooltip = _NEURON.replace("FIRST", str(first)).replace("RESAMPLES", str(RESAMPLES))
     plot.add_tools(HoverTool(renderers=[band], tooltips=tooltip, attachment="above"))
 
@@ -153,10 +146,7 @@ def _draw_images(plot: figure, rows: pd.DataFrame, images: Mapping[tuple[str, in
     pairs = list(zip(rows["layer"], rows["neuron"], strict=True))
     middles = np.arange(len(pairs)) + 0.5
     waiting = [pair not in images for pair in pairs]
-    x = IMAGE + 4
-    plot.scatter(
-        x + PICTURE / 2, middles[waiting], marker="square", size=PICTURE, fill_color=theme.GRID, line_color=theme.GRID
-    )
+    plot.scatter(IMAGE, middles[waiting], marker="square", size=PICTURE, fill_color=theme.GRID, line_color=theme.GRID)
     there = [at for at, missing in enumerate(waiting) if not missing]
     plot.image_url(
         url="url",
@@ -170,7 +160,7 @@ def _draw_images(plot: figure, rows: pd.DataFrame, images: Mapping[tuple[str, in
         source=ColumnDataSource(
             {
                 "url": [address(images[pairs[at]]) for at in there],
-                "x": np.full(len(there), x + PICTURE / 2),
+                "x": np.full(len(there), IMAGE),
                 "y": middles[there],
             },
             name="images",
@@ -196,7 +186,9 @@ def _draw_bars(plot: figure, data: pd.DataFrame) -> None:
     ends = data.groupby("row").agg(low=("left", "min"), high=("right", "max"))
     for x, values, align in ((BARS, ends["low"], "left"), (BARS_END, ends["high"], "right")):
         words = [f"{value:.2g}".replace("-", "−") for value in values]
-        plot.text(x, ends.index.to_numpy() + ENDS, text=words, text_align=align, text_font_size="12px", text_alpha=0.75)
+        plot.text(
+            x, ends.index.to_numpy() + ENDS, text=words, text_align=align, text_font_size="11px", text_alpha=FAINT_TEXT
+        )
     crossing = ends[(ends["low"] < 0) & (ends["high"] > 0)]
     zero = BARS - crossing["low"] / (crossing["high"] - crossing["low"]) * (BARS_END - BARS)
     top, bottom = crossing.index + MIDDLE - HALF, crossing.index + MIDDLE + HALF
@@ -205,7 +197,7 @@ def _draw_bars(plot: figure, data: pd.DataFrame) -> None:
 
 def _draw_numbers(plot: figure, data: pd.DataFrame) -> None:
     source = source_of(data, "numbers")
-    plot.hbar(y="y", left="x0", right="x1", height=0.14, source=source, color="colour", name="numbers")
+    plot.hbar(y="y", left="x0", right="x1", height=0.13, source=source, color="colour", name="numbers")
     plot.segment(NUMBERS, data["y"] - 0.1, NUMBERS, data["y"] + 0.1, line_color=theme.NEUTRAL)
     plot.text(
         NUMBERS,

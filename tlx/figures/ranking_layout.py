@@ -11,19 +11,20 @@ import pandas as pd
 from tlx.figures import theme
 from tlx.results import RESAMPLES, Contribution, Discriminability, Network
 
-ROW = 92  # height of a row in pixels
-HEAD = 34
-MIDDLE, HALF = 0.43, 0.32  # of a row's height: the line its histogram grows from, and how far at most
-ENDS = 0.9  # where the histogram's ends are written
-AUC_BAR, AUC_TEXT, FIRST_TEXT, WEIGHT_BAR, WEIGHT_TEXT = 0.12, 0.28, 0.46, 0.66, 0.82  # what stands beside it
-WIDTH = 640.0  # of the list in its own units; about pixels on a wide screen
+ROW = 70  # height of a row in pixels: a page of the list fits a laptop's screen
+HEAD = 30
+MIDDLE, HALF = 0.42, 0.34  # of a row's height: the line its histogram grows from, and how far at most
+ENDS = 0.94  # where the histogram's ends are written
+AUC_TEXT, AUC_BAR, WEIGHT_TEXT, WEIGHT_BAR = 0.2, 0.37, 0.66, 0.83  # what stands beside it
+WIDTH = 640.0  # of the list in its own units; a telephone has half as many pixels for it
+NARROWEST = 340  # pixels in which everything finds room
 BINS = 25
 
-# Left edges of the columns, in units of WIDTH, and the middle of the last one.
-TICK, PLACE, IMAGE, TEXT, BARS, NUMBERS = 16.0, 42.0, 78.0, 168.0, 306.0, 566.0
-BARS_END, NUMBERS_HALF = 498.0, 48.0
+# Left edges of the columns, in units of WIDTH; of boxes, images and the last one the middle.
+TICK, PLACE, IMAGE, TEXT, BARS, NUMBERS = 18.0, 44.0, 142.0, 200.0, 384.0, 576.0
+BARS_END, NUMBERS_HALF = 506.0, 56.0
 LOWERS = "▼"  # beside a neuron that lowers the class score in the mean
-TICK_ZONE = 70.0  # a tap left of this ticks the row, elsewhere it chooses the neuron
+TICK_ZONE = 60.0  # a tap left of this ticks the row, elsewhere it chooses the neuron
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,6 @@ def row_table(rows: pd.DataFrame, active: Collection[int], chosen: tuple[str, in
     data["what"] = [f"neuron {neuron}{mark}" for neuron, mark in zip(data["neuron"], marks, strict=True)]
     data["larger"] = np.where(data["auc"] > 0.5, "target", "source")
     data["times"] = np.round(RESAMPLES * data["stability"]).astype(int)
-    data["score"] = [f"{n}. of {units} for class" for n, units in zip(data["class_rank"], data["units"], strict=True)]
     return data
 
 

@@ -23,6 +23,7 @@ TEXT = {"light": {"source": "#b8432f", "target": "#2f77a6"}, "dark": {"source": 
 
 PAPER = "#f6f5f2"  # under every matrix, in both themes: brightness can only carry a number on a known ground
 INK = "#1d2129"
+TARGET_DARK = "#2f77a6"  # under white text: the target's colour where it reads
 DARKEST = {"source": "#7f1d10", "target": "#0d4370"}
 
 # Classes: eight chosen by hand, then each as far as possible (in OKLab) from those before it, from both domains'

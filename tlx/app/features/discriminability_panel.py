@@ -78,6 +78,7 @@ def discriminability_plot(
 
     titles: of the layers; order: (P,) columns as the list has them.
     """
+    drawn = st.container()
     shown = settings.one_of(
         st.segmented_control,
         "Instances projected by",
@@ -92,15 +93,16 @@ def discriminability_plot(
     column = result.neurons.index(chosen) if chosen in result.neurons else None
     draw = partial(biplot, result, active, titles, only_active=only, instances=instances, pictures=pictures)
     marks = once(point_table, result, coordinates, instances)
-    bokeh_view(
-        partial(draw, order=order),
-        key="biplot",
-        label=f"Instances of class {result.class_name} along the direction that tells the domains apart",
-        select=("points",),
-        selected={"points": gathered_instances.indices_of(marks, gathered_instances.gathered(instances))},
-        on_select=gathered_instances.take_points(marks),
-        overlay=widths(active, column),
-    )
+    with drawn:
+        bokeh_view(
+            partial(draw, order=order),
+            key="biplot",
+            label=f"Instances of class {result.class_name} along the direction that tells the domains apart",
+            select=("points",),
+            selected={"points": gathered_instances.indices_of(marks, gathered_instances.gathered(instances))},
+            on_select=gathered_instances.take_points(marks),
+            overlay=widths(active, column),
+        )
     st.caption(_explained(result, active, agreement(result, coordinates)) if only else _WHOLE_EXPLAINED)
 
 

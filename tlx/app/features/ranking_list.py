@@ -8,23 +8,30 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from tlx import defaults
+from tlx import defaults, glossary
 from tlx.app import settings
 from tlx.app.bokeh_view import Event, bokeh_view
 from tlx.app.navigation import pages
 from tlx.app.once import once
 from tlx.app.selection import choose
+from tlx.cases import MODELS
 from tlx.figures.ranking import ranking, states
 from tlx.figures.ranking_layout import LOWERS, by_weight, hit, ranking_table
 from tlx.findings import counted
 from tlx.results import Abstraction, Contribution, Discriminability, Network, NeuronRef
 
 _TICKS = "features.ticks"
+_WORDS = (
+    glossary.help_for("domain-specific", "domain-invariant", "AUC", "feature image")
+    + "\n\nThe joint weight is that in one classifier of all these neurons; of those that say the same, one takes the "
+    "weight of all."
+)
 _ORDERS = {
     "specific": "most domain-specific first",
     "invariant": "most domain-invariant first",
-    "weight": "weight in the joint classifier",
+    "weight": "joint weight",
 }
 
 
@@ -36,12 +43,24 @@ def table_of(
     return ranking_table(result, network, ranks, contribution)
 
 
-def ordered(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+def model_control(row: DeltaGenerator) -> str:
+    """Asks whose neurons are ranked."""
+    return settings.one_of(
+        row.segmented_control,
+        "Neurons of",
+        MODELS,
+        "features.model",
+        default="target",
+        format_func=lambda model: f"{model} model",
+        required=True,
+    )
+
+
+def ordered(table: pd.DataFrame, row: DeltaGenerator) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """The table with places as the chosen order counts them, its rows as listed, and what the controls say.
 
-    table: `ranking_table`.
+    table: `ranking_table`; row: where the controls go.
     """
-    row = st.container(horizontal=True, vertical_alignment="bottom")
     order = settings.one_of(
         row.segmented_control,
         "Order",
@@ -51,8 +70,7 @@ def ordered(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str]:
         format_func=_ORDERS.__getitem__,
         required=True,
         wrap=True,
-        help="Domain-specific is a neuron whose values alone tell the domains apart (AUC far from 0.5). Its weight in "
-        "the joint classifier may differ: of neurons that say the same, one takes the weight of all.",
+        help=_WORDS,
     )
     titles = dict(zip(table["layer"], table["title"], strict=True))
     layers = settings.some_of(
@@ -63,6 +81,7 @@ def ordered(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str]:
         default=[],
         format_func=titles.__getitem__,
         placeholder="all layers",
+        width=200,
     )
     placed = once(by_weight, table) if order == "weight" else table
     return placed, once(_rows, placed, tuple(layers), order == "invariant"), f"{order} {layers}"
@@ -143,8 +162,7 @@ def ranking_list(
     bokeh_view(
         partial(ranking, rows, result, images, active=()),
         key="ranking",
-        label=f"Feature ranking list, {counted(len(rows), 'neuron')}; the multiselect above and the selectbox below do "
-        "the same",
+        label=f"Feature ranking list, {counted(len(rows), 'neuron')}; the boxes below and beside it do the same",
         on_tap=taker(rows, result, active, first),
         overlay=once(states, rows, active, chosen),
         layout=f"{about} {len(rows)} {len(looks)}",
@@ -181,11 +199,15 @@ def taker(
     return take
 
 
-def neuron_picker(table: pd.DataFrame, model: str, chosen: NeuronRef | None, about: str) -> NeuronRef:
-    """The chosen neuron, by default the first of the ranking, and the keyboard's way to another.
+def neuron_picker(
+    row: DeltaGenerator, table: pd.DataFrame, rows: pd.DataFrame, chosen: NeuronRef | None, *, model: str, about: str
+) -> NeuronRef:
+    """The chosen neuron, by default the first of those listed, and the keyboard's way to another.
 
-    about: what the list belongs to; places, which the choices tell, are those of its order.
+    row: where the choice goes; rows: those listed, of `table`; about: what the list belongs to, with the order whose
+    places the choices tell.
     """
+    first = (str(rows["layer"].iloc[0]), int(rows["neuron"].iloc[0]))
     pairs = list(zip(table["layer"], table["neuron"].astype(int), strict=True))
     labels = [f"#{place} {title}, neuron {n}" for place, title, n in table[["place", "title", "neuron"]].to_numpy()]
     words = dict(zip(pairs, labels, strict=True))
@@ -193,13 +215,20 @@ def neuron_picker(table: pd.DataFrame, model: str, chosen: NeuronRef | None, abo
     if picked is not None and picked not in words:
         pairs, words = [picked, *pairs], {picked: f"{picked[0]}, neuron {picked[1]} (not ranked)", **words}
     key = f"features neuron {about}"
-    st.session_state[key] = picked or pairs[0]
+    st.session_state[key] = picked or first
 
     def take() -> None:
         layer, index = st.session_state[key]
         choose(neuron=NeuronRef(model, layer, index))
 
-    layer, index = st.selectbox("Neuron", pairs, key=key, format_func=words.__getitem__, on_change=take)
+    layer, index = row.selectbox(
+        "Chosen neuron",
+        pairs,
+        key=key,
+        format_func=words.__getitem__,
+        on_change=take,
+        label_visibility="collapsed",
+    )
     return NeuronRef(model, layer, index)
 
 
@@ -215,8 +244,9 @@ def chosen_in(neuron: NeuronRef | None, model: str) -> tuple[str, int] | None:
     return (neuron.layer, neuron.index) if neuron is not None and neuron.model == model else None
 
 
-def network_link(neuron: NeuronRef, names: tuple[str, ...], layers: tuple[str, ...]) -> None:
+def network_link(row: DeltaGenerator, neuron: NeuronRef, names: tuple[str, ...], layers: tuple[str, ...]) -> None:
     """A button that opens the Network page with this neuron chosen, its layer among neighbours."""
-    if st.button("See it in the network view", icon=":material/hub:", key="features to network"):
+    words = "Opens the network view with this neuron chosen, its layer among neighbours."
+    if row.button("Network view", icon=":material/hub:", key="features to network", help=words):
         choose(neuron=neuron, layers=defaults.layers_around(names, neuron.layer, layers))
         st.switch_page(pages()["Network"])
