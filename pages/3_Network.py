@@ -101,6 +101,7 @@ def relation(subject: Subject, chosen: NeuronRef | None, options: Options) -> No
             on_tap=controls.taker(layout),
             overlay=once(focus, layout, controls.focus(chosen), framed),
             layout=f"{case.fingerprint()} {layers} {options} {subject.measure} {layout.width} {layout.height}",
+            full_screen=True,
         )
         st.markdown(once(legend.html, layout, subject, options), unsafe_allow_html=True)
     about = f"Class {escape(name)}, {subject.target.n:,} target instances of every split."

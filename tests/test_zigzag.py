@@ -11,7 +11,7 @@ from tlx.errors import EmptyError
 from tlx.figures import shades, theme
 from tlx.figures.zigzag import margin_bars, matrices, weights
 from tlx.figures.zigzag.figure import _source, zigzag
-from tlx.figures.zigzag.layout import LOOK, CellHit, EdgeHit, NeuronHit, Shown, arrange, locate
+from tlx.figures.zigzag.layout import LOOK, CellHit, EdgeHit, NeuronHit, Shown, arrange, locate, stops
 from tlx.figures.zigzag.subject import Options, layout_of
 from tlx.results import Network, NeuronRef, SimilarityScales
 
@@ -53,6 +53,33 @@ def test_blocks_stand_in_the_papers_order(layout):
         (2, 1): ("weights", "source", "source"),
         (2, 2): ("similarity", "source", "target"),
     }
+
+
+def test_the_keyboard_stops_where_a_tap_would_choose(layout, drawn):
+    """Every stop lies on what its words say: an index, a cell, or a weight; and each of them has one."""
+    titles = {layer: f"layer {layer}" for layer in LAYERS}
+    found = []
+    for grid in stops(layout, titles):
+        for x, column in zip(grid["x"], grid["across"], strict=True):
+            for y, row in zip(grid["y"], grid["down"], strict=True):
+                if not (row or column):
+                    continue
+                hit = locate(layout, x, y)
+                found.append(hit)
+                if isinstance(hit, NeuronHit):
+                    assert f"{hit.model} neuron {hit.neuron}" == row + column
+                    assert grid["title"] == f"layer {hit.layer}, similarity"
+                elif isinstance(hit, CellHit):
+                    assert {row, column} == {f"source neuron {hit.source}", f"target neuron {hit.target}"}
+                else:
+                    assert grid["title"] == f"{hit.model} weights, layer {hit.pair[0]} to layer {hit.pair[1]}"
+                    assert {row, column} == {f"{hit.model} neuron {end}" for end in (hit.first, hit.second)}
+    assert len(set(found)) == len(found)
+    weights = sum(
+        len(block.rows.shown.neurons) * len(block.columns.shown.neurons) for block in layout.of_kind("weights")
+    )
+    assert sum(isinstance(hit, EdgeHit) for hit in found) == weights
+    assert drawn.tags[0]["stops"][0]["title"].endswith("similarity")
 
 
 def test_rows_and_columns_of_neighbouring_blocks_are_aligned(drawn, subject):

@@ -170,3 +170,70 @@ def test_a_second_class_is_drawn_beside_the_first(network):
     drawn = """() => Bokeh.documents.some((one) => [...one._all_models.values()].some(
       (model) => model.name === 'points' && model.data && model.data.marker?.includes('diamond')))"""
     network.page.wait_for_function(drawn, timeout=COMPUTED)
+
+
+def test_the_keyboard_walks_through_the_picture(network):
+    """Tab enters it in sight, arrows move a cursor that is said aloud, Enter chooses, Escape leaves."""
+    page, picture = network.page, network.page.locator(".bkv[aria-label^=Zig-zag]")
+    page.get_by_role("button", name="Compare").focus()
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        if picture.evaluate("(box) => box === document.activeElement"):
+            break
+    assert picture.evaluate("(box) => getComputedStyle(box).outlineStyle") == "solid"
+    said, cursor = picture.locator("[aria-live]"), picture.locator(".bkv-cursor")
+    begin = said.inner_text()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    there = said.inner_text()
+    assert there != begin
+    source, target = re.fullmatch(
+        r"Layer 1: conv \(32\), similarity: source neuron (\d+), target neuron (\d+)", there
+    ).groups()
+    cell = """const found = data('similarity'), [sources, targets] = [found.source[0], found.target[0]]
+      const at = [...sources].findIndex((one, i) => one === SOURCE && targets[i] === TARGET)
+      const [rows, columns] = sources.shape
+      return spot(found.x[0] + found.dw[0] * (at % columns + 0.5) / columns,
+                  found.y[0] + found.dh[0] * (Math.floor(at / columns) + 0.5) / rows)"""
+    x, y = figure(network, cell.replace("SOURCE", source).replace("TARGET", target))
+    box = cursor.bounding_box()
+    assert abs(box["x"] + box["width"] / 2 - x) < 3
+    assert abs(box["y"] + box["height"] / 2 - y) < 3
+    page.keyboard.press("ArrowUp")
+    index = re.search(r"target neuron (\d+)$", said.inner_text())[1]
+    page.keyboard.press("Enter")
+    network.wait_for_parameter("neuron", f"target:conv1:{index}")
+    assert said.inner_text().startswith("Chosen: ")
+    page.keyboard.press("Escape")
+    assert not cursor.is_visible()
+    assert picture.evaluate("(box) => box !== document.activeElement")
+
+
+def test_the_picture_on_the_whole_screen(network):
+    """It grows and brings its key; left again, it is as large as before."""
+    page, picture = network.page, network.page.locator(".bkv[aria-label^=Zig-zag]")
+    before = picture.bounding_box()["width"]
+    page.get_by_role("button", name="Full screen").click()
+    page.get_by_role("button", name="Leave full screen").wait_for()
+    page.wait_for_function(
+        "(before) => document.querySelector('.bkv[aria-label^=Zig-zag]').clientWidth > before + 50", arg=before
+    )
+    assert page.evaluate("document.fullscreenElement.contains(document.querySelector('.tlx-key'))")
+    bottom = picture.bounding_box()
+    assert bottom["y"] + bottom["height"] <= page.viewport_size["height"]
+    page.get_by_role("button", name="Leave full screen").click()
+    page.get_by_role("button", name="Full screen", exact=True).wait_for()
+    page.wait_for_function(
+        "(before) => Math.abs(document.querySelector('.bkv[aria-label^=Zig-zag]').clientWidth - before) < 2", arg=before
+    )
+
+
+def test_focus_in_the_navigation_is_seen(network):
+    """Tab to a link of the sidebar draws a frame around it."""
+    link = network.page.locator("[data-testid=stSidebar]").get_by_role("link", name="Features")
+    network.page.locator("[data-testid=stSidebar]").get_by_role("link", name="Network").focus()
+    network.page.keyboard.press("Tab")
+    assert link.evaluate("(link) => [link === document.activeElement, getComputedStyle(link).outlineStyle]") == [
+        True,
+        "solid",
+    ]

@@ -33,6 +33,7 @@ function view(component) {
   return () => {
     state.gone = true
     state.near?.()
+    state.leave?.()
     living.delete(parentElement)
     state.timers.forEach(clearTimeout)
     remember(state)
@@ -76,6 +77,7 @@ async function update(state) {
     if (!(keep && swap(state, bokeh, item))) await draw(state, bokeh, theme, item, sameFigure)
     if (state.gone) return
     Object.assign(state, { theme, digest: data.digest, layout: data.layout })
+    offerFullScreen(state)
   }
   quietly(state, () => {
     layOver(state)
@@ -146,6 +148,7 @@ async function draw(state, bokeh, theme, item, keepZoom) {
   state.drawing = drawing
   listen(state)
   leaveSwipes(state)
+  enterable(state) // in `figure_keys.js`
 }
 
 // A finger moves the page, not what lies under it, until its owner chooses a tool that moves or zooms. A mouse has

@@ -31,6 +31,27 @@ _HTML = """<div class="bkv" role="figure"></div>
 _CSS = """
 .bkv { position: relative; width: 100%; }
 .bkv-fresh { position: absolute; inset: 0 0 auto 0; visibility: hidden; }
+.bkv:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 3px; border-radius: 4px }
+.bkv-said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+.bkv-cursor {
+  position: absolute; z-index: 2; width: 26px; height: 26px; margin: -13px 0 0 -13px; border-radius: 50%;
+  border: 3px solid var(--st-primary-color); box-shadow: 0 0 0 2px #fff, inset 0 0 0 1px #fff; pointer-events: none
+}
+.bkv-cursor[hidden] { display: none }
+.bkv-cursor span {
+  position: absolute; top: 30px; left: 0; width: max-content; max-width: 300px; padding: 4px 8px; font-size: 13px;
+  border-radius: 6px; color: var(--st-text-color); background: var(--st-background-color);
+  border: 1px solid var(--st-primary-color)
+}
+.bkv-cursor.leftwards span { left: auto; right: 0 }
+.bkv-full {
+  position: absolute; z-index: 1; left: 0; bottom: 0; display: flex; gap: 7px; align-items: center; padding: 3px 9px;
+  font: inherit; font-size: 13px; cursor: pointer; color: var(--st-text-color); background: var(--st-background-color);
+  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, 0.5rem)
+}
+.bkv-full:hover { border-color: var(--st-primary-color); color: var(--st-primary-color) }
+.bkv-full:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px }
+:fullscreen:has(.bkv) { box-sizing: border-box; border: 24px solid transparent; overflow: auto }
 """
 _LOADER = """
 const slot = Symbol.for("tlx bokeh view")
@@ -45,7 +66,7 @@ export default function (component) {
   return () => { gone = true; stop() }
 }
 """
-CODE = ("bokeh_view.js", "figure_files.js")
+CODE = ("bokeh_view.js", "figure_files.js", "figure_keys.js", "full_screen.js")
 
 
 def loader(part: str) -> str:
@@ -102,6 +123,7 @@ def bokeh_view(
     overlay: Mapping[str, Mapping[str, Any]] | None = None,
     layout: str | None = None,
     height: int | None = None,
+    full_screen: bool = False,
 ) -> None:
     """Shows a figure; its handlers run as callbacks, before the page runs again, with what the user did.
 
@@ -110,7 +132,11 @@ def bokeh_view(
     on_select: names of the sources (or renderers) whose selection is reported as {"name", "indices"}; selected: indices
     to select now, by name. overlay: columns to put into named sources: what a click changes, so that it takes no other
     figure. layout: while it stays the same, new numbers are put into the living figure's named models, which keeps zoom
-    and tools; give it only where the figure's parts stay the same too. height: of the figure, px.
+    and tools; give it only where the figure's parts stay the same too. height: of the figure, px. full_screen: a
+    button shows it on the whole screen, with what stands in the same keyed container.
+
+    A figure whose model has {"stops": …} among its tags can be entered by Tab and walked through with arrows, see
+    `figure_keys.js`; Enter is then a tap.
     """
     sent = once(_sent, draw, key, height)
     handlers = {"tap": on_tap, "select": on_select}
@@ -125,6 +151,7 @@ def bokeh_view(
         "overlay": {source: _lists(columns) for source, columns in (overlay or {}).items()},
         "layout": layout,
         "height": sent.height,
+        "full_screen": full_screen,
     }
     beside = len(sent.packed) >= LARGE
     if beside:

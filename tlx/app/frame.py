@@ -37,6 +37,7 @@ ICON = "🔀"  # an emoji: a Material icon would be fetched from a font server
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 3.9rem clamp(1rem, 3.5vw, 3rem) 4rem }
 [data-testid="stMainBlockContainer"] h1 { font-size: 2rem; padding: 0 }
+[data-testid="stSidebar"] a:focus-visible { outline: 2px solid currentColor; outline-offset: 1px }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8 }
 .stElementContainer:has(> [data-testid="stSkeleton"]):is([class*="st-key-tlx-widget"], .stHorizontalBlock > *) {
   min-height: 68px;

@@ -20,8 +20,13 @@ function offerFullScreen(state) {
     name()
     fill(state)
   }
+  const resized = () => isWhole() && fill(state) // the window grows after it was told that it is whole
   document.addEventListener("fullscreenchange", changed)
-  state.leave = () => document.removeEventListener("fullscreenchange", changed)
+  addEventListener("resize", resized)
+  state.leave = () => {
+    document.removeEventListener("fullscreenchange", changed)
+    removeEventListener("resize", resized)
+  }
   name()
 }
 
@@ -38,6 +43,8 @@ function fill(state) {
   const { aspect_ratio: ratio } = root
   if (typeof ratio === "number") {
     root.max_width = shown ? null : own.max_width
-    host.style.width = shown ? `${Math.min(innerWidth - 2 * EDGE, tall * ratio)}px` : ""
+    const key = [...around.children].filter((one) => getComputedStyle(one).position === "absolute")
+    const wide = innerWidth - 2 * EDGE - Math.max(0, ...key.map((one) => one.offsetWidth))
+    Object.assign(host.style, shown ? { width: `${Math.min(wide, tall * ratio)}px`, maxWidth: "none" } : { width: "", maxWidth: "" })
   } else root.height = shown ? tall : own.height
 }

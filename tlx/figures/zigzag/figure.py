@@ -26,7 +26,7 @@ from tlx.cases import MODELS
 from tlx.figures import shades, theme
 from tlx.figures.zigzag import frame, matrices, tooltips, weights
 from tlx.figures.zigzag.frame import Focus
-from tlx.figures.zigzag.layout import DIGIT, TEXT, EdgeHit, Layout
+from tlx.figures.zigzag.layout import DIGIT, TEXT, EdgeHit, Layout, stops
 from tlx.figures.zigzag.legend import LARGEST
 from tlx.figures.zigzag.margin_bars import Columns
 from tlx.figures.zigzag.subject import Options, Subject, layout_of
@@ -84,6 +84,7 @@ def zigzag(
     options = options or Options()
     layout = layout_of(subject, layers, options)
     plot = _canvas(layout.width, layout.height)
+    plot.tags = [{"stops": stops(layout, {layer: subject.title(layer) for layer in layers})}]
     heads = _source(frame.heads(layout, subject, looks or {}), "heads")
     _papers(plot, frame.papers(layout, subject))
     _matrices(plot, layout, subject, options, heads)

@@ -8,7 +8,7 @@ the blocks beside the diagonal then join two layers of one and the same model, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 OTHER_MODEL = {"source": "target", "target": "source"}
@@ -260,3 +260,24 @@ def _names(block: Block, position: float, across: Strip, *, upright: bool) -> bo
     if block.kind == "similarity":
         return before
     return (before and upright == block.above) or (position >= across.band_start and across.band > 0)
+
+
+def stops(layout: Layout, titles: Mapping[str, str]) -> list[dict[str, object]]:
+    """Where the keyboard can go, a grid for each block: its title, places x and y, and what stands across and down.
+
+    titles: of the layers. The first place of a similarity matrix's x and y is where its indices stand; it has no words.
+    """
+    return [_grid(block, titles) for block in layout.blocks if block.rows.shown.neurons and block.columns.shown.neurons]
+
+
+def _grid(block: Block, titles: Mapping[str, str]) -> dict[str, object]:
+    first, second = (titles[layer] for layer in block.pair)
+    of_pair = f"{block.model} weights, {first} to {second}"
+    sides: dict[str, object] = {"title": f"{first}, similarity" if block.kind == "similarity" else of_pair}
+    for strip, places, words in ((block.columns, "x", "across"), (block.rows, "y", "down")):
+        cells = [round(strip.centre(place), 1) for place in range(len(strip.shown.neurons))]
+        names = [f"{strip.model} neuron {neuron}" for neuron in strip.shown.neurons]
+        if block.kind == "similarity":
+            cells, names = [round(strip.start - strip.depth + strip.names / 2, 1), *cells], ["", *names]
+        sides |= {places: cells, words: names}
+    return sides
