@@ -8,6 +8,7 @@ from tlx import glossary, places
 from tlx.app import frame
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.compare import case_table, summaries
+from tlx.app.compare.which_source import which_source
 from tlx.app.known_cases import known_cases
 from tlx.app.layout import beside
 from tlx.app.once import once
@@ -57,6 +58,8 @@ if len(depth):
     frame.downloads(
         [f"depth {measure}" for measure in panels], depth, name="cases-over-depth", key=once(side_by_side.key, table)
     )
+
+which_source(known, selection.case)
 
 st.subheader("The chosen case", anchor=False)
 st.markdown(f"**{escape(selection.case.title)}**")

@@ -84,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--whole", type=int, metavar="N", help="everything for the N most telling classes only")
     export.add_argument("--clicks", action="store_true", help="with what the pages show after one click")
     export.set_defaults(command=_export)
+    sources = commands.add_parser("sources", help="which of several cases' sources is most promising for their target")
+    sources.add_argument("cases", nargs="+", metavar="CASE", help="cases with one target: names, paths, or a bundle")
+    sources.add_argument(
+        "--prove", action="store_true", help="fine-tune from each by three seeds, and judge the measures"
+    )
+    sources.set_defaults(command=_sources)
     plant = commands.add_parser("plant", help="make cases whose answer is known out of a case")
     plant.add_argument("case", metavar="CASE", help="a built-in name or the path of a case file")
     plant.add_argument("folder", metavar="FOLDER", type=Path, help="where a folder for each planted case is made")
@@ -243,6 +249,19 @@ def _home(case: Case) -> Path | None:
     if not all(case.plan(model).checkpoint for model in MODELS):
         raise UserError(f"case {case.name!r} names no checkpoint to write to; give a folder with --out")
     return None
+
+
+def _sources(given: argparse.Namespace) -> None:
+    from tlx.analysis import regret
+
+    every = [loading.load_case(name) for name in given.cases]
+    table = pipeline.sources(every, run=given.prove)
+    seeds = [name for name in table.columns if name.startswith("accuracy")]
+    print(table.drop(columns="title").round(3).to_string(index=False, na_rep="–"))
+    if table[seeds].notna().any(axis=None):
+        print(regret.judged(table).round(3).to_string(index=False, na_rep="–"))
+    elif not given.prove:
+        print("Not fine-tuned: --prove does that and says which measure was right.")
 
 
 def _plant(given: argparse.Namespace) -> None:

@@ -41,11 +41,11 @@ class Domain:
     """Where one domain's labelled images come from.
 
     kind: one of DOMAIN_KINDS; path: image folder, CSV of paths and labels, root of a torchvision dataset, or file of
-    tensors (`images.tensors`); dataset: torchvision's name, options: what its class takes (train, split); per_class: at
-    most this many images of a class (seeded choice), 0 for all; training_share: the rest is held out, stratified by
-    class; test_share: of the held-out part, for test, the others being the validation split; split: "given" (split
-    folders or the CSV's column where there are some, else random), "random", or "groups" (all images of an object on
-    one side); rename: (old, new) class names, so that
+    tensors (`images.tensors`); dataset: torchvision's name, or one of `rendered_digits.KINDS`; options: what
+    torchvision's class takes (train, split); per_class: at most this many images of a class (seeded choice), 0 for
+    all; training_share: the rest is held out, stratified by class; test_share: of the held-out part, for test, the
+    others being the validation split; split: "given" (split folders or the CSV's column where there are some, else
+    random), "random", or "groups" (all images of an object on one side); rename: (old, new) class names, so that
     domains match; classes: these only, in this order; order: of the classes where they are not listed, "natural" puts 2
     before 10, "" is alphabetical and an error where a checkpoint leaves open which of the two its outputs follow;
     unreadable: "fail", or "skip" to leave broken images out.

@@ -43,6 +43,7 @@ from tlx.results import (
     OnClass,
     Pair,
     Probe,
+    Promise,
     Reuse,
     Silenced,
     Similarity,
@@ -351,6 +352,64 @@ def linear_probe(case: Case) -> Probe:
     from tlx.analysis import probe as stage
 
     return stage.probe(vectors(case, "source", "target"), catalogue(case, "target"))
+
+
+def _of_promise(case: Case) -> Iterator[Call]:
+    for domain in DOMAINS:
+        yield vectors, (case, "source", domain)
+    yield predictions, (case, "source", "source")
+    yield trained, (case, "source")
+    yield images_for, (case, "source", "target")
+
+
+@memoized("Measuring how promising the source is", part="models", of=_of_promise)
+def promise(case: Case) -> Promise:
+    """Measures of the source's promise for the target, and baselines, from training images (method 10)."""
+    from tlx.analysis import activations, statistics
+    from tlx.analysis import promise as stage
+
+    listed = {domain: catalogue(case, domain) for domain in DOMAINS}
+    rows = {domain: np.flatnonzero(of.training) for domain, of in listed.items()}
+    target = images_for(case, "source", "target").of(rows["target"])
+    answers = activations.predict(load_model(case, "source"), target, case.seen_by("source"))
+    held = statistics.judged(predictions(case, "source", "source"))
+    return stage.promise(
+        {domain: vectors(case, "source", domain)[rows[domain]] for domain in DOMAINS},
+        listed["target"].labels[rows["target"]],
+        answers,
+        accuracy=float((held["label"] == held["prediction"]).mean()),
+        parameters=network_of(case, "source").parameters,
+    )
+
+
+def _each_seed(case: Case) -> list[Call]:
+    return [(few_labels, (case, 0, seed, "fine-tuned")) for seed in range(SEEDS)]
+
+
+@derived("Fine-tuning from the source", of=_each_seed)
+def fine_tuned(case: Case) -> tuple[float, ...]:
+    """Accuracy on the target's headline split after fine-tuning on all its training images, by seed (method 10)."""
+    return tuple(function(*asked) for function, asked in _each_seed(case))
+
+
+def sources(cases: Case | Sequence[Case], *, run: bool = False) -> pd.DataFrame:
+    """Candidates for one target, most promising by LogME first: what measures say, and what fine-tuning comes to.
+
+    Columns candidate (the case's name), title, those of `PROMISES`, accuracy (mean over seeds, NaN where it was not
+    run) and accuracy_0 … by seed. run: whether fine-tunings that are not stored are run.
+
+    Raises SelectionError where a candidate is the target itself, or the cases have different targets.
+    """
+    from tlx.analysis import regret as stage
+
+    every = [cases] if isinstance(cases, Case) else list(cases)
+    stage.comparable(every)
+    rows = []
+    for case in every:
+        known = run or all(function.is_stored(*asked) for function, asked in _each_seed(case))
+        accuracies = fine_tuned(case) if known else (float("nan"),) * SEEDS
+        rows.append(stage.row(case, promise(case), accuracies))
+    return pd.DataFrame(rows).sort_values("log_me", ascending=False, kind="stable").reset_index(drop=True)
 
 
 @derived("Comparing the models class by class", of="predictions *model target")

@@ -324,6 +324,52 @@ class Probe:
     regularisation: float
 
 
+@dataclass(frozen=True)
+class Promise:
+    """How promising a source is for the target, before anything is fine-tuned, by `PROMISES` (method 10).
+
+    From the source model's activations before its head on the target's training images, n of them; NaN where a measure
+    is not defined.
+    """
+
+    log_me: float
+    h_score: float
+    leep: float
+    neighbours: float
+    linear_probe: float
+    a_distance: float
+    source_accuracy: float
+    parameters: float
+    n: int
+
+
+@dataclass(frozen=True)
+class PromiseMeasure:
+    """What one number of a `Promise` is.
+
+    title: as charts write it; words: what it says, in a sentence; baseline: whether it looks at no label of the target,
+    so that no measure may do worse; better: 1 where larger is more promising, -1 where smaller is.
+    """
+
+    title: str
+    words: str
+    baseline: bool = False
+    better: int = 1
+
+
+PROMISES = {
+    "log_me": PromiseMeasure("LogME", "How well a Bayesian linear model on the activations explains the labels."),
+    "h_score": PromiseMeasure("H-score", "How much of the activations' variance lies between the target's classes."),
+    "leep": PromiseMeasure("LEEP", "How well the source model's own answers predict the target's labels."),
+    "neighbours": PromiseMeasure("Nearest neighbours", "Accuracy of the vote of the five nearest training images."),
+    "linear_probe": PromiseMeasure("Linear probe", "Accuracy of a linear classifier on the activations."),
+    "a_distance": PromiseMeasure("A-distance", "How well the domains' activations are told apart.", True, -1),
+    "source_accuracy": PromiseMeasure("Source accuracy", "Accuracy of the source model on its own domain.", True),
+    "parameters": PromiseMeasure("Parameters", "Size of the network.", True),
+}
+"""The measures of a source's promise by name: those that look at the target's labels, then baselines."""
+
+
 CONTROLS = ("budget", "end")
 """How long a control is trained: at the transfer's own budget, or to its own end."""
 

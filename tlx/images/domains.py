@@ -322,10 +322,14 @@ def _few(names: list[str]) -> str:
 
 def _printed(domain: Domain) -> _Listing:
     def pictures(kept: np.ndarray, how: Preprocessing) -> Iterator[Picture]:
-        rendered = rendered_digits.printed(how.resize_to or how.image_size, domain.per_class, domain.seed)[kept]
+        size = how.resize_to or how.image_size
+        rendered = rendered_digits.printed(size, domain.per_class, domain.seed, domain.dataset)[kept]
         yield from (decoding.middle(one, how.image_size) for one in rendered)
 
-    return _Listing(rendered_digits.printed_labels(domain.per_class), rendered_digits.CLASSES, pictures)
+    if domain.dataset not in rendered_digits.KINDS:
+        raise DataError(unknown("kind of printed digits", domain.dataset, tuple(rendered_digits.KINDS)))
+    labels, classes = rendered_digits.printed_labels(domain.per_class), rendered_digits.classes(domain.dataset)
+    return _Listing(labels, classes, pictures)
 
 
 def _handwritten(domain: Domain) -> _Listing:

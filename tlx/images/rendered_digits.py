@@ -2,7 +2,8 @@
 
 Printed: one coloured digit in one of twelve fonts that ship with matplotlib, turned and sheared a little, on a
 coloured gradient with clutter (lines, blobs, parts of neighbouring digits), blurred and noisy, as house numbers are.
-Handwritten: the UCI digits (8 x 8, 17 grey levels), enlarged.
+Handwritten: the UCI digits (8 x 8, 17 grey levels), enlarged. Other kinds of printed ones (`KINDS`) are other sources
+for the same target.
 """
 
 from __future__ import annotations
@@ -16,6 +17,15 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from tlx.progress import track
 
 CLASSES = tuple("0123456789")
+LETTERS = tuple("ABCDEFGHIJ")
+KINDS = {
+    "": "coloured digits on clutter",
+    "clean": "black digits on white",
+    "inverted": "white digits on black",
+    "coloured": "digits in one colour on another",
+    "rotated": "coloured digits on clutter, turned by 90 degrees",
+    "letters": "letters A to J, coloured, on clutter",
+}
 CANVAS = 64  # printed digits are drawn at this size and reduced, so that strokes have soft edges
 FONTS = (
     "DejaVuSans",
@@ -58,10 +68,20 @@ def printed_labels(per_class: int) -> np.ndarray:
     return np.tile(np.arange(len(CLASSES)), per_class)
 
 
-def printed(size: int, per_class: int, seed: int) -> np.ndarray:
-    """`per_class` renderings of every digit in the order of `printed_labels`: (N, size, size, 3) uint8."""
-    labels = track(printed_labels(per_class), "printed digits")
-    return np.stack([_render(str(label), size, np.random.default_rng((seed, at))) for at, label in enumerate(labels)])
+def classes(kind: str) -> tuple[str, ...]:
+    """The classes of a kind of printed characters."""
+    return LETTERS if kind == "letters" else CLASSES
+
+
+def printed(size: int, per_class: int, seed: int, kind: str = "") -> np.ndarray:
+    """`per_class` renderings of every class in the order of `printed_labels`: (N, size, size, 3) uint8."""
+    names, labels = classes(kind), track(printed_labels(per_class), "printed digits")
+    drawn = (_render(names[label], size, np.random.default_rng((seed, at)), kind) for at, label in enumerate(labels))
+    return np.stack([np.rot90(one).copy() if kind == "rotated" else one for one in drawn])
+
+
+_FIXED = {"clean": ((255, 255, 255), (0, 0, 0)), "inverted": ((0, 0, 0), (255, 255, 255))}  # paper and ink
+_PLAIN = {*_FIXED, "coloured"}  # without gradient and clutter
 
 
 @lru_cache(maxsize=512)
@@ -75,10 +95,11 @@ def _any_font(rng: np.random.Generator, smallest: int, largest: int) -> ImageFon
     return _font(int(rng.integers(len(FONTS))), int(rng.integers(smallest, largest)))
 
 
-def _render(digit: str, size: int, rng: np.random.Generator) -> np.ndarray:
-    paper, ink = _two_colours(rng)
-    picture = _gradient(paper, rng)
-    _clutter(ImageDraw.Draw(picture), rng, paper, ink)
+def _render(digit: str, size: int, rng: np.random.Generator, kind: str = "") -> np.ndarray:
+    paper, ink = _FIXED.get(kind) or _two_colours(rng)
+    picture = Image.new("RGB", (CANVAS, CANVAS), paper) if kind in _PLAIN else _gradient(paper, rng)
+    if kind not in _PLAIN:
+        _clutter(ImageDraw.Draw(picture), rng, paper, ink)
     picture.paste(Image.new("RGB", picture.size, ink), mask=_glyph(digit, rng))
     picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 2.4)))
     small = np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS), dtype=np.float32)

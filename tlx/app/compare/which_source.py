@@ -1,0 +1,100 @@
+"""Which source? Candidates for one target by every measure, beside what fine-tuning from each came to (method 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from tlx import pipeline
+from tlx.analysis import regret
+from tlx.app import frame, jobs
+from tlx.app.bokeh_view import bokeh_view
+from tlx.app.layout import beside
+from tlx.app.once import once
+from tlx.app.text import escape
+from tlx.casefiles import candidates
+from tlx.cases import Case
+from tlx.errors import UserError
+from tlx.figures.promise import promise
+from tlx.findings import percent
+from tlx.results import PROMISES
+
+KNOWN = (
+    "No measure is best everywhere, and a list ordered by the size of the networks often does as well "
+    "(Agostinelli et al. 2022, arXiv:2204.01403)."
+)
+
+
+def which_source(known: Mapping[str, Case], case: Case) -> None:
+    """The section; a sentence where this case's target has no other candidate that was measured."""
+    st.subheader("Which source?", anchor=False)
+    table = once(_table, _candidates(known, case))
+    if len(table) < regret.LEAST:
+        st.caption(
+            f"Cases with the target of {escape(case.title)} and other sources stand side by side here once three of "
+            "them are measured: `python -m tlx sources CASE CASE …` does that, with `--prove` it fine-tunes them, too."
+        )
+        return
+    judged = once(regret.judged, table)
+    st.markdown(once(verdict, table, judged))
+    for measure, column in zip(PROMISES, beside(4, name="promise", least=200, gap="small") * 2, strict=True):
+        with column:
+            drawn = partial(promise, table, measure, case.name)
+            bokeh_view(drawn, key=f"promise {measure}", label=once(spoken, judged, measure))
+            st.caption(once(spoken, judged, measure))
+    frame.downloads(partial(promise, table, "log_me", case.name), table, name="sources")
+
+
+def _candidates(known: Mapping[str, Case], case: Case) -> tuple[Case, ...]:
+    """The cases with this one's target whose sources are measured, the shipped ones included; this one first."""
+    found = [case]
+    for other in (*known.values(), *candidates.beside(case)):
+        try:
+            regret.comparable([case, other])
+        except UserError:
+            continue
+        if other.name not in [one.name for one in found]:
+            found.append(other)
+    return tuple(one for one in found if jobs.stored(pipeline.promise, one) is not None)
+
+
+def _table(cases: Sequence[Case]) -> pd.DataFrame:
+    return pipeline.sources(cases) if cases else pd.DataFrame()
+
+
+def verdict(table: pd.DataFrame, judged: pd.DataFrame) -> str:
+    """Which source the runs say is best, which measure saw it, and what is known of such measures (Markdown)."""
+    run = table.dropna(subset="accuracy")
+    if len(run) < regret.LEAST:
+        return f"{len(table)} sources are measured; none can be said to be best before three of them were fine-tuned."
+    accuracy = run["accuracy"].to_numpy()
+    seeds = sum(name.startswith("accuracy_") for name in table.columns)
+    said = (
+        f"Fine-tuned from {len(run)} sources, {seeds} seeds each, the target is learned best from "
+        f"**{escape(run['title'].iloc[int(accuracy.argmax())])}**: {percent(float(accuracy.max()))} in the mean; the "
+        f"worst comes to {percent(float(accuracy.min()))}. "
+    )
+    tau = dict(zip(judged["measure"], judged["tau"].astype(float), strict=True))
+    ordered = sorted((name for name, value in tau.items() if value == value), key=lambda name: -tau[name])
+    if not ordered:
+        return said + KNOWN
+    said += f"{PROMISES[ordered[0]].title} orders them best (weighted τ {tau[ordered[0]]:.2f})"
+    baseline = next((name for name in ordered if PROMISES[name].baseline), ordered[0])
+    if baseline != ordered[0]:
+        said += f"; the best baseline is {PROMISES[baseline].title.lower()} ({tau[baseline]:.2f})"
+    return f"{said}. {KNOWN}"
+
+
+def spoken(judged: pd.DataFrame, measure: str) -> str:
+    """What one measure is worth here (Markdown)."""
+    row = judged[judged["measure"] == measure].iloc[0]
+    tau, low, high, lost, random = (float(row[name]) for name in ("tau", "low", "high", "regret", "random"))
+    if tau != tau:
+        return f"{PROMISES[measure].words} It cannot order these sources."
+    return (
+        f"{PROMISES[measure].words} τ {tau:.2f} ({low:.2f} to {high:.2f}); its choice gives away {100 * lost:.1f} "
+        f"points of accuracy, one at random {100 * random:.1f}."
+    )
