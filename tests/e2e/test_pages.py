@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.e2e
+CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
 TITLES = [
     path.stem.partition("_")[2] for path in sorted((Path(__file__).parent.parent.parent / "pages").glob("[0-9]*_*.py"))
 ]
@@ -15,7 +16,7 @@ TITLES = [
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("title", ["", *TITLES])
 def test_a_page_opens_by_its_address(tab, title, scheme):
-    """A deep link shows the page with its class, in light and dark, without an exception or a request elsewhere."""
+    """A deep link shows the page with its class, in light and dark, all text at 4.5 : 1, asking no other host."""
     opened = tab(scheme).open(f"/{title}?class=3&layers=conv2").ready()
     opened.wait_for_class("3")
     assert opened.parameter("class") == "3"
@@ -23,6 +24,7 @@ def test_a_page_opens_by_its_address(tab, title, scheme):
     back = opened.page.evaluate("() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     dark = sum(int(part) for part in back.removeprefix("rgb(").rstrip(")").split(",")[:3]) < 3 * 128
     assert dark == (scheme == "dark")
+    assert opened.page.evaluate(CONTRAST) == []
 
 
 def test_a_choice_follows_to_other_pages(tab):

@@ -7,6 +7,7 @@ opens those and needs neither torch nor a checkpoint.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -14,18 +15,26 @@ from pathlib import Path
 
 from tlx.casefiles import builtin
 from tlx.cases import Case, Domain, ModelPlan
+from tlx.errors import BundleError
 from tlx.images import rendered_digits
 from tlx.storage import bundles, memory
 
 FOLDER = builtin.SHIPPED / "sources"
 HALF = 8  # epochs of 24 after which the source model is half trained: it has begun to learn, see its history
 LADDER = "ladder"
+_log = logging.getLogger("tlx.candidates")
 
 
 @cache
 def shipped() -> tuple[Case, ...]:
-    """The candidates as bundles with what was measured of them, in the order of their names."""
-    return tuple(bundles.load(path, memory.CACHE_VERSION) for path in sorted(FOLDER.glob("*.tlx")))
+    """The candidates as bundles with what was measured of them, in the order of their names; damaged ones are not."""
+    found = []
+    for path in sorted(FOLDER.glob("*.tlx")):
+        try:
+            found.append(bundles.load(path, memory.CACHE_VERSION))
+        except BundleError as error:
+            _log.warning("%s; this source is left out", error)
+    return tuple(found)
 
 
 def beside(case: Case) -> tuple[Case, ...]:
