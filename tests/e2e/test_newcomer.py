@@ -61,7 +61,7 @@ def test_the_layer_pair_that_keeps_least_for_the_worst_class(newcomer):
 
 
 def test_a_domain_invariant_neuron_what_it_looks_for_and_whole_images(newcomer):
-    """Features, the order from the invariant end: its first neuron stands beside with its images. Two clicks of three."""
+    """Features, the order from the invariant end: its first neuron stands beside with images. Two clicks of three."""
     page = newcomer.tab.page
     newcomer.page("Features")
     newcomer.on(page.get_by_role("radio", name="most domain-invariant first"))

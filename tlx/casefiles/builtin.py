@@ -35,7 +35,7 @@ _FETCH = {
 
 def cases() -> dict[str, Case]:
     """The built-in cases by name, without file facts: it looks whether a few files exist and reads none."""
-    return {case.name: case for case in (_digits(), _office31(), _mnistm(), _svhn())}
+    return {case.name: case for case in (digits(), _office31(), _mnistm(), _svhn())}
 
 
 def root() -> Path:
@@ -70,7 +70,8 @@ def _plan(name: str, model: str, training: Training, initial: Path | None = None
     return ModelPlan(str(home / f"{model}.safetensors"), history, start, training)
 
 
-def _digits() -> Case:
+def digits() -> Case:
+    """The case that needs nothing else: printed digits to handwritten ones."""
     return Case(
         name="digits",
         title="Digits: printed to handwritten",

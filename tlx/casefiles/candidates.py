@@ -39,12 +39,12 @@ def shipped() -> tuple[Case, ...]:
 
 def beside(case: Case) -> tuple[Case, ...]:
     """The candidates that come with tlx for this case's target; none for any other than the one of `digits`."""
-    return shipped() if replace(case.target, title="") == replace(_digits().target, title="") else ()
+    return shipped() if replace(case.target, title="") == replace(builtin.digits().target, title="") else ()
 
 
 def printed() -> Iterator[Case]:
     """The eight sources: six kinds of printed characters, random weights, and a training cut short."""
-    digits = _digits()
+    digits = builtin.digits()
     training = digits.source_model.training
     for kind, words in rendered_digits.KINDS.items():
         source = replace(digits.source, title=words, dataset=kind) if kind else digits.source
@@ -61,7 +61,9 @@ def ladder(checkpoints: list[Path]) -> Iterator[Case]:
     for count, path in enumerate(checkpoints):
         title = "Source model of digits" if count == 0 else f"Its last {count} layers drawn anew"
         title = title.replace("last 1 layers", "last layer")
-        yield _candidate(_digits(), f"{LADDER}-{count}", title, _digits().source, ModelPlan(checkpoint=str(path)))
+        yield _candidate(
+            builtin.digits(), f"{LADDER}-{count}", title, builtin.digits().source, ModelPlan(checkpoint=str(path))
+        )
 
 
 def _candidate(digits: Case, name: str, title: str, source: Domain, plan: ModelPlan) -> Case:
@@ -70,7 +72,3 @@ def _candidate(digits: Case, name: str, title: str, source: Domain, plan: ModelP
         digits, name=name, title=title, about=about, source=source, source_model=plan,
         target_model=ModelPlan(training=digits.target_model.training), control=False,
     )  # fmt: skip
-
-
-def _digits() -> Case:
-    return builtin.cases()["digits"]
