@@ -82,6 +82,6 @@ def test_a_figure_is_drawn_and_leaves_nothing_behind(tab):
     drawn = opened.page.wait_for_selector(".bkv[data-ready]", timeout=300_000)
     assert drawn.get_attribute("aria-label")
     assert opened.page.evaluate("() => Bokeh.documents.length") >= 1
-    opened.go_to("Start")
+    opened.go_to("New case")  # which has no figure
     opened.page.wait_for_function("() => Bokeh.documents.length === 0", timeout=30_000)
     assert opened.page.evaluate("() => [...Bokeh.index.roots].length") == 0

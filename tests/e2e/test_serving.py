@@ -91,12 +91,12 @@ def test_a_box_ticked_takes_one_run(opened):
 
 
 def test_a_figure_far_below_is_drawn_when_somebody_scrolls_there(opened):
-    network, _ = opened("/Network")
-    below = network.page.locator(".st-key-reuse-rank_agreement .bkv")
+    features, _ = opened("/Features")
+    below = features.page.locator(".st-key-domain-gap .bkv")
     assert below.get_attribute("data-ready") is None
     room = below.bounding_box()["height"]
     below.scroll_into_view_if_needed()
-    network.page.locator(".st-key-reuse-rank_agreement .bkv[data-ready]").wait_for(timeout=30_000)
+    features.page.locator(".st-key-domain-gap .bkv[data-ready]").wait_for(timeout=30_000)
     assert below.bounding_box()["height"] == room > 100
 
 
