@@ -46,7 +46,7 @@ with left:  # after the chart, which is at hand at once: the score has to look a
 table = costs.require("Compare the models class by class", needs.class_table, case)
 heading = f"Classes, on the target's {table['split'].iloc[0]} images"
 st.subheader(heading, anchor=False, help=glossary.help_for("test images"))
-class_table(table, selection.class_name)
+class_table(table, selection.class_name, case.name)
 
 if settings.switch(st.toggle, "Confusion matrices of both models", "statistics.confusion"):
     confusion_matrices(case, selection.class_name, str(table["split"].iloc[0]))

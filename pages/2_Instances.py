@@ -9,6 +9,7 @@ from tlx.app import costs, frame, gathered_instances, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.instances import domain_scores, gather_controls, one_instance, scatter_controls
 from tlx.app.layout import beside
+from tlx.app.numbers import numbers, of_instances
 from tlx.app.once import once
 from tlx.figures import theme
 from tlx.figures.key import classes, domains
@@ -66,7 +67,8 @@ def instances_view() -> None:
             )
             told = glossary.help_for("embedding", "neighbours kept")
             st.caption(once(scatter_controls.about, embedding, network, marks, shown), help=told)
-            frame.downloads(f"scatter {model}", marks, name=f"instances-{case.name}-{model}", key=key)
+            told = partial(numbers, partial(of_instances, marks), case.name, model=model)
+            frame.downloads(f"scatter {model}", told, name=f"instances-{case.name}-{model}", key=key)
 
     detail, gallery = beside([2, 3], name="instances below")
     with detail:
@@ -82,6 +84,8 @@ def instances_view() -> None:
         st.subheader("Gathered instances", anchor=False)
         gather_controls.controls(instances, selection.class_name)
         gathered_instances.gallery(served, instances)
+        told = partial(numbers, partial(of_instances, instances), case.name)
+        frame.numbers_file(told, name=f"predictions-{case.name}", label="All predictions, wrong ones first (CSV)")
     histograms(chosen)
 
 

@@ -11,6 +11,7 @@ from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import small_addresses
 from tlx.app.layout import beside
 from tlx.app.network import controls, neuron_panel, reuse_words, similarity_words, weight_panel
+from tlx.app.numbers import numbers
 from tlx.app.once import once
 from tlx.app.selection import Selection
 from tlx.app.text import escape
@@ -81,7 +82,7 @@ def compared_classes(reused: Reuse, network: Network) -> tuple[str | None, dict[
     told = glossary.help_for("kept", "inherited", "rank agreement", "weight cosine", "chance band")
     st.caption(reuse_words.caption(name, second, others=len(known) > 1 + bool(second)), help=told)
     charts = [f"reuse {measure}" for measure in MEASURES]
-    frame.downloads(charts, reused.table, name=f"reuse-{case.name}-{name}")
+    frame.downloads(charts, partial(numbers, reused.table, case.name, name), name=f"reuse-{case.name}-{name}")
     return second, known
 
 
@@ -110,7 +111,7 @@ def relation(subject: Subject, chosen: NeuronRef | None, options: Options) -> No
     if before := findings.read_before([layer.title for layer in subject.network.unactivated if layer.name in layers]):
         st.caption(before)
     table, key = partial(controls.table, layout, subject), once(legend.key, subject, options)
-    frame.downloads("zigzag", table, name=f"network-{case.name}-{name}", key=key)
+    frame.downloads("zigzag", partial(numbers, table, case.name, name), name=f"network-{case.name}-{name}", key=key)
 
 
 def neuron_part(subject: Subject, here: Selection) -> NeuronRef:

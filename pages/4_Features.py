@@ -10,6 +10,7 @@ from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import what_it_sees
 from tlx.app.features import discriminability_panel, neuron_panel, ranking_list, silencing_words
 from tlx.app.layout import beside
+from tlx.app.numbers import numbers
 from tlx.app.once import once
 from tlx.figures.domain_gap import domain_gap, gap_table
 from tlx.figures.silencing import change_table, silencing
@@ -64,7 +65,8 @@ def ranking_view() -> None:
         looks = costs.ask("Draw what they look for", needs.looks, case, ranking_list.neurons_of(page, model))
         first = ranking_list.first_ticks(rows)
         ranking_list.ranking_list(page, result, looks or {}, active=active, about=about, first=first, chosen=chosen)
-    frame.downloads(("ranking", "biplot"), table, name=f"features-{case.name}-{name}")
+    told = partial(numbers, table, case.name, name, drop=("title",), model=model)
+    frame.downloads(("ranking", "biplot"), told, name=f"features-{case.name}-{name}")
     told = glossary.help_for("conductance", "completeness")
     st.caption(conductance_words.completeness_by_layer(contribution), help=told)
     if before := findings.read_before([layer.title for layer in network.unactivated]):
@@ -89,7 +91,8 @@ def silencing_part(model: str, ticked: tuple[tuple[str, int], ...]) -> None:
         st.markdown(once(silencing_words.silenced_words, silenced, titles))
         drawn = partial(silencing, silenced)
         bokeh_view(drawn, key="silencing", label="Change in accuracy when the ticked neurons are silenced")
-        frame.downloads("silencing", partial(change_table, silenced), name=f"silencing-{case.name}-{name}")
+        told = partial(numbers, partial(change_table, silenced), case.name, name, model=model)
+        frame.downloads("silencing", told, name=f"silencing-{case.name}-{name}")
 
 
 @st.fragment
@@ -102,7 +105,8 @@ def layer_by_layer() -> None:
         drawn, table = partial(domain_gap, gaps, network), once(gap_table, gaps, network)
         bokeh_view(drawn, key="domain gap", label="Held-out accuracy of telling the domains apart, layer by layer")
         st.markdown(once(discriminability_panel.gap_words, table))
-        frame.downloads("domain gap", table, name=f"domain-gap-{case.name}-{name}")
+        told = partial(numbers, table, case.name, name, drop=("x", "title"))
+        frame.downloads("domain gap", told, name=f"domain-gap-{case.name}-{name}")
 
 
 ranking_view()

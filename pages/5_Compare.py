@@ -11,6 +11,7 @@ from tlx.app.compare import case_table, summaries
 from tlx.app.compare.which_source import which_source
 from tlx.app.known_cases import known_cases
 from tlx.app.layout import beside
+from tlx.app.numbers import of_cases
 from tlx.app.once import once
 from tlx.app.selection import Choice
 from tlx.app.text import escape
@@ -42,7 +43,7 @@ if scored:
         select=("scores",),
         on_select=case_table.take_point(scored),
     )
-    frame.downloads("scores", table, name="cases")
+    frame.downloads("scores", partial(of_cases, table), name="cases")
 case_table.case_table(table, name)
 
 depth, names = once(summaries.depth_table, all_cases), table["name"].tolist()
@@ -53,11 +54,10 @@ if len(depth):
     panels = side_by_side.PANELS
     for measure, column in zip(panels, beside(len(panels), name="depth", least=300), strict=True):
         with column:
-            drawn = partial(side_by_side.over_depth, depth, measure, names, name)
-            bokeh_view(drawn, key=f"depth {measure}", label=f"{panels[measure][0]} by relative depth")
-    frame.downloads(
-        [f"depth {measure}" for measure in panels], depth, name="cases-over-depth", key=once(side_by_side.key, table)
-    )
+            chart = partial(side_by_side.over_depth, depth, measure, names, name)
+            bokeh_view(chart, key=f"depth {measure}", label=f"{panels[measure][0]} by relative depth")
+    drawn, key = [f"depth {measure}" for measure in panels], once(side_by_side.key, table)
+    frame.downloads(drawn, partial(of_cases, depth), name="cases-over-depth", key=key)
 
 which_source(known, selection.case)
 

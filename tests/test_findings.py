@@ -15,6 +15,7 @@ from tlx.findings import (
     most_domain_specific,
     percent,
     points,
+    points_between,
     read_before,
     rewiring,
     worst,
@@ -233,6 +234,13 @@ def test_numbers_in_words():
         "−1 point",
         "0 points",
     ]
+
+
+def test_none_one_two_and_a_thousand():
+    """Shares and differences at their ends, and where a number needs a comma."""
+    assert [spaced(percent(share)) for share in (0, 0.01, 1, 10)] == ["0 %", "1 %", "100 %", "1,000 %"]
+    assert [points(share) for share in (0, 0.01, 0.02, 10)] == ["0 points", "+1 point", "+2 points", "+1,000 points"]
+    assert points_between(-0.01, 0.01) == "−1 to +1 point"
 
 
 def test_counts_have_their_plural():

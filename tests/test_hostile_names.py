@@ -16,7 +16,7 @@ from bokeh.plotting import figure
 from streamlit_help import app, figure_of, run_to_end, script
 
 from tlx.app.bokeh_view import figure_json
-from tlx.app.statistics.class_table import shown
+from tlx.app.numbers import numbers, of_classes
 from tlx.app.text import csv, escape, file_name
 from tlx.figures.accuracy import accuracy
 from tlx.figures.confusion import confusion
@@ -136,7 +136,7 @@ def test_titles_of_a_case_are_words(hostile):
 def test_the_class_table_leaves_no_formula(hostile):
     """Its own CSV button quotes names; Streamlit's, which does not, is switched off (tests/test_security.py)."""
     page = run_to_end(app("pages/1_Statistics.py"))
-    assert "csv classes" in [button.key for button in page.get("download_button")]
-    rows = csv(shown(toy.class_table(None))).decode()
+    assert "csv classes-digits" in [button.key for button in page.get("download_button")]
+    rows = csv(numbers(of_classes(toy.class_table(None)), "toy")).decode()
     assert "'=1+1" in rows
     assert not [cell for line in rows.splitlines() for cell in line.split(",") if cell.startswith("=")]

@@ -254,7 +254,7 @@ def percent(share: float) -> str:
     For accuracies and whatever else is measured on images; shares of edges and neurons have no decimal, see
     `results.Measure.written`.
     """
-    return f"{100 * share:.1f}".removesuffix(".0") + "\N{NO-BREAK SPACE}%"
+    return f"{100 * share:,.1f}".removesuffix(".0") + "\N{NO-BREAK SPACE}%"
 
 
 def points(difference: float) -> str:
@@ -269,5 +269,5 @@ def points_between(low: float, high: float) -> str:
 
 
 def _signed(difference: float) -> str:
-    number = f"{abs(100 * difference):.1f}".removesuffix(".0")
+    number = f"{abs(100 * difference):,.1f}".removesuffix(".0")
     return number if number == "0" else f"{'+' if difference > 0 else '−'}{number}"

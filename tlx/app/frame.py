@@ -129,12 +129,21 @@ def downloads(
     """A row of buttons: the numbers as CSV, and the figures as HTML that works without a network, as PNG and as SVG.
 
     figures: keys of the `bokeh_view`s that show them; of a function, those between this row and the last one.
-    table: the numbers, or a function that puts them together when they are asked for. key: of the figures, where they
+    table: of `numbers`, or a function that puts them together when they are asked for. key: of the figures, where they
     have none in them.
     """
     row = st.container(horizontal=True)
-    row.download_button(
-        "Numbers (CSV)",
+    with row:
+        numbers_file(table, name=name)
+    keys = [figures] if isinstance(figures, str) else [] if callable(figures) else figures
+    with row:
+        figure_files.forms(keys, name=file_name(name), key=key)
+
+
+def numbers_file(table: pd.DataFrame | Callable[[], pd.DataFrame], *, name: str, label: str = "Numbers (CSV)") -> None:
+    """The button of a CSV file alone. table: of `numbers`, or a function that puts them together then."""
+    st.download_button(
+        label,
         partial(_csv, table),
         file_name=file_name(name, "csv"),
         mime="text/csv",
@@ -142,9 +151,6 @@ def downloads(
         icon=":material/download:",
         key=f"csv {name}",
     )
-    keys = [figures] if isinstance(figures, str) else [] if callable(figures) else figures
-    with row:
-        figure_files.forms(keys, name=file_name(name), key=key)
 
 
 def _csv(table: pd.DataFrame | Callable[[], pd.DataFrame]) -> bytes:

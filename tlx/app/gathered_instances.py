@@ -8,18 +8,19 @@ of both models and outlive a change of layer; another case has none of them. A d
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from tlx.app import gathering, settings
+from tlx.app import frame, gathering, settings
 from tlx.app import pictures as views
 from tlx.app.bokeh_view import Event
 from tlx.app.gathering import Gathering, Pair
+from tlx.app.numbers import numbers, of_instances
 from tlx.app.once import once
 from tlx.app.selection import case_name, choose
-from tlx.app.text import csv
 from tlx.cases import DOMAINS
 from tlx.figures.pictures import Pictures
 from tlx.figures.scatter import rows_of
@@ -95,14 +96,10 @@ def gallery(pictures: Pictures, instances: pd.DataFrame) -> None:
     st.markdown(once(_counted, rows, wanted))
     views.gallery(pictures, rows)
     head = st.container(horizontal=True)
-    head.download_button(
-        "Selection (CSV)",
-        lambda: csv(rows),
-        file_name="instances.csv",
-        mime="text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    case = case_name() or ""
+    with head:
+        told = partial(numbers, partial(of_instances, rows), case)
+        frame.numbers_file(told, name=f"gathered-{case}", label="Selection (CSV)")
     head.button("Clear the selection", on_click=lambda: describe(None))
 
 

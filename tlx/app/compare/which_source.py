@@ -13,6 +13,7 @@ from tlx.analysis import regret
 from tlx.app import frame, jobs
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
+from tlx.app.numbers import of_cases
 from tlx.app.once import once
 from tlx.app.text import escape
 from tlx.casefiles import candidates
@@ -45,7 +46,7 @@ def which_source(known: Mapping[str, Case], case: Case) -> None:
             drawn = partial(promise, table, measure, case.name)
             bokeh_view(drawn, key=f"promise {measure}", label=once(spoken, judged, measure))
             st.caption(once(spoken, judged, measure))
-    frame.downloads(partial(promise, table, "log_me", case.name), table, name="sources")
+    frame.downloads(partial(promise, table, "log_me", case.name), partial(of_cases, table), name="sources")
 
 
 def _candidates(known: Mapping[str, Case], case: Case) -> tuple[Case, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from tlx import glossary
 from tlx.app import gathered_instances, settings
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.once import once
@@ -38,7 +39,8 @@ def verdict(result: Discriminability) -> None:
         f"From {counted(count, 'important neuron')} of the {result.model} model a linear classifier tells the two "
         f"domains of class **{name}** apart with held-out accuracy **{share}**, chance being 50 %; the proxy "
         f"A-distance is **{result.a_distance:.2f}** of 2. {_reading(result.a_distance)}"
-        f"{_left_out(result)}{_few(result)}"
+        f"{_left_out(result)}{_few(result)}",
+        help=glossary.help_for("A-distance", "AUC", "domain-specific", "domain-invariant"),
     )
 
 

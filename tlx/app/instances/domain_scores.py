@@ -13,7 +13,9 @@ from tlx import defaults
 from tlx.app import frame, settings
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
+from tlx.app.numbers import numbers
 from tlx.app.once import once
+from tlx.app.selection import case_name
 from tlx.app.text import escape
 from tlx.figures.domain_score import domain_score, mark
 from tlx.findings import percent
@@ -56,7 +58,9 @@ def draw(result: Discriminability, picked: InstanceRef | None) -> None:
         overlay=once(mark, result, place),
     )
     note(result)
-    frame.downloads(f"domain score {name}", partial(score_table, result), name=f"domain-score-{name}")
+    case = case_name() or ""
+    table = partial(numbers, partial(score_table, result), case, name)
+    frame.downloads(f"domain score {name}", table, name=f"domain-score-{case}-{name}")
 
 
 def note(result: Discriminability) -> None:

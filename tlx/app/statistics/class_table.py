@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from tlx.app import frame
 from tlx.app.chosen_row import chosen_row
+from tlx.app.numbers import numbers, of_classes
 from tlx.app.once import once
 from tlx.app.selection import choose
-from tlx.app.text import csv, escape
+from tlx.app.text import escape
 from tlx.figures import theme
 from tlx.findings import FEW, counted
 
@@ -37,7 +40,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     return view if view["note"].any() else view.drop(columns="note")
 
 
-def class_table(table: pd.DataFrame, class_name: str) -> None:
+def class_table(table: pd.DataFrame, class_name: str, case_name: str) -> None:
     """Draws the table with the chosen class's row ticked, and says which rows rest on few instances."""
     few, split = [str(name) for name in table.loc[table["small"], "class_name"]], str(table["split"].iloc[0])
     if few:
@@ -57,15 +60,8 @@ def class_table(table: pd.DataFrame, class_name: str) -> None:
         column_config=_columns(split),
         alt=f"Accuracy of both models on each class of the target domain's {split} data",
     )
-    st.download_button(  # Streamlit's own, above the table, would leave names that a spreadsheet takes for formulas
-        "Numbers (CSV)",
-        lambda: csv(shown(table)),
-        file_name="classes.csv",
-        mime="text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-        key="csv classes",
-    )
+    # Streamlit's own file, above the table, would leave names that a spreadsheet takes for formulas.
+    frame.numbers_file(partial(numbers, partial(of_classes, table), case_name), name=f"classes-{case_name}")
 
 
 def _columns(split: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tlx.app import costs, frame, gathered_instances, navigation, settings
 from tlx.app.bokeh_view import Event, bokeh_view
 from tlx.app.gathering import Gathering
 from tlx.app.layout import beside
+from tlx.app.numbers import numbers
 from tlx.app.selection import choose
 from tlx.cases import MODELS, Case
 from tlx.figures.confusion import BESIDE, confusion
@@ -41,7 +42,8 @@ def confusion_matrices(case: Case, class_name: str, split: str) -> None:
             bokeh_view(drawn, key=f"confusion {model}", label=label, on_tap=taker(counts, names, model, split))
             if len(names) < len(counts):
                 st.caption(_among(counts, names))
-            frame.downloads(f"confusion {model}", partial(long_form, counts), name=f"confusion-{case.name}-{model}")
+            table = partial(numbers, partial(long_form, counts), case.name, model=model, split=split)
+            frame.downloads(f"confusion {model}", table, name=f"confusion-{case.name}-{model}")
 
 
 def _shown(both: Mapping[str, pd.DataFrame], class_name: str) -> list[str]:

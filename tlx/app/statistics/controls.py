@@ -11,6 +11,7 @@ import streamlit as st
 from tlx import needs
 from tlx.app import costs, frame
 from tlx.app.bokeh_view import bokeh_view
+from tlx.app.numbers import numbers
 from tlx.cases import Case
 from tlx.figures.label_efficiency import label_efficiency
 from tlx.results import CONTROLS, Control
@@ -49,7 +50,8 @@ def label_efficiency_panel(case: Case) -> None:
         return
     chart = partial(label_efficiency, result)
     bokeh_view(chart, key="label efficiency", label="Accuracy over the number of target labels, both ways, by seed")
-    frame.downloads("label efficiency", result.table, name=f"labels-{case.name}")
+    table = partial(numbers, result.table, case.name, split=result.split, n=result.n)
+    frame.downloads("label efficiency", table, name=f"labels-{case.name}")
     st.caption(
         "Each dot is one training on so many images of each class, chosen by its seed, with as many steps as the "
         "case's own training; the last epoch counts, so that no further label is used. Lines are means over the seeds."

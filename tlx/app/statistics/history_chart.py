@@ -9,6 +9,7 @@ import streamlit as st
 
 from tlx.app import frame, settings
 from tlx.app.bokeh_view import bokeh_view
+from tlx.app.numbers import numbers
 from tlx.app.once import once
 from tlx.app.selection import Selection
 from tlx.cases import MODELS
@@ -32,6 +33,6 @@ def history_chart(history: pd.DataFrame, selection: Selection) -> None:
     chart = partial(accuracy, history, sorted(lines, key=list(names).index))
     with place:
         bokeh_view(chart, key="accuracy", label="Accuracy of both models on both domains over the epochs")
-    frame.downloads("accuracy", history, name=f"accuracy-{selection.case.name}")
+    frame.downloads("accuracy", partial(numbers, history, selection.case.name), name=f"accuracy-{selection.case.name}")
     for model in [model for model in MODELS if model not in set(history["model"])]:
         st.caption(f"The {model} model has no accuracy history, so its lines are missing.")
