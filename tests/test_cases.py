@@ -60,6 +60,11 @@ def test_paths_start_at_the_case_file(home: Path) -> None:
     ("old", "new", "said"),
     [
         ('kind = "folder"', 'kind = "foldr"', r"kind 'foldr' is unknown.*folder"),
+        (
+            'kind = "folder"',
+            'kind = "printed-digits"\nper_class = 2\ndataset = "neat"',
+            "dataset 'neat' is unknown.*clean",
+        ),
         ("image_size = 16", 'image_size = "16"', "image_size must be a whole number, not '16'"),
         ("image_size = 16", "image_sise = 16", r"key 'image_sise' is unknown.*image_size"),
         ("image_size = 16", "image_size = 0", "image_size must be from 8 to 2048, not 0"),

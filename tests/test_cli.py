@@ -99,6 +99,28 @@ def test_a_mistake_is_one_sentence_and_a_non_zero_exit(
     assert said in last
 
 
+def test_sources_are_measured_and_proved(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for each candidate; accuracies only once they were fine-tuned, and then whether measures were right."""
+    assert main(["sources", str(home)]) == 0
+    said = capsys.readouterr().out
+    assert "log_me" in said
+    assert "Not fine-tuned: --prove" in said
+    assert main(["sources", str(home), "--prove"]) == 0
+    proved = capsys.readouterr().out
+    assert "regret" in proved
+    accuracies = pipeline.fine_tuned(load_case(home))
+    assert len(accuracies) == pipeline.SEEDS
+    assert f"{accuracies[0]:.3f}".rstrip("0") in proved
+
+
+def test_a_source_that_is_the_target_is_one_sentence(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = home.read_text()
+    source, target = (re.search(rf"\[{side}\](.*?)(?=\n\[|\Z)", text, re.DOTALL) for side in ("source", "target"))
+    home.write_text(text.replace(source[1], target[1]))
+    assert main(["sources", str(home)]) == 1
+    assert "is the target itself" in capsys.readouterr().err
+
+
 def test_check_says_that_a_case_will_work(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(home)]) == 0
     said = capsys.readouterr().out

@@ -20,6 +20,24 @@ from tlx.results import SPLITS, DomainImages
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 12345\n"
 
 
+@pytest.mark.parametrize(("kind", "classes"), [("clean", "0123456789"), ("letters", "ABCDEFGHIJ")])
+def test_printed_digits_come_in_kinds(kind, classes):
+    """Clean ones are dark on white, letters have names of their own, and the kind without a name is as it was."""
+    images = domains.load(Domain("printed-digits", kind, per_class=2, dataset=kind), Preprocessing(32))
+    assert "".join(images.classes) == classes
+    corners = images.pixels[:, :2, :2].astype(float).mean()
+    assert (corners > 225) == (kind == "clean")
+
+
+def test_inverted_digits_are_the_clean_ones_in_negative_and_rotated_ones_are_turned():
+    """Up to noise, whose draws are the same."""
+    clean, inverted, usual, rotated = (
+        rendered_digits.printed(32, 1, 0, kind).astype(float) for kind in ("clean", "inverted", "", "rotated")
+    )
+    assert np.abs(clean + inverted - 255).mean() < 6
+    np.testing.assert_array_equal(rotated, np.rot90(usual, axes=(1, 2)))
+
+
 def test_printed_digits_are_reproducible_and_labelled() -> None:
     first, again, other = (rendered_digits.printed(32, 2, seed=seed) for seed in (1, 1, 2))
     assert first.shape == (20, 32, 32, 3)

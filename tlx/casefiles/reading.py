@@ -38,6 +38,7 @@ from tlx.cases import (
     Training,
 )
 from tlx.errors import CaseError, Told, key_of, unknown
+from tlx.images import rendered_digits
 
 _WORDS = {
     "str": "a text",
@@ -295,6 +296,8 @@ def _unsound_domain(domain: Domain, where: str, *, whole: bool) -> Iterator[str]
     yield from _choice(where, "split", domain.split, SPLITS)
     yield from _choice(where, "unreadable", domain.unreadable, UNREADABLE)
     yield from _choice(where, "order", domain.order, ORDERS)
+    if domain.kind == "printed-digits":
+        yield from _choice(where, "dataset", domain.dataset, tuple(rendered_digits.KINDS))
     if domain.kind in PLACED and not domain.path:
         lacking = f"{where} lacks the key path, which a domain of kind {domain.kind!r} needs"
         yield Told(lacking, key=_key(where, "path"))
