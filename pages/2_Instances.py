@@ -24,6 +24,7 @@ selection = frame.page(
     terms=glossary.OF_PAGE["Instances"],
 )
 case = selection.case
+WIDTHS = {1: 540, 2: 400}  # px of a plot's frame, about, by how many there are
 
 
 @st.fragment
@@ -36,7 +37,7 @@ def instances_view() -> None:
 
     left, right = beside([1, 1], name="instance choices", least=400, align="bottom")
     with left:
-        chosen = scatter_controls.class_selector(table, instances, selection.class_name)
+        chosen = scatter_controls.class_selector(table, selection.class_name)
     with right:
         network, _ = jobs.require(needs.frame, case)
         layer, models = scatter_controls.view_options(network)
@@ -46,7 +47,13 @@ def instances_view() -> None:
     scatter_controls.class_list(instances, colours)
     gathered = gathered_instances.gathered(instances)
     names, mark = ", ".join(chosen), (picked.domain, picked.index) if picked else None
-    for model, column in zip(models, beside(len(models), name="scatters"), strict=True):
+    if len(models) == 1:
+        plot, aside = beside([1.55, 1], name="scatter and instances", least=358, sticky=True)
+        plots, one, several = (plot,), aside, aside
+    else:
+        plots = beside(len(models), name="scatters")
+        one, several = beside([2, 3], name="instances below")
+    for model, column in zip(models, plots, strict=True):
         with column:
             drawing = f"Draw the instances under the {model} model"
             embedding = costs.ask(drawing, needs.embedding, case, selection.class_name, chosen, model, layer)
@@ -56,7 +63,7 @@ def instances_view() -> None:
             shown = once(sampled, marks)
             draw = partial(scatter, embedding, instances, colours)
             bokeh_view(
-                partial(draw, pictures=served, legend=False, width=760 // len(models)),
+                partial(draw, pictures=served, legend=False, width=WIDTHS[len(models)]),
                 key=f"scatter {model}",
                 label=f"Projection of the instances of classes {names} under the {model} model",
                 select=("points",),
@@ -70,8 +77,7 @@ def instances_view() -> None:
             told = partial(numbers, partial(of_instances, marks), case.name, model=model)
             frame.downloads(f"scatter {model}", told, name=f"instances-{case.name}-{model}", key=key)
 
-    detail, gallery = beside([2, 3], name="instances below")
-    with detail:
+    with one:
         st.subheader("One instance", anchor=False)
         one_instance.picker(instances, picked)
         if picked:
@@ -80,7 +86,7 @@ def instances_view() -> None:
             near = costs.ask("Find the nearest instances", pipeline.neighbours, case, *place)
             if near is not None:
                 one_instance.nearest(served, near, instances, picked)
-    with gallery:
+    with several:
         st.subheader("Gathered instances", anchor=False)
         gather_controls.controls(instances, selection.class_name)
         gathered_instances.gallery(served, instances)

@@ -33,12 +33,14 @@ def domain_gap(gaps: Sequence[LayerGap], network: Network) -> figure:
     )
     plot.xgrid.visible = False
     plot.xaxis.ticker = [layer.index for layer in network.layers]
-    plot.xaxis.major_label_overrides = {layer.index: f"{layer.index}: {layer.kind}" for layer in network.layers}
+    plot.xaxis.major_label_overrides = {layer.index: f"{layer.index}\n{layer.kind}" for layer in network.layers}
     plot.add_layout(Span(location=0.5, dimension="width", line_color=theme.NEUTRAL, line_dash="dashed", line_width=1.5))
     for model, rows in data.groupby("model", sort=False):
         _draw_model(plot, str(model), rows)
     plot.add_layout(plot.legend[0], "above")
-    plot.legend[0].update(orientation="horizontal", border_line_alpha=0, background_fill_alpha=0, padding=2, spacing=16)
+    plot.legend[0].update(
+        orientation="horizontal", border_line_alpha=0, background_fill_alpha=0, padding=2, margin=2, spacing=14
+    )
     return plot
 
 
@@ -63,7 +65,7 @@ def gap_table(gaps: Sequence[LayerGap], network: Network) -> pd.DataFrame:
 def _draw_model(plot: figure, model: str, rows: pd.DataFrame) -> None:
     source = ColumnDataSource({name: np.asarray(rows[name]) for name in rows}, name=model)
     colour = theme.COLOURS[model]
-    label = {"source": "source model (before transfer)", "target": "target model (after transfer)"}[model]
+    label = {"source": "source model (before)", "target": "target model (after)"}[model]
     plot.line("x", "accuracy", source=source, line_color=colour, line_width=2, legend_label=label)
     marks = plot.scatter(
         "x", "accuracy", source=source, marker=theme.MARKERS[model], size=10, color=colour, legend_label=label,

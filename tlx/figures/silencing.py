@@ -95,10 +95,10 @@ def silencing(result: Silenced) -> figure:
     """
     table = change_table(result)
     plot = chart(
-        f"Silencing {counted(len(result.neurons), 'neuron')} of the {result.model} model: change in held-out accuracy",
+        f"Silencing {counted(len(result.neurons), 'neuron')} of the {result.model} model",
         x_range=FactorRange(*dict.fromkeys(zip(table["scope"], table["domain"], strict=True))),
         height=340,
-        y="change in accuracy",
+        y="change in held-out accuracy",
         name="silencing",
         toolbar_location="right",
     )
@@ -163,15 +163,15 @@ def _legend(plot: figure, draws: int) -> None:
     first, nowhere = [plot.x_range.factors[0]], [np.nan]
     items = []
     for label, shape, fill in (
-        ("answering with their mean", SHAPES["mean"], 0.0),
-        ("as to another image", SHAPES["drawn"], 0.0),
-        ("filled: more or less than others", SHAPES["mean"], 1.0),
+        ("answer: their mean", SHAPES["mean"], 0.0),
+        ("answer: as to another", SHAPES["drawn"], 0.0),
+        ("filled: unlike others", SHAPES["mean"], 1.0),
     ):
         mark = plot.scatter(
             first, nowhere, marker=shape, size=12, color=theme.NEUTRAL, line_width=2, fill_alpha=fill
         )  # fmt: skip
         items.append(LegendItem(label=label, renderers=[mark]))
     band = plot.vbar(x=first, top=nowhere, fill_color=theme.NEUTRAL, fill_alpha=0.35, line_color=theme.NEUTRAL)
-    items.append(LegendItem(label=f"others: 95 % of {draws} draws", renderers=[band]))
-    style = {"border_line_alpha": 0, "background_fill_alpha": 0, "padding": 2, "spacing": 16}
-    plot.add_layout(Legend(items=items, orientation="horizontal", **style), "above")
+    items.append(LegendItem(label=f"95 % of {draws} draws of others", renderers=[band]))
+    style = {"border_line_alpha": 0, "background_fill_alpha": 0, "padding": 2, "margin": 2, "spacing": 3}
+    plot.add_layout(Legend(items=items, ncols=2, **style), "above")  # in two lines, for which a telephone has room

@@ -58,7 +58,7 @@ def detail(pictures: Pictures, row: pd.Series, drawn: list[str]) -> None:
     ]
     right.markdown("  \n".join(lines))
     if row["label"] not in drawn:
-        right.caption("Its class is not among those drawn above.")
+        right.caption("Its class is not among those drawn.")
 
 
 def row_of(instances: pd.DataFrame, picked: InstanceRef) -> pd.Series:

@@ -25,16 +25,14 @@ _RIM = "box-shadow:inset 0 0 0 1.5px "
 SIGNS = {"source": "✕", "target": "●"}
 
 
-def class_selector(table: pd.DataFrame, instances: pd.DataFrame, class_name: str) -> list[str]:
+def class_selector(table: pd.DataFrame, class_name: str) -> list[str]:
     """The chosen classes in the order they were picked; a new class of the shared selection starts them afresh."""
-    counts = once(class_counts, instances)
     chosen = settings.some_of(
         st.multiselect,
         "Classes",
         table["class_name"].tolist(),
         "instances.classes",
         default=once(defaults.classes_drawn, table, class_name),
-        format_func=lambda name: f"{name} ({counts[name]['source']} source, {counts[name]['target']} target)",
     )
     if not chosen:
         st.info("Choose at least one class.")
@@ -94,8 +92,8 @@ def _listed(instances: pd.DataFrame, colours: Mapping[str, str]) -> str:
         label = f'<span style="overflow-wrap:anywhere"><b>{escape_html(name)}</b> {numbers}</span>'
         parts.append(f'<span style="display:flex;align-items:center;gap:7px">{dot}{label}</span>')
     marks = (
-        "✕ source · ● target, images of every split, also those that were learned · in brackets: how many of them the "
-        "target model mispredicts · outlined: mispredicted by the model of the plot"
+        "✕ source · ● target, images of every split, learned ones too · in brackets: mispredicted by the target model"
+        " · outlined: mispredicted by the plot's model"
     )
     listed = (  # of many classes it is scrolled, so that the plot stays in sight
         '<div tabindex="0" style="display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:3px 16px;'
