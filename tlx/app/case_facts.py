@@ -15,7 +15,7 @@ from tlx.errors import UserError
 from tlx.findings import counted
 from tlx.needs import need
 
-# On telephones two stand beside each other; Streamlit would cut off what is longer.
+# Where there is little room Streamlit would cut off what is longer.
 _WRAPPING = """<style>
 .st-key-beside-facts :is([data-testid="stMetricLabel"], [data-testid="stMetricDelta"]) :is(div, p) {
   white-space: normal;
@@ -29,7 +29,11 @@ def case_facts(case: Case) -> None:
     """Images and classes per domain, the architecture with its parameters, the analysed layers."""
     st.html(_WRAPPING)
     network, domains = jobs.require(needs.frame, case)
-    *places, of_network, of_layers = beside([3, 3, 3.6, 2.4], name="facts", least=150)
+    pairs = beside([6, 6], name="facts", least=340)  # two beside each other where there is no room for four
+    with pairs[0]:
+        places = beside(2, name="facts of images", least=150)
+    with pairs[1]:
+        of_network, of_layers = beside([3.6, 2.4], name="facts of models", least=130)
     for domain, place in zip(DOMAINS, places, strict=True):
         listed = domains[domain]
         held_out = (
