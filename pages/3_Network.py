@@ -105,7 +105,7 @@ def relation(subject: Subject, chosen: NeuronRef | None, options: Options) -> No
             full_screen=True,
         )
         st.markdown(once(legend.html, layout, subject, options), unsafe_allow_html=True)
-    about = f"Class {escape(name)}, {subject.target.n:,} target instances of every split."
+    about = f"Class {escape(name)}, {findings.counted(subject.target.n, 'target instance')} of every split."
     told = glossary.help_for("similarity", "correspondence", "counterpart")
     st.caption(f"{about} {once(similarity_words.caption, subject, options)}", help=told)
     if before := findings.read_before([layer.title for layer in subject.network.unactivated if layer.name in layers]):

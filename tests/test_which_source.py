@@ -71,14 +71,14 @@ def test_a_hostile_title_is_text():
 def test_without_runs_nothing_is_called_best():
     unproved = table(np.full((4, 2), np.nan))
     said = which_source.verdict(unproved, regret.judged(unproved))
-    assert said.startswith("4 sources are measured; none can be said to be best")
+    assert said.startswith("Measured: 4 sources; none can be said to be best")
 
 
 def test_each_measure_says_what_its_choice_gives_away():
     judged = regret.judged(table())
-    assert "gives away 0.0 points of accuracy, one at random 23.8." in which_source.spoken(judged, "log_me")
+    assert "gives away 0 points of accuracy, one at random 23.8 points." in which_source.spoken(judged, "log_me")
     assert which_source.spoken(judged, "parameters").endswith("It cannot order these sources.")
-    assert "gives away 50.0 points" in which_source.spoken(judged, "a_distance")
+    assert "gives away 50 points" in which_source.spoken(judged, "a_distance")
 
 
 def test_only_the_handwritten_digits_have_candidates_that_come_with_tlx():

@@ -20,7 +20,7 @@ from tlx.casefiles import candidates
 from tlx.cases import Case
 from tlx.errors import UserError
 from tlx.figures.promise import promise
-from tlx.findings import percent
+from tlx.findings import counted, percent, points
 from tlx.results import PROMISES
 
 KNOWN = (
@@ -70,11 +70,12 @@ def verdict(table: pd.DataFrame, judged: pd.DataFrame) -> str:
     """Which source the runs say is best, which measure saw it, and what is known of such measures (Markdown)."""
     run = table.dropna(subset="accuracy")
     if len(run) < regret.LEAST:
-        return f"{len(table)} sources are measured; none can be said to be best before three of them were fine-tuned."
+        measured = counted(len(table), "source")
+        return f"Measured: {measured}; none can be said to be best before three of them were fine-tuned."
     accuracy = run["accuracy"].to_numpy()
     seeds = sum(name.startswith("accuracy_") for name in table.columns)
     said = (
-        f"Fine-tuned from {len(run)} sources, {seeds} seeds each, the target is learned best from "
+        f"Fine-tuned from {len(run)} sources, {counted(seeds, 'seed')} each, the target is learned best from "
         f"**{escape(run['title'].iloc[int(accuracy.argmax())])}**: {percent(float(accuracy.max()))} in the mean; the "
         f"worst comes to {percent(float(accuracy.min()))}. "
     )
@@ -96,6 +97,6 @@ def spoken(judged: pd.DataFrame, measure: str) -> str:
     if tau != tau:
         return f"{PROMISES[measure].words} It cannot order these sources."
     return (
-        f"{PROMISES[measure].words} τ {tau:.2f} ({low:.2f} to {high:.2f}); its choice gives away {100 * lost:.1f} "
-        f"points of accuracy, one at random {100 * random:.1f}."
+        f"{PROMISES[measure].words} τ {tau:.2f} ({low:.2f} to {high:.2f}); its choice gives away "
+        f"{points(lost).lstrip('+')} of accuracy, one at random {points(random).lstrip('+')}."
     )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tlx.app.text import escape
 from tlx.figures.silencing import VERDICTS, change_table, count_draws
-from tlx.findings import percent, points, points_between
+from tlx.findings import counted, percent, points, points_between
 from tlx.results import REPLACEMENTS, Silenced
 
 
@@ -44,8 +44,9 @@ def _verdict(row: pd.Series) -> str:
     words = VERDICTS[row["verdict"]]
     loud = f"**{words}**" if row["verdict"] in ("more", "less") else words
     others = points_between(row["control_low"], row["control_high"])
+    images = counted(int(row["n"]), "image")
     return (
-        f"**{escape(row['scope'])}, {row['domain']} domain** ({row['n']:,} images): {percent(row['before'])} → "
+        f"**{escape(row['scope'])}, {row['domain']} domain** ({images}): {percent(row['before'])} → "
         f"{percent(row['after'])}, a change of {points(row['change'])} (95 % interval "
         f"{points_between(row['low'], row['high'])}); {f'by others {others}: ' if row['verdict'] else ''}{loud}."
     )
