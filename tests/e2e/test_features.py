@@ -109,6 +109,30 @@ def test_a_domain_invariant_neuron_is_three_clicks_away(tab):
         assert 0 < picture["y"] < picture["y"] + picture["height"] < 900
 
 
+def test_pages_are_turned_and_the_address_opens_what_was_seen(tab):
+    """Forth and back, four times; then order, page and projection as they were, for another visitor."""
+    opened = tab().open("/Features?case=digits&class=8").ready()
+    first = neurons(opened, "ranking", "rows")
+    turn = opened.page.locator("[data-testid=stMain]")
+    for number in ("2", "1", "2", "1"):
+        turn.get_by_role("button", name=number, exact=True).or_(
+            turn.get_by_label(f"page {number}", exact=False)
+        ).first.click()
+        opened.settle()
+        assert (neurons(opened, "ranking", "rows") == first) is (number == "1")
+    opened.page.get_by_text("joint weight", exact=True).click()
+    opened.settle()
+    turn.get_by_role("button", name="3", exact=True).or_(turn.get_by_label("page 3", exact=False)).first.click()
+    opened.settle()
+    opened.page.get_by_text("the ticked ones only", exact=True).click()
+    opened.settle()
+    there = tab().open(opened.page.url.removeprefix(opened.server)).ready()
+    for key, name in (("ranking", "rows"), ("biplot", "axes")):
+        assert neurons(there, key, name) == neurons(opened, key, name)
+    assert marks(there.page, "ranking", "rows")["place"][0] == 17
+    assert marks(there.page, "biplot")["x"] == marks(opened.page, "biplot")["x"]
+
+
 def test_a_telephone_shows_all_of_a_row(tab):
     """Boxes, pictures, histograms and weights lie within its width."""
     opened = tab()
