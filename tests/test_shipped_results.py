@@ -69,7 +69,7 @@ def visits() -> Iterator[Visit]:
         yield visit(INSTANCES, next(names), view=f"instances.layer={layer},instances.both=on")
     for measure in SIMILARITIES:
         yield visit(NETWORK, next(names), view=f"network.similarity={measure}")
-    yield visit(STATISTICS, next(names), statistics_confusion=True)
+    yield visit(STATISTICS, next(names), view="statistics.confusion=on")
     yield visit(FILES[-1], next(names))
 
 
@@ -126,7 +126,7 @@ def _of_choices(visit: Visit) -> set[str]:
     elif visit.path == NETWORK and (layers == [""] or len(layers) > 1):
         beside = {"network edge map"}
     both = {"scatter source"} if "instances.both" in visit.query["view"] else set()
-    return beside | both | ({"confusion target"} if visit.path == STATISTICS and visit.widgets else set())
+    return beside | both | ({"confusion target"} if "statistics.confusion" in visit.query["view"] else set())
 
 
 def test_what_is_not_shipped_is_computed(tmp_path: Path) -> None:
