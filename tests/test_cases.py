@@ -77,6 +77,20 @@ def test_paths_start_at_the_case_file(home: Path) -> None:
         ("epochs = 2", "head_epochs = 20", "head_epochs must be fewer than the 20 epochs"),
         ("epochs = 2", "learning_rate = 0", "learning_rate must be above 0"),
         ("epochs = 2", 'strategy = "head"\nhead_epochs = 1', 'head_epochs work with strategy = "all", not "head"'),
+        ("epochs = 2", 'strategy = "scratch"\ntrain_only = ["conv1"]', 'train_only work with strategy = "all"'),
+        (
+            "epochs = 2",
+            'freeze_until = "conv1"\ntrain_only = ["conv2"]',
+            "train_only and freeze_until exclude each other",
+        ),
+        ("epochs = 2", 'train_only = ["conv1", "conv1"]', "train_only names 'conv1' twice"),
+        ("epochs = 2", "layer_rates = { conv1 = 0 }", "layer_rates gives 'conv1' the factor 0; it must be above 0"),
+        ("epochs = 2", 'layer_rates = { conv1 = "0.1" }', "layer_rates must be a table of numbers"),
+        (
+            "epochs = 2",
+            'train_only = ["conv1"]\nlayer_rates = { conv2 = 0.1, head = 2 }',
+            "layer_rates gives a rate to 'conv2', which train_only holds",
+        ),
         ("[source_model.training]", '[target_model]\ninitial = "x"\n[source_model.training]', "initial has no effect"),
     ],
 )

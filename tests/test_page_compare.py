@@ -179,6 +179,8 @@ def test_strategies_in_words():
             Training(strategy="scratch"),
             Training(freeze_until="conv3"),
             Training(head_epochs=5),
+            Training(train_only=("conv1", "head")),
+            Training(layer_rates=(("conv1", 0.1),)),
         )
     ]
     assert said == [
@@ -187,6 +189,8 @@ def test_strategies_in_words():
         "from scratch",
         "frozen up to conv3",
         "last layer first (5 epochs), then all",
+        "conv1 and last layer only",
+        "all layers, at rates of their own",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from tlx.casefiles.loading import load_case
 from tlx.cases import DOMAINS, Case, Domain, ModelPlan, Training
 from tlx.errors import DataError, ModelError, UserError
 from tlx.networks import checkpoints, models
+from tlx.networks.draws import Draws
 from tlx.networks.torchvision_import import models as zoo
 from tlx.progress import listening
 from tlx.results import DomainImages, TrainedModel
@@ -110,6 +112,7 @@ def make(classes):
 """
 EARLY = {f"conv{at}.{kind}" for at in (1, 2, 3) for kind in KINDS}
 HEAD = {"fc8.weight", "fc8.bias"}
+CONV2 = {"conv2.weight", "conv2.bias"}
 
 
 @pytest.mark.parametrize(
@@ -120,6 +123,9 @@ HEAD = {"fc8.weight", "fc8.bias"}
         ({"freeze_until": "conv3"}, EARLY),
         ({"freeze_until": "conv3", "head_epochs": 1}, EARLY),
         ({"head_epochs": 1}, set()),
+        ({"train_only": ("conv2",)}, ALL - HEAD - CONV2),
+        ({"train_only": ("conv2", "head"), "head_epochs": 1}, ALL - HEAD - CONV2),
+        ({"train_only": ("head",)}, ALL - HEAD),
     ],
 )
 def test_a_strategy_moves_exactly_what_it_says(
@@ -230,6 +236,66 @@ def test_what_is_held_keeps_its_batch_norm_statistics() -> None:
     }
 
 
+def twice() -> torch.nn.Module:
+    """Two convolutions, whose parent calls an activation function as its last."""
+
+    class Two(torch.nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.relu(super().forward(x))
+
+    convolutions = (torch.nn.Conv2d(3, 4, 3), torch.nn.Conv2d(4, 4, 3))
+    return torch.nn.Sequential(Two(*convolutions), torch.nn.Flatten(), torch.nn.Linear(4 * 144, 2))
+
+
+@pytest.mark.parametrize(
+    ("build", "layer", "learns"),
+    [
+        (toy.plain, "3", {"3.weight", "3.bias"}),
+        (toy.grouped, "3", {f"{at}.{kind}" for at in (3, 4) for kind in KINDS}),  # with its batch norm
+        (toy.residual, "2.conv_a", {f"2.{part}.{kind}" for part in ("conv_a", "norm_a") for kind in KINDS}),
+        (toy.residual, "2", {f"2.{part}.{kind}" for part in ("conv_a", "norm_a", "conv_b") for kind in KINDS}),
+        (toy.Functional, "first.conv", {f"first.{part}.{kind}" for part in ("conv", "norm") for kind in KINDS}),
+        (toy.Transformer, "patches", {"patches.weight", "patches.bias"}),
+        (twice, "0.1", {"0.1.weight", "0.1.bias"}),  # read where its parent is left, whose other parts came before
+    ],
+)
+def test_a_block_is_what_runs_from_its_layer_to_where_its_neurons_are_read(
+    build: Callable[[], torch.nn.Module], layer: str, learns: set[str]
+) -> None:
+    """Its own norm learns with it, and sees statistics; everything else but the head is held."""
+    network = toy.seeded(build)
+    one = torch.zeros(1, 3, *(12, 12) if build is toy.plain else (16, 16))
+    strategies.hold(network, strategies.held(network, Training(train_only=(layer,)), 1, one))
+    head = strategies.head(network, one)
+    assert {name for name, one in network.named_parameters() if one.requires_grad} - learns == {
+        f"{head}.weight", f"{head}.bias"
+    }  # fmt: skip
+    assert len(strategies.parameters(network, layer, one)) == len(learns)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    network(torch.randn(4, *one.shape[1:]))
+    seen = {name.rpartition(".")[0] for name, one in network.state_dict().items() if not torch.equal(one, before[name])}
+    assert seen == {name.rpartition(".")[0] for name in before if name.endswith("mean")} & {
+        name.rpartition(".")[0] for name in learns
+    }
+
+
+def test_layers_learn_at_their_rates(trained: TrainedModel, few: dict[str, DomainImages]) -> None:
+    """The first step of Adam is as long as the rate, whatever the gradient; the schedule keeps the ratio at each."""
+    case = planned(CASE, epochs=10, batch_size=12, weight_decay=0.0, layer_rates=(("conv2", 0.1), ("head", 2.0)))
+    network, _ = loop.begun(CASE, "target", ("lying", "upright"), trained, case.target_model.training)
+    how = case.target_model.training
+    run = state.Run(network, how, 12, "target", Draws(0), strategies.groups(network, how, models.example(CASE)))
+    run.learn(few["target"], case, 1)
+    rates = [group["lr"] for group in run.optimiser.param_groups]
+    assert sorted(rate / max(rates) for rate in rates) == pytest.approx([0.05, 0.5, 1.0])
+    start = how.learning_rate / 25  # of the schedule
+    moves = {
+        name: np.abs(one.detach().numpy() - trained.tensors[name]).max() for name, one in network.named_parameters()
+    }
+    for name, factor in (("conv2.weight", 0.1), ("conv1.weight", 1.0), ("fc8.weight", 2.0)):
+        assert moves[name] == pytest.approx(factor * start, rel=0.01), name
+
+
 def test_position_codes_are_held_with_the_blocks_they_feed() -> None:
     network = zoo.VisionTransformer(32, 16, num_layers=3, num_heads=2, hidden_dim=8, mlp_dim=16, num_classes=2)
     plan = Training(freeze_until="encoder.layers.encoder_layer_0")
@@ -245,6 +311,8 @@ def test_position_codes_are_held_with_the_blocks_they_feed() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
+        ({"train_only": ("conv9",)}, "layer 'conv9' is unknown; did you mean conv"),
+        ({"layer_rates": (("conv9", 0.1),)}, "layer 'conv9' is unknown; did you mean conv"),
         ({"freeze_until": "conv9"}, "layer 'conv9' is unknown; did you mean conv"),
         ({"freeze_until": "fc8"}, "freeze_until = 'fc8' leaves nothing to train"),
     ],
@@ -266,6 +334,15 @@ def test_what_a_training_took_over_and_holds_is_said(trained: TrainedModel) -> N
     )
 
 
+def test_which_layers_learn_and_at_what_rates_is_said() -> None:
+    network = models.build(CASE, 2)
+    plan = Training(train_only=("conv2", "head"), layer_rates=(("conv2", 0.1),))
+    assert strategies.notes(network, plan, models.example(CASE)) == (
+        "only conv2 and the head, fc8, are trained (18,754 of 193,698 parameters learn)",
+        "layers learn at these factors of the learning rate: conv2 0.1",
+    )
+
+
 def test_a_head_is_taken_over_class_by_class(trained: TrainedModel) -> None:
     """Of classes in another order each row follows its name; a class of its own starts anew."""
     network, _ = loop.begun(CASE, "target", ("upright", "tilted", "lying"), trained, PLAN.training)
@@ -280,7 +357,8 @@ def test_a_killed_training_goes_on_to_the_same_result(
 ) -> None:
     """To the last bit: batches, augmentation, dropout, rates and the optimiser's memory are those of one go."""
     every_epoch(monkeypatch)
-    case, kept_at = planned(CASE, batch_size=6, head_epochs=1), tmp_path / "kept" / "target.pt"
+    rates = (("conv2", 0.1),)
+    case, kept_at = planned(CASE, batch_size=6, head_epochs=1, layer_rates=rates), tmp_path / "kept" / "target.pt"
 
     def kill(rows: loop.Rows) -> None:
         if rows[0]["epoch"] == 2:

@@ -25,6 +25,8 @@ SPLITS = ("given", "random", "groups")
 UNREADABLE = ("fail", "skip")
 ORDERS = ("", "alphabetical", "natural")
 STRATEGIES = ("all", "head", "scratch")
+REFINEMENTS = ("freeze_until", "head_epochs", "train_only", "layer_rates")  # of the strategy "all"
+HEAD = "head"  # what `train_only` and `layer_rates` call the last layer, whatever its module is called
 AUGMENTS = ("none", "digits", "photos")
 BASELINES = ("mean", "black")
 PRECISIONS = ("float32", "bfloat16")
@@ -107,9 +109,11 @@ class Training:
     """How a model is trained: AdamW with a cosine schedule, the best validation epoch kept.
 
     strategy: "all" trains every tensor, "head" only the last layer, "scratch" every tensor from random weights;
-    freeze_until: with "all", what runs up to this layer (itself included) stays as it was; head_epochs: with "all", so
-    many of the epochs at the start train the last layer only; augment: "none", "digits" (shifts, small rotations and
-    scalings) or "photos" (random crops and horizontal flips).
+    freeze_until: with "all", what runs up to this layer (itself included) stays as it was; train_only: with "all",
+    these layers and the head learn and everything else stays as it was; layer_rates: with "all", (layer, factor) pairs,
+    by which the learning rate of these layers is multiplied; head_epochs: with "all", so many of the epochs at the
+    start train the last layer only; augment: "none", "digits" (shifts, small rotations and scalings) or "photos"
+    (random crops and horizontal flips).
     """
 
     epochs: int = 20
@@ -121,6 +125,12 @@ class Training:
     seed: int = 0
     freeze_until: str = ""
     head_epochs: int = 0
+    train_only: tuple[str, ...] = ()
+    layer_rates: tuple[tuple[str, float], ...] = ()
+
+    def plain(self) -> Training:
+        """The same training of all layers at once, with one rate."""
+        return replace(self, strategy="all", freeze_until="", head_epochs=0, train_only=(), layer_rates=())
 
 
 @dataclass(frozen=True)

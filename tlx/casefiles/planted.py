@@ -128,7 +128,7 @@ def _answers_alike(soil: Soil, tensors: Tensors) -> bool:
 
 
 def _head_only(soil: Soil) -> Case:
-    training = replace(soil.case.target_model.training, strategy="head", freeze_until="", head_epochs=0)
+    training = replace(soil.case.target_model.training.plain(), strategy="head")
     return _trained_anew(soil, training=training)
 
 
@@ -140,7 +140,7 @@ def _trained_anew(soil: Soil, **changes: object) -> Case:
 
 def _independent(soil: Soil) -> Case:
     own = soil.case.target_model.training
-    training = replace(own, strategy="scratch", seed=own.seed + 101 + soil.seed, freeze_until="", head_epochs=0)
+    training = replace(own.plain(), strategy="scratch", seed=own.seed + 101 + soil.seed)
     return _trained_anew(soil, training=training)
 
 
@@ -158,9 +158,8 @@ def _reinitialised(soil: Soil) -> Case:
     begin = next(at for at, name in enumerate(names) if name.startswith(f"{layers[first]}."))
     start = {name: soil.source.tensors[name] if at < begin else fresh[name] for at, name in enumerate(names)}
     own = soil.case.target_model.training
-    training = replace(
-        own, strategy="all", seed=soil.seed, freeze_until=layers[first - 1] if first else "", head_epochs=0
-    )
+    until = layers[first - 1] if first else ""
+    training = replace(own.plain(), seed=soil.seed, freeze_until=until)
     case = replace(soil.case, target_model=ModelPlan(training=training))
     model = loop.train(case, "target", soil.images, start=replace(soil.source, tensors=start))
     return _given(soil, model.tensors)

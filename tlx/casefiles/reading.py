@@ -20,6 +20,7 @@ from tlx.cases import (
     BASELINES,
     DOMAIN_KINDS,
     DOMAINS,
+    HEAD,
     INTERPOLATIONS,
     LEVELS,
     ORDERS,
@@ -27,6 +28,7 @@ from tlx.cases import (
     PATHS,
     PLACED,
     PRECISIONS,
+    REFINEMENTS,
     RESIZES,
     SPLITS,
     STRATEGIES,
@@ -48,6 +50,7 @@ _WORDS = {
     "tuple[str, ...]": "a list of texts",
     "tuple[float, ...]": "a list of numbers",
     "tuple[tuple[str, str], ...]": "a table of texts",
+    "tuple[tuple[str, float], ...]": "a table of numbers",
     "tuple[tuple[str, str | int | bool], ...]": "a table of texts, whole numbers, true or false",
     "Options": "a table of texts, numbers, true or false, or lists of these",
 }
@@ -326,10 +329,28 @@ def _unsound_training(training: Training, where: str) -> Iterator[str]:
         yield _about(where, "weight_decay", f"must be at least 0, not {training.weight_decay}")
     if 0 < training.epochs <= training.head_epochs:
         yield _about(where, "head_epochs", f"must be fewer than the {training.epochs} epochs; they are part of them")
-    refined = [name for name in ("freeze_until", "head_epochs") if getattr(training, name)]
+    refined = [name for name in REFINEMENTS if getattr(training, name)]
     if refined and training.strategy in STRATEGIES[1:]:
         wrong = f'{where} {" and ".join(refined)} work with strategy = "all", not "{training.strategy}"'
         yield Told(wrong, key=_key(where, refined[0]))
+    yield from _unsound_layers_that_learn(training, where)
+
+
+def _unsound_layers_that_learn(training: Training, where: str) -> Iterator[str]:
+    """Sentences on layers that are to learn alone, or at rates of their own."""
+    only, rates = training.train_only, dict(training.layer_rates)
+    if only and training.freeze_until:
+        yield _about(
+            where, "train_only", "and freeze_until exclude each other: either says what is held; leave one out"
+        )
+    if twice := [name for name in dict.fromkeys(only) if only.count(name) > 1]:
+        yield _about(where, "train_only", f"names {twice[0]!r} twice; name each layer once")
+    for name, factor in rates.items():
+        if not 0 < factor < math.inf:
+            yield _about(where, "layer_rates", f"gives {name!r} the factor {factor:g}; it must be above 0")
+        elif only and name not in (*only, HEAD):
+            held = f"gives a rate to {name!r}, which train_only holds; name it in train_only, too, or give it no rate"
+            yield _about(where, "layer_rates", held)
 
 
 def _about(where: str, key: str, sentence: str) -> Told:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tlx.cases import Case, Training
 from tlx.images import splits
-from tlx.networks import devices
+from tlx.networks import devices, models
 from tlx.networks.draws import Draws
 from tlx.progress import track
 from tlx.results import DomainImages, TrainedModel
@@ -35,7 +35,9 @@ def accuracy(case: Case, images: DomainImages, start: TrainedModel | None, *, la
     draws = Draws(how.seed)
     with draws:
         network, _ = loop.begun(case, "target", images.classes, start, how)
-    run = Run(network.to(devices.default()), how, len(chosen), "target", draws)
+    network = network.to(devices.default())
+    groups = strategies.groups(network, how, models.example(case).to(devices.default()))
+    run = Run(network, how, len(chosen), "target", draws, groups)
     for epoch in track(range(1, how.epochs + 1), f"training on {len(chosen):,} images"):
         run.learn(learned, case, epoch)
     judged = np.flatnonzero(images.judged)

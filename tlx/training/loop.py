@@ -59,7 +59,9 @@ def train(
     draws = Draws(training.seed)
     with draws:
         network, notes = begun(case, model, own.classes, start, training)
-    run = Run(network.to(devices.default()), training, int(own.training.sum()), called or model, draws)
+    network = network.to(devices.default())
+    groups = strategies.groups(network, training, models.example(case).to(devices.default()))
+    run = Run(network, training, int(own.training.sum()), called or model, draws, groups)
     run.resume(kept_at)
     for epoch in track(range(run.epoch + 1, training.epochs + 1), f"training the {run.called} model"):
         if epoch:

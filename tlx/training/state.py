@@ -37,6 +37,7 @@ class Run:
     images: int  # that are learned from
     called: str
     draws: Draws
+    groups: list[dict[str, Any]]  # of parameters, each with its rate
     epoch: int = -1
     history: Rows = field(default_factory=list)
     best: dict[str, np.ndarray] = field(default_factory=dict)
@@ -46,13 +47,11 @@ class Run:
 
     def __post_init__(self) -> None:
         how = self.training
-        # What is held has no gradient, which the optimiser passes over: one serves every strategy.
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay
-        )
+        rates = [group["lr"] for group in self.groups]
+        self.optimiser = torch.optim.AdamW(self.groups, lr=how.learning_rate, weight_decay=how.weight_decay)
         self.batches = -(-self.images // how.batch_size)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, max_lr=how.learning_rate, total_steps=how.epochs * self.batches, pct_start=0.2
+            self.optimiser, max_lr=rates, total_steps=how.epochs * self.batches, pct_start=0.2
         )
         self.rng = np.random.default_rng(how.seed)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from tlx.cases import Training
+from tlx.cases import HEAD, Training
 from tlx.errors import ModelError, UserError
 from tlx.networks import hooks, passes, tracing
 
@@ -22,16 +22,19 @@ Event = tuple[str, bool]
 
 def from_scratch(training: Training) -> Training:
     """The same training, with its seeds and its budget, of every tensor from random weights: the control."""
-    return replace(training, strategy="scratch", freeze_until="", head_epochs=0)
+    return replace(training.plain(), strategy="scratch")
 
 
 def held(network: nn.Module, training: Training, epoch: int, example: Tensor) -> frozenset[str]:
-    """Names of the modules that are held in this epoch (from 1): none, all but the head, or those up to a layer.
+    """Names of the modules that are held in this epoch (from 1): none, those up to a layer, or all but some.
 
-    example: (1, channels, H, W). Raises SelectionError where the layer of `freeze_until` is unknown, ModelError where
-    nothing would be left to train.
+    example: (1, channels, H, W). Raises SelectionError where a layer of `freeze_until` or `train_only` is unknown,
+    ModelError where nothing would be left to train.
     """
     up_to = _run_until(network, training.freeze_until, example) if training.freeze_until else frozenset()
+    if training.train_only:
+        learning = [block(network, layer, example, key="training.train_only") for layer in training.train_only]
+        up_to |= {name for name, _ in network.named_modules()} - block(network, HEAD, example).union(*learning)
     if training.strategy == "head" or epoch <= training.head_epochs:
         up_to |= {name for name, _ in network.named_modules()} - {head(network, example)}
     if all(
@@ -45,17 +48,50 @@ def held(network: nn.Module, training: Training, epoch: int, example: Tensor) ->
 def notes(network: nn.Module, training: Training, example: Tensor) -> tuple[str, ...]:
     """A sentence on what is held, in the words of the case file; none where nothing is. Raises as `held` does."""
     names = held(network, training, 1, example)
+    groups(network, training, example)  # raises
+    rated = _rates_in_words(training)
     if not names:
-        return ()
+        return (rated,) if rated else ()
     parts = dict(network.named_modules())
     still = sum(one.numel() for name in names for one in parts[name].parameters(recurse=False))
     total = sum(one.numel() for one in network.parameters())
     how = [f"what runs up to {training.freeze_until} is held"] if training.freeze_until else []
+    if training.train_only:
+        others = [layer for layer in training.train_only if layer != HEAD]
+        how.append(f"only {', '.join(others)} and the head, {head(network, example)}, are trained")
     if training.strategy == "head" or training.head_epochs:
         many = "epoch" if training.head_epochs == 1 else f"{training.head_epochs} epochs"
         when = f" in the first {many}" if training.head_epochs else ""
         how.append(f"only the head, {head(network, example)}, is trained{when}")
-    return (f"{' and '.join(how)} ({total - still:,} of {total:,} parameters learn)",)
+    said = f"{' and '.join(how)} ({total - still:,} of {total:,} parameters learn)"
+    return (said, rated) if rated else (said,)
+
+
+def _rates_in_words(training: Training) -> str:
+    each = ", ".join(f"{layer} {factor:g}" for layer, factor in training.layer_rates)
+    return f"layers learn at these factors of the learning rate: {each}" if each else ""
+
+
+def groups(network: nn.Module, training: Training, example: Tensor) -> list[dict[str, Any]]:
+    """The optimiser's parameter groups, each with the rate that the schedule leads up to.
+
+    What is held has no gradient, which the optimiser passes over: its groups are those of every strategy. Raises
+    SelectionError where a layer of `layer_rates` is unknown.
+    """
+    factor_of: dict[nn.Parameter, float] = {}
+    for layer, factor in training.layer_rates:
+        for name in block(network, layer, example, key="training.layer_rates"):
+            factor_of |= dict.fromkeys(network.get_submodule(name).parameters(recurse=False), factor)
+    by_factor: dict[float, list[nn.Parameter]] = {}
+    for parameter in network.parameters():
+        by_factor.setdefault(factor_of.get(parameter, 1.0), []).append(parameter)
+    return [{"params": some, "lr": factor * training.learning_rate} for factor, some in by_factor.items()]
+
+
+def parameters(network: nn.Module, layer: str, example: Tensor) -> list[nn.Parameter]:
+    """What learns where this layer learns, see `block`."""
+    names = sorted(block(network, layer, example))
+    return [one for name in names for one in network.get_submodule(name).parameters(recurse=False)]
 
 
 def hold(network: nn.Module, names: frozenset[str]) -> None:
@@ -85,15 +121,38 @@ def _run_until(network: nn.Module, layer: str, example: Tensor) -> frozenset[str
 
     One that holds others and is not yet left counts, too: its own parameters, such as position codes, came first.
     """
+    events = _until_read(network, layer, example, key="training.freeze_until")
+    return _with_parts(network, {name for name, _ in events}, {name for name, left in events if left})
+
+
+def block(network: nn.Module, layer: str, example: Tensor, *, key: str = "") -> frozenset[str]:
+    """The modules that are run from where a layer begins until its neurons are read: itself, its norm, a way beside it.
+
+    "head" is the last layer of the network. Raises SelectionError, which carries the key, where it is unknown.
+    """
+    if layer == HEAD:
+        return frozenset({head(network, example)})
+    events = _until_read(network, layer, example, key=key)
+    begin = max(at for at, event in enumerate(events) if event == (layer, False))
+    entered = {name for name, left in events[begin:] if not left}
+    return _with_parts(network, entered, entered & {name for name, left in events[begin:] if left})
+
+
+def _until_read(network: nn.Module, layer: str, example: Tensor, *, key: str) -> list[Event]:
+    """The events of a pass up to where the neurons of a layer are read."""
     try:
         (read,) = tracing.readouts(network, [layer], example)
     except UserError as error:
-        error.key = "training.freeze_until"
+        error.key = key
         raise
     events = _events(network, example)
     until = [at for at, event in enumerate(events) if event == (read.module, True)][read.call]
-    names = {name for name, _ in events[: until + 1]}
-    within = tuple(f"{name}." for name, left in events[: until + 1] if left)  # also what has no call of its own
+    return events[: until + 1]
+
+
+def _with_parts(network: nn.Module, names: set[str], left: set[str]) -> frozenset[str]:
+    """These modules with all within those that were left, which need have no call of its own."""
+    within = tuple(f"{name}." for name in left)
     return frozenset(names | {name for name, _ in network.named_modules() if name.startswith(within)})
 
 

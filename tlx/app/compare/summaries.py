@@ -13,7 +13,7 @@ from tlx import needs, pipeline
 from tlx.analysis import means
 from tlx.app import jobs
 from tlx.app.score_card import controls_of
-from tlx.cases import MODELS, Case, Training
+from tlx.cases import HEAD, MODELS, Case, Training
 from tlx.errors import UserError
 from tlx.figures.side_by_side import COMPARED
 from tlx.results import Control, Network, Transferability
@@ -179,9 +179,14 @@ def strategy(case: Case) -> str:
         return "given checkpoint"
     if how.strategy != "all":
         return {"head": "last layer only", "scratch": "from scratch"}[how.strategy]
+    words = "all layers"
     if how.freeze_until:
-        return f"frozen up to {how.freeze_until}"
-    return f"last layer first ({how.head_epochs} epochs), then all" if how.head_epochs else "all layers"
+        words = f"frozen up to {how.freeze_until}"
+    elif how.train_only:
+        words = f"{' and '.join([*(name for name in how.train_only if name != HEAD), 'last layer'])} only"
+    elif how.head_epochs:
+        words = f"last layer first ({how.head_epochs} epochs), then all"
+    return f"{words}, at rates of their own" if how.layer_rates else words
 
 
 def _score(case: Case) -> tuple[Transferability | None, str]:

@@ -310,6 +310,20 @@ def _training(side: str) -> tuple[Field, ...]:
         *plan,
         Field(f"{at}.freeze_until", "Frozen up to", "Name of the last layer that stays as it was; empty: none."),
         Field(f"{at}.head_epochs", "Head first", "So many of the epochs train the last layer only.", "whole"),
+        Field(
+            f"{at}.train_only",
+            "Only these layers learn",
+            "And always the head; between commas. Everything else stays as it was.",
+            "names",
+            placeholder="all",
+        ),
+        Field(
+            f"{at}.layer_rates",
+            "Rates of layers",
+            "Factors of the learning rate, such as conv1 = 0.1, between commas; head is the last layer.",
+            "pairs",
+            placeholder="1 for all",
+        ),
     )
 
 
