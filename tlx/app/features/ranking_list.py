@@ -79,7 +79,7 @@ def ordered(table: pd.DataFrame, row: DeltaGenerator) -> tuple[pd.DataFrame, pd.
         list(titles),
         "features.layers",
         default=[],
-        format_func=titles.__getitem__,
+        format_func=lambda layer: titles[layer].partition(":")[0],  # several find room
         placeholder="all layers",
         width=200,
     )
