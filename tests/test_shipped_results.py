@@ -74,7 +74,7 @@ def visits() -> Iterator[Visit]:
 
 
 SHOWN = {
-    "streamlit_app.py": set(),
+    "streamlit_app.py": {"outcome"},
     STATISTICS: {"accuracy", "label efficiency"},
     INSTANCES: {"scatter target"},
     NETWORK: {"zigzag", "reuse kept"},
