@@ -51,7 +51,7 @@ class Run:
         self.optimiser = torch.optim.AdamW(self.groups, lr=how.learning_rate, weight_decay=how.weight_decay)
         self.batches = -(-self.images // how.batch_size)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, max_lr=rates, total_steps=how.epochs * self.batches, pct_start=0.2
+            self.optimiser, max_lr=rates, total_steps=max(how.epochs * self.batches, 1), pct_start=0.2
         )
         self.rng = np.random.default_rng(how.seed)
 
