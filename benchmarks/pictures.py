@@ -2,8 +2,8 @@
 
     PYTHONPATH=. python benchmarks/pictures.py [CASE] [--cache FOLDER]
 
-Writes docs/pictures/<name>.png, 1440 px wide: for `digits` (the README's, each also as <name>-dark.png), for `office31`
-and `mnistm-mnist` those of their pages.
+Writes docs/pictures/<name>.png, 1440 px wide: for `digits` (the README's, each also as <name>-dark.png; both again as on a
+small screen, <name>-1024.png, and on a phone, <name>-390.png), for `office31` and `mnistm-mnist` those of their pages.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
+from itertools import product
 from typing import Any
 from urllib.parse import urlencode
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 from visits import DONE, DRAWN, FLAGS, ROOT, start, wait
 
+SCREENS = ((1440, 0), (1024, 1400), (390, 2000))  # width and least height in pixels
 Shots = dict[str, tuple[str, dict[str, str], int]]  # picture: page, selection, height in pixels
 # An easy class, a hard one and the layers looked at; of Office-31 those that the paper looks at (6.1).
 STUDIES = {
@@ -34,9 +37,9 @@ def shots(case: str) -> Shots:
         return {
             "start": ("", chosen, 1000),
             "statistics": ("Statistics", chosen, 1330),
-            "instances": ("Instances", chosen | {"instance": "target:1794"}, 1500),
-            "network": ("Network", chosen | {"layers": "conv1,conv2,conv3"}, 1180),
-            "features": ("Features", chosen, 1400),
+            "instances": ("Instances", chosen | {"instance": "target:1794"}, 1300),
+            "network": ("Network", chosen | {"layers": "conv1,conv2,conv3"}, 1000),
+            "features": ("Features", chosen, 1100),
             "compare": ("Compare", chosen, 1300),
         }
     easy, hard, layers = STUDIES[case]
@@ -56,17 +59,22 @@ def main() -> None:
     folder = ROOT / "docs" / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     schemes = {"light": "", "dark": "-dark"} if given.case == "digits" else {"light": ""}
+    screens = SCREENS if given.case == "digits" else SCREENS[:1]
     with tempfile.TemporaryDirectory() as empty, sync_playwright() as playwright:
         server, address = start(given.cache or empty)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         try:
             for scheme, ending in schemes.items():
                 page = browser.new_context(color_scheme=scheme, viewport={"width": 1440, "height": 1000}).new_page()
-                for name, (view, selection, height) in shots(given.case).items():
-                    page.set_viewport_size({"width": 1440, "height": height})
+                for (width, least), (name, (view, selection, height)) in product(screens, shots(given.case).items()):
+                    page.set_viewport_size({"width": width, "height": max(height, least)})
                     page.goto(f"{address}/{view}?{urlencode({'case': given.case} | selection)}")
                     settle(page, drawn=bool(view))
-                    page.screenshot(path=folder / f"{name}{ending}.png")
+                    small = "" if width == SCREENS[0][0] else f"-{width}"
+                    path = folder / f"{name}{small}{ending}.png"
+                    page.screenshot(path=path)
+                    if small:  # looked at once, and not worth a megabyte each
+                        Image.open(path).quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
         finally:
             browser.close()
             server.terminate()
