@@ -2,8 +2,8 @@
 
     PYTHONPATH=. python benchmarks/pictures.py [CASE] [--cache FOLDER]
 
-Writes docs/pictures/<name>.png, 1440 px wide: for `digits` (the README's, each also as <name>-dark.png; both again as on a
-small screen, <name>-1024.png, and on a phone, <name>-390.png), for `office31` and `mnistm-mnist` those of their pages.
+Writes docs/pictures/<name>.png, 1440 px wide: for `digits` (the README's, each also as <name>-dark.png; both again as
+on a small screen, <name>-1024.png, and a phone, <name>-390.png), for `office31` and `mnistm-mnist` those they show.
 """
 
 from __future__ import annotations

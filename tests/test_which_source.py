@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from streamlit_help import spaced
 
+from tlx import pipeline
 from tlx.analysis import regret
 from tlx.app.compare import which_source
 from tlx.casefiles import candidates
@@ -36,7 +37,7 @@ def test_every_seed_is_a_dot_and_every_mean_a_ring():
     assert sorted(source(figure, "runs")["accuracy"]) == sorted(ACCURACIES.ravel())
     assert list(source(figure, "means")["value"]) == [0.3, 0.9, 0.6, 0.1]
     assert list(source(figure, "means")["accuracy"]) == pytest.approx([0.55, 0.85, 0.7, 0.35])
-    assert list(source(figure, "ladder")["value"]) == [0.9, 0.6]
+    assert list(source(figure, "means")["marker"]) == ["circle", "triangle", "triangle", "circle"]
 
 
 def test_more_promising_is_to_the_right():
@@ -79,6 +80,24 @@ def test_each_measure_says_what_its_choice_gives_away():
     assert "gives away 0 points of accuracy, one at random 23.8 points." in which_source.spoken(judged, "log_me")
     assert which_source.spoken(judged, "parameters").endswith("It cannot order these sources.")
     assert "gives away 50 points" in which_source.spoken(judged, "a_distance")
+
+
+def test_the_candidates_that_come_with_tlx_are_whole_and_small():
+    """Eight sources and eight rungs, each measured and fine-tuned by three seeds, in 10 kB each."""
+    found = candidates.shipped()
+    assert {case.name for case in candidates.printed()} | {f"ladder-{k}" for k in range(8)} == {
+        one.name for one in found
+    }
+    rows = pipeline.sources(found)
+    assert rows[["accuracy_0", "accuracy_1", "accuracy_2"]].notna().all(axis=None)
+    assert all(path.stat().st_size < 10e3 for path in candidates.FOLDER.glob("*.tlx"))
+
+
+def test_the_runs_confirm_the_ladder_in_the_large():
+    """With few layers drawn anew more is learned than with many, whatever the order within either half."""
+    rungs = pipeline.sources([case for case in candidates.shipped() if case.name.startswith(candidates.LADDER)])
+    accuracy = rungs.set_index("candidate")["accuracy"]
+    assert accuracy[[f"ladder-{k}" for k in range(4)]].min() > accuracy[[f"ladder-{k}" for k in range(4, 8)]].max()
 
 
 def test_only_the_handwritten_digits_have_candidates_that_come_with_tlx():

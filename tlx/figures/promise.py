@@ -12,7 +12,7 @@ from tlx.figures.chart import chart
 from tlx.results import PROMISES
 
 HEIGHT = 190  # px
-LADDER = "ladder"  # how the names of a ladder's rungs begin, which are drawn as one line
+LADDER = "ladder"  # how the names of a ladder's rungs begin, which are drawn as triangles
 _HOVER = """<div style="font-size:12px;line-height:1.5"><b>@title</b><div>by the measure @value{0.000}</div>
 <div>fine-tuned @accuracy{0.0 %} in the mean of @seeds seeds</div></div>"""
 
@@ -20,8 +20,8 @@ _HOVER = """<div style="font-size:12px;line-height:1.5"><b>@title</b><div>by the
 def promise(table: pd.DataFrame, measure: str, chosen: str = "") -> figure:
     """One measure against the accuracy after fine-tuning: a dot for each seed of a candidate, a ring at their mean.
 
-    table: of `pipeline.sources`; chosen: the candidate drawn in the target's blue. Sources: runs (each seed), means,
-    ladder (the means of the ladder's rungs in order, as a line). What was not fine-tuned is not drawn.
+    table: of `pipeline.sources`; chosen: the candidate drawn in the target's blue; rungs of a ladder have triangles.
+    Sources: runs (each seed), means. What was not fine-tuned is not drawn.
     """
     about = PROMISES[measure]
     known = table.dropna(subset=[measure, "accuracy"])
@@ -43,19 +43,20 @@ def promise(table: pd.DataFrame, measure: str, chosen: str = "") -> figure:
         },
         name="runs",
     )
-    rungs = known[known["candidate"].str.startswith(f"{LADDER}-")].sort_values("candidate")
-    line = ColumnDataSource({name: rungs[column].to_numpy() for name, column in _across(measure)}, name="ladder")
-    plot.line("value", "accuracy", source=line, line_color=theme.NEUTRAL, line_dash="dotted", line_width=1.5)
     plot.scatter("value", "accuracy", source=runs, size=4, fill_color="colour", line_color=None, fill_alpha=0.6)
     means = ColumnDataSource(
-        {name: known[column].to_numpy() for name, column in (*_across(measure), ("title", "title"))}
-        | {"colour": colours, "seeds": known[seeds].notna().sum(axis=1).to_numpy()},
+        {
+            "value": known[measure].to_numpy(),
+            "accuracy": known["accuracy"].to_numpy(),
+            "title": known["title"].to_numpy(),
+            "colour": colours,
+            "marker": np.where(known["candidate"].str.startswith(f"{LADDER}-"), "triangle", "circle"),
+            "seeds": known[seeds].notna().sum(axis=1).to_numpy(),
+        },
         name="means",
     )
-    drawn = plot.scatter("value", "accuracy", source=means, size=10, fill_alpha=0, line_color="colour", line_width=1.6)
+    drawn = plot.scatter(
+        "value", "accuracy", source=means, marker="marker", size=10, fill_alpha=0, line_color="colour", line_width=1.6
+    )
     plot.add_tools(HoverTool(renderers=[drawn], tooltips=_HOVER, visible=False))
     return plot
-
-
-def _across(measure: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    return ("value", measure), ("accuracy", "accuracy")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+import time
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -23,6 +25,7 @@ from tlx.figures.promise import promise
 from tlx.findings import counted, percent, points
 from tlx.results import PROMISES
 
+SEEN = 30  # seconds after which what is stored of a candidate is looked up again
 KNOWN = (
     "No measure is best everywhere, and a list ordered by the size of the networks often does as well "
     "(Agostinelli et al. 2022, arXiv:2204.01403)."
@@ -41,29 +44,62 @@ def which_source(known: Mapping[str, Case], case: Case) -> None:
         return
     judged = once(regret.judged, table)
     st.markdown(once(verdict, table, judged))
-    for measure, column in zip(PROMISES, beside(4, name="promise", least=200, gap="small") * 2, strict=True):
+    telling = [name for name in PROMISES if judged.loc[judged["measure"] == name, "tau"].notna().any()]
+    columns = beside(4, name="promise", least=200, gap="small") * 2
+    for measure, column in zip(telling, columns, strict=False):
         with column:
             drawn = partial(promise, table, measure, case.name)
             bokeh_view(drawn, key=f"promise {measure}", label=once(spoken, judged, measure))
             st.caption(once(spoken, judged, measure))
+    if silent := [PROMISES[name].title.lower() for name in PROMISES if name not in telling]:
+        st.caption(f"Of no use here, since all sources are alike by it: {', '.join(silent)}.")
+    st.dataframe(once(shown, table), hide_index=True, column_config=_columns(), alt="Sources by every measure")
     frame.downloads(partial(promise, table, "log_me", case.name), partial(of_cases, table), name="sources")
 
 
-def _candidates(known: Mapping[str, Case], case: Case) -> tuple[Case, ...]:
-    """The cases with this one's target whose sources are measured, the shipped ones included; this one first."""
-    found = [case]
-    for other in (*known.values(), *candidates.beside(case)):
+def _candidates(known: Mapping[str, Case], case: Case) -> dict[Case, str]:
+    """The cases with this one's target whose sources are measured, the shipped ones included, and how far each is."""
+    found: dict[str, Case] = {}
+    for other in (case, *known.values(), *candidates.beside(case)):
         try:
             regret.comparable([case, other])
         except UserError:
             continue
-        if other.name not in [one.name for one in found]:
-            found.append(other)
-    return tuple(one for one in found if jobs.stored(pipeline.promise, one) is not None)
+        found.setdefault(other.name, other)
+    now = int(time.monotonic() / SEEN)
+    return {one: state for one in found.values() if (state := _state(one, now))}
 
 
-def _table(cases: Sequence[Case]) -> pd.DataFrame:
-    return pipeline.sources(cases) if cases else pd.DataFrame()
+@lru_cache(maxsize=1_024)
+def _state(case: Case, _: int) -> str:
+    """What is stored of a candidate, looked up at most once within each `SEEN` seconds."""
+    if jobs.stored(pipeline.promise, case) is None:
+        return ""
+    return "measured" if jobs.stored(pipeline.fine_tuned, case) is None else "proved"
+
+
+def _table(cases: Mapping[Case, str]) -> pd.DataFrame:
+    return pipeline.sources([*cases]) if cases else pd.DataFrame()
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as a person reads it, best source first: shares in per cent."""
+    view = table[["title", "accuracy", *PROMISES]].sort_values("accuracy", ascending=False, na_position="last")
+    shares = ["accuracy", "neighbours", "linear_probe", "source_accuracy"]
+    return view.assign(**{name: 100 * view[name] for name in shares})
+
+
+def _columns() -> dict[str, Any]:
+    percents, number = {"neighbours", "linear_probe", "source_accuracy"}, st.column_config.NumberColumn
+    named = {
+        name: number(about.title, help=about.words, format="%.1f %%" if name in percents else "%.3g")
+        for name, about in PROMISES.items()
+    }
+    own = {
+        "title": st.column_config.TextColumn("source", pinned=True),
+        "accuracy": number("fine-tuned", format="%.1f %%", help="Mean over the seeds."),
+    }
+    return own | named
 
 
 def verdict(table: pd.DataFrame, judged: pd.DataFrame) -> str:
