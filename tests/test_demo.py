@@ -15,7 +15,7 @@ from tools import supply
 ROOT = Path(__file__).parent.parent
 MODULES = {"scikit-learn": "sklearn"}  # by package, where the names differ
 REQUIREMENTS = ("requirements.txt", "demo/requirements.txt")
-WANTED = {"case": "digits", "class": "3", "instance": "target:5"}
+WANTED = {"case": "digits", "class": "3", "instance": "target:5", "view": "network.panel=weight"}
 LACKING = {"pages/3_Network.py": "kernel response"}  # of that instance
 COMPUTES_NONE = "This app shows stored results and computes none, and the result"
 

@@ -30,7 +30,14 @@ from websockets.sync.client import ClientConnection, connect
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("torch", "torchvision", "captum", "sklearn", "scipy", "matplotlib")
-PAGES = ("", "Statistics", "Instances", "Network", "Features", "Compare")
+VIEWS = {  # page: what it is set to at a second visit
+    "": "",
+    "Statistics": "statistics.confusion=on",
+    "Instances": "instances.both=on",
+    "Network": "network.panel=weight",
+    "Features": "features.model=source",
+    "Compare": "",
+}
 CLASSES = "0123456789"
 MOST = 250  # MB of memory for one visitor who saw everything
 
@@ -42,12 +49,12 @@ def main() -> None:
         where = f"ws://{address}/_stcore/stream"
         with connect(where, subprotocols=["streamlit"], max_size=None) as visitor:  # type: ignore[list-item]
             print(f"without a visitor: {memory(server.pid):.0f} MB")
-            problems += visited(visitor, PAGES[0], CLASSES[0])
+            problems += visited(visitor, "", CLASSES[0])
             print(f"first page, since the start: {time.perf_counter() - begun:.1f} s", flush=True)
             most = 0.0
             for class_name in CLASSES:
                 began = time.perf_counter()
-                problems += [one for page in PAGES for one in visited(visitor, page, class_name)]
+                problems += [one for page in VIEWS for one in visited(visitor, page, class_name)]
                 most = max(most, memory(server.pid))
                 print(
                     f"class {class_name}: {time.perf_counter() - began:.1f} s, {memory(server.pid):.0f} MB", flush=True
@@ -83,21 +90,20 @@ def running() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
 
 
 def visited(visitor: ClientConnection, page: str, class_name: str) -> Iterator[str]:
-    """What is wrong with a page of this class, opened by its address; Features is opened for the source model, too."""
-    ask = BackMsg()
-    ask.rerun_script.query_string = urlencode({"case": "digits", "class": class_name})
-    ask.rerun_script.page_name = page
-    elements = answer(visitor, ask)
-    yield from wrong(elements, f"{page or 'Start'}, class {class_name}")
-    if page == "Features":
-        choice = next(one.button_group for one in elements if one.button_group.label == "Model")
-        state = ask.rerun_script.widget_states.widgets.add()
-        state.id = choice.id
-        state.string_array_value.data.append(next(one.content for one in choice.options if "source" in one.content))
-        again = answer(visitor, ask)
-        yield from wrong(again, f"Features of the source model, class {class_name}")
-        if not any("neurons of the source model" in one.markdown.body for one in again):
-            yield f"Features, class {class_name}: the source model was not shown"
+    """What is wrong with a page of this class, opened by its address, as it begins and set to something else."""
+    for view in dict.fromkeys(("", VIEWS[page])):
+        ask = BackMsg()
+        ask.rerun_script.query_string = urlencode({"case": "digits", "class": class_name, "view": view})
+        ask.rerun_script.page_name = page
+        elements = answer(visitor, ask)
+        where = f"{page or 'Start'}, class {class_name}{f', {view}' if view else ''}"
+        yield from wrong(elements, where)
+        if (
+            page == "Features"
+            and view
+            and not any("neurons of the source model" in one.markdown.body for one in elements)
+        ):
+            yield f"{where}: the source model was not shown"
 
 
 def answer(visitor: ClientConnection, ask: BackMsg) -> list[Element]:

@@ -73,9 +73,11 @@ def _candidates(known: Mapping[str, Case], case: Case) -> dict[Case, str]:
 @lru_cache(maxsize=1_024)
 def _state(case: Case, _: int) -> str:
     """What is stored of a candidate, looked up at most once within each `SEEN` seconds."""
-    if jobs.stored(pipeline.promise, case) is None:
+    try:
+        measured, proved = (jobs.stored(asked, case) is not None for asked in (pipeline.promise, pipeline.fine_tuned))
+    except UserError:  # it cannot be, or not here
         return ""
-    return "measured" if jobs.stored(pipeline.fine_tuned, case) is None else "proved"
+    return ("proved" if proved else "measured") if measured else ""
 
 
 def _table(cases: Mapping[Case, str]) -> pd.DataFrame:
