@@ -10,7 +10,7 @@ from tlx.app import conductance_words, costs, frame, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import small_addresses
 from tlx.app.layout import beside
-from tlx.app.network import controls, neuron_panel, reuse_words, similarity_words, weight_panel
+from tlx.app.network import controls, criteria_panel, neuron_panel, reuse_words, similarity_words, weight_panel
 from tlx.app.numbers import numbers
 from tlx.app.once import once
 from tlx.app.selection import Selection
@@ -174,3 +174,4 @@ def strongest_instances(subject: Subject, neuron: NeuronRef) -> None:
 
 
 explorer()
+criteria_panel.which_criterion(selection)

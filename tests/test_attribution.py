@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 import toy
-from captum.attr import LayerConductance, LayerGradientXActivation
+from captum.attr import LayerConductance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from tlx.analysis import attribution
-from tlx.cases import CRITERIA, Case
+from tlx.cases import Case
 from tlx.errors import ModelError, SelectionError
 from tlx.networks import tracing
 
@@ -433,40 +433,3 @@ def test_joins_are_found_through_pooling_dropout_and_flatten() -> None:
     assert found.joins == {("0", "3"): "3", ("3", "7"): "7"}
     assert found.embedding_units == 72
     assert np.isclose(found.parameters, sum(p.numel() for p in toy.plain().parameters()))
-
-
-def maps_by(criterion: str, model: nn.Module, layers: list[str], images: torch.Tensor, targets: torch.Tensor):
-    """The maps of one batch."""
-    reads = tracing.readouts(model, layers, images[:1])
-    ((maps, delta, _),) = attribution._batches(
-        model, reads, images, targets, path=attribution.Path(4), baselines=None, criterion=criterion
-    )
-    return maps, delta
-
-
-def test_gradient_times_activation_equals_captum() -> None:
-    model = toy.seeded(lambda: toy.plain(inplace=False))
-    images, targets = torch.randn(5, 3, 12, 12), torch.tensor([0, 1, 2, 3, 0])
-    maps, delta = maps_by("gradient_activation", model, ["0", "3", "7"], images, targets)
-    for layer, read in (("0", "1"), ("3", "4"), ("7", "8")):
-        theirs = LayerGradientXActivation(model, model.get_submodule(read)).attribute(images, target=targets)
-        assert relative(maps[layer], theirs.detach()) < 1e-5
-    assert delta is None
-
-
-@pytest.mark.parametrize("criterion", CRITERIA)
-def test_in_a_linear_network_all_criteria_are_one(criterion: str) -> None:
-    """Without biases and from a zero baseline each neuron's part is its activation times its weight to the score."""
-    torch.manual_seed(0)
-    model = nn.Sequential(*(nn.Linear(n, m, bias=False) for n, m in ((6, 5), (5, 4), (4, 3))))
-    images, targets = torch.randn(7, 6), torch.tensor([0, 1, 2, 0, 1, 2, 0])
-    maps, _ = maps_by(criterion, model, ["0", "1"], images, targets)
-    with torch.no_grad():
-        first = model[0](images)
-        ways = model[2].weight[targets] @ model[1].weight
-        assert relative(maps["0"], first * ways) < 1e-5
-        assert relative(maps["1"], model[1](first) * model[2].weight[targets]) < 1e-5
-
-
-def test_every_criterion_of_a_case_has_its_method() -> None:
-    assert tuple(attribution.CRITERIA) == CRITERIA

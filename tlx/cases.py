@@ -30,7 +30,8 @@ HEAD = "head"  # what `train_only` and `layer_rates` call the last layer, whatev
 AUGMENTS = ("none", "digits", "photos")
 BASELINES = ("mean", "black")
 PRECISIONS = ("float32", "bfloat16")
-CRITERIA = ("conductance", "gradient_activation")  # `analysis.attribution` has a function for each
+CRITERIA = ("conductance", "gradient_activation", "activation", "internal_influence", "deep_lift", "lrp")
+"""`analysis.criteria` has a function for each."""
 RESIZES = ("squash", "crop")
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "lanczos")
 TRANSPARENCIES = ("white", "dropped")

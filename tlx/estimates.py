@@ -47,6 +47,7 @@ LENGTHS = 2 + 4 + 8  # budgets that a control to its own end takes as a rule; 16
 RUNS = 203  # of a network to silence neurons: before; after and a hundred times others, with either replacement
 ASKED = 150, 100  # held-out images of a domain asked about it at most: of the class, and of all classes
 SILENCED = 0.1e-3  # for one of them through the network
+DELETIONS = 160  # runs of a layer to compare criteria: six from either end at five counts, and a hundred draws
 REFERENCE = 32 * 32
 DRAWN, STEPS = 20, 80  # feature images that each class adds, and the steps that each of them takes
 PAINTED = 2.5e-3  # seconds of such a step beside the network
@@ -185,6 +186,11 @@ def seconds(wanted: Need, network: Network, domains: Mapping[str, DomainImages],
         case "domain_gap", [class_name]:
             rows = sum(len(listed.of_class(class_name)) for listed in domains.values())
             return len(MODELS) * sum(min(layer.units, rows) * rows * FIT for layer in network.layers)
+        case "attributed", [_, class_name]:
+            return len(domains["target"].of_class(class_name)) * _passes(case, network) * speed.backward
+        case "criteria", [class_name]:
+            asked = min(int(domains["target"].judged[domains["target"].of_class(class_name)].sum()), ASKED[0])
+            return DELETIONS * len(network.layers) * asked * speed.silenced
         case "silenced", [class_name, *_]:
             return RUNS * sum(_asked(listed, class_name) for listed in domains.values()) * speed.silenced
         case "images", [domain]:
@@ -201,6 +207,12 @@ def seconds(wanted: Need, network: Network, domains: Mapping[str, DomainImages],
         case "reuse", _:
             return _edges(network) * CHANCE
     return 0.0
+
+
+def _passes(case: Case, network: Network) -> int:
+    """Forth and back again, by the case's criterion: along a path, once for each layer, or once."""
+    along = {"conductance": case.n_steps + 1, "internal_influence": case.n_steps + 1}
+    return along.get(case.criterion, 2 * len(network.layers) if case.criterion == "deep_lift" else 1)
 
 
 def _lacking(case: Case, model: str, domain: str, count: int) -> int:

@@ -21,6 +21,7 @@ COMPARISON = "Comparison (5.3.2)"
 DOMAINS = "Domain discriminability (5.4.1)"
 INSTANCES = "Instances (5.2)"
 FEATURES = "Feature visualisation"
+CRITERIA = "Which criterion?"
 METHOD = "docs/method.md"
 
 
@@ -125,6 +126,15 @@ TERMS = {
         "How little the weights into a neuron were turned by the training: 1 not at all, 0 as if drawn anew.",
         COMPARISON,
     ),
+    "attribution criterion": Term(
+        "A way to say how much of a class's score each neuron accounts for. Conductance is the one that all pages use.",
+        CRITERIA,
+    ),
+    "deletion curve": Term(
+        "Accuracy as more and more neurons are silenced, those first that a criterion ranks first: the steeper it "
+        "falls, the better the criterion names what the model needs.",
+        CRITERIA,
+    ),
     "chance band": Term(
         "The range in which a number would lie by chance alone, here in 95 of 100 draws. What lies in it says "
         "nothing about reuse.",
@@ -190,7 +200,7 @@ OF_PAGE = {
     "Network": (
         "conductance", "contribution", "completeness", "rank score", "important neuron", "inactive", "important edge",
         "similarity", "correspondence", "counterpart", "kept", "match", "inherited", "rank agreement",
-        "weight cosine", "chance band", "feature image",
+        "weight cosine", "chance band", "feature image", "attribution criterion", "deletion curve",
     ),
     "Features": (
         "conductance", "completeness", "AUC", "domain-specific", "domain-invariant", "decision value", "A-distance",

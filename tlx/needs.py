@@ -409,6 +409,7 @@ def after_one_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[An
     for name in class_names:
         yield one(pipeline.domain_gap, case, name)
         yield _wherever_the_layers_begin(case, name)
+        yield one(pipeline.criteria, case, name)
         for model in MODELS:
             yield _silenced(case, name, model)
             for of in (None, *pipeline.network(case).names):

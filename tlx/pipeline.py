@@ -19,7 +19,7 @@ import pandas as pd
 
 from tlx import errors
 from tlx.casefiles.fingerprints import check_unchanged
-from tlx.cases import DOMAINS, MODELS, Case
+from tlx.cases import CRITERIA, DOMAINS, MODELS, Case
 from tlx.results import (
     CONTROLS,
     SIMILARITIES,
@@ -30,6 +30,7 @@ from tlx.results import (
     Contribution,
     Control,
     Correspondence,
+    Criteria,
     Crop,
     Discriminability,
     DomainImages,
@@ -746,6 +747,85 @@ def reuse_means(case: Case) -> pd.DataFrame:
     from tlx.analysis import means as stage
 
     return stage.of_reuse(reuse_by_class(case))
+
+
+@memoized("Attributing the score of class {class_name}", of="trained model | images_for model target | network")
+def attributed(case: Case, model: str, class_name: str) -> OnClass:
+    """By the case's criterion, on the target instances of one class alone and as exact as it is measured (method 9).
+
+    Raises ModelError where the criterion cannot run on the model's network.
+    """
+    from tlx.analysis import attribution
+    from tlx.analysis import of_class as stage
+
+    chosen, structure = _chosen(case, class_name), network_of(case, model)
+    measured = attribution.of_instances(
+        load_model(case, model),
+        structure,
+        images_for(case, model, "target"),
+        chosen,
+        case=case.seen_by(model),
+        outputs=trained(case, model).classes,
+    )
+    by_layer = stage.by_layer(measured, np.arange(len(chosen)))
+    return OnClass(chosen, np.concatenate([*by_layer.values()], axis=1), measured.layers, measured.units)
+
+
+def _of_criteria(case: Case, class_name: str) -> Iterator[Call]:
+    for model in MODELS:
+        yield abstraction, (case, model, class_name)
+        yield from ((attributed, (replace(case, criterion=one), model, class_name)) for one in CRITERIA)
+    yield correspondence, (case,)
+    yield activations, (case, "target", "target")
+    yield images_for, (case, "target", "target")
+    yield trained, (case, "target")
+
+
+@memoized("Comparing attribution criteria on class {class_name}", of=_of_criteria)
+def criteria(case: Case, class_name: str) -> Criteria:
+    """Which neurons each attribution criterion calls important, what silencing these does, and what becomes of reuse.
+
+    On the target instances of the class; a criterion that a network's modules do not allow is left out (method 9).
+    """
+    from tlx.analysis import agreement as stage
+    from tlx.analysis import silencing
+    from tlx.progress import track
+
+    measured: dict[str, dict[str, OnClass]] = {}
+    left_out: dict[str, str] = {}
+    for name in track(CRITERIA, "attribution, criterion by criterion"):
+        by_it = replace(case, criterion=name)
+        try:
+            measured[name] = {model: attributed(by_it, model, class_name) for model in MODELS}
+        except errors.ModelError as error:
+            if name == "conductance":
+                raise
+            left_out[name] = str(error)
+    own = {model: abstraction(case, model, class_name) for model in MODELS}
+    both = {name: stage.structures(of, own) for name, of in measured.items()}
+    target = {name: of["target"] for name, of in both.items()}
+    listed = images_for(case, "target", "target")
+    asked = stage.held_out(listed, class_name, seed=case.seed)
+    right = partial(
+        silencing.right_without,
+        load_model(case, "target"),
+        listed,
+        asked,
+        means=activations(case, "target", "target"),
+        outputs=trained(case, "target").classes,
+        case=case.seen_by("target"),
+    )
+    return Criteria(
+        class_name=class_name,
+        names=tuple(measured),
+        left_out=left_out,
+        n=own["target"].n,
+        held_out=len(asked),
+        split=listed.headline,
+        agreement=stage.agreement(target),
+        deletion=stage.deletion(target, right, seed=case.seed),
+        reading=stage.reading(measured, both, correspondence(case)),
+    )
 
 
 @memoized("Measuring the kernel's response", of="trained model | images_for model target | network")

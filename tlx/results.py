@@ -911,6 +911,54 @@ class Reuse:
         return self.table[self.table["measure"] == measure].reset_index(drop=True)
 
 
+@dataclass(frozen=True)
+class Criterion:
+    """One way to attribute a score to neurons; `analysis.criteria` has its numbers.
+
+    title: as charts and sentences write it; words: what it says of a neuron, in a sentence.
+    """
+
+    title: str
+    words: str
+
+
+CRITERIA = {
+    "conductance": Criterion("conductance", "How much of the score flows through the neuron on the way to the image."),
+    "gradient_activation": Criterion("gradient × activation", "The score's slope at the image times what it answers."),
+    "activation": Criterion("activation", "What the neuron answers, whatever the class."),
+    "internal_influence": Criterion("internal influence", "The score's mean slope on the way to the image."),
+    "deep_lift": Criterion("DeepLift", "How far the score moves with the neuron's change from the baseline."),
+    "lrp": Criterion("LRP", "The share of the score that is handed back to the neuron, layer by layer."),
+}
+"""The attribution criteria by the names of `cases.CRITERIA`, the case's own first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Criteria:
+    """Attribution criteria compared on the target instances of one class (method 9).
+
+    names: of `CRITERIA`, those that could be asked; left_out: why another could not, by name; n: the class's target
+    instances; held_out: those of them that the curves are of, of `split`.
+    agreement: of the target model; columns layer, first, second (criteria), overlap (Jaccard of their important
+    neurons), chance (of that), rank (Spearman's ρ of their rank scores); NaN where undefined.
+    deletion: accuracy of the target model with k neurons of a layer silenced; columns layer, criterion, order ("first",
+    those it ranks first; "last"; "random", of important ones, whose criterion is ""), k, share (of the layer),
+    accuracy, low, high (of the draws; else NaN).
+    reading: how much is reused under each; columns criterion, measure ("kept", "inherited", "rank_agreement"), first,
+    second (layers, as in `Reuse.table`), value.
+    """
+
+    class_name: str
+    names: tuple[str, ...]
+    left_out: dict[str, str]
+    n: int
+    held_out: int
+    split: str
+    agreement: pd.DataFrame
+    deletion: pd.DataFrame
+    reading: pd.DataFrame
+
+
 @dataclass(frozen=True, eq=False)
 class KernelResponse:
     """One edge on one instance (5.3.3): kernel (h, w), entering (H, W), response (H', W') of that kernel alone.

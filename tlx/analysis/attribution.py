@@ -1,20 +1,21 @@
 """Layer conductance of many layers in one pass (method 3; Dhamdhere et al., arXiv:1805.12233; arXiv:1807.09946).
 
 `tlx.analysis.walking` walks the path for a batch of images; here images are made batches, and maps one number a neuron.
-`CRITERIA` holds other ways to attribute a score to neurons, behind the same door.
+`tlx.analysis.criteria` has other ways to attribute a score to neurons, behind the same door.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tlx.analysis.criteria import CRITERIA as CRITERIA
 from tlx.analysis.walking import POWER as POWER
 from tlx.analysis.walking import RULES as RULES
-from tlx.analysis.walking import STEPS, Path, Reading, finite, walk
+from tlx.analysis.walking import STEPS, Path, Reading
 from tlx.cases import Case
 from tlx.errors import ModelError
 from tlx.networks import hooks, models, tracing
@@ -153,34 +154,14 @@ def _batches(
     shared = start.ndim < images.ndim or len(start) == 1
     start = start.expand(1 if shared else len(images), *images.shape[1:])
     with hooks.evaluated(model), hooks.captured(model, reads) as outputs:
-        network = _reading(model, [read.layer for read in reads], outputs, images[:1])
+        network = _reading(model, reads, outputs, images[:1])
         for first in range(0, len(images), network.rows):
             part = slice(first, first + network.rows)
             ends = start if shared else start[part], images[part]
             yield *CRITERIA[criterion](network, ends, targets[part], path), len(images[part])
 
 
-def _gradient_activation(
-    network: Reading, ends: tuple[Tensor, Tensor], targets: Tensor, path: Path
-) -> tuple[dict[str, Tensor], None]:
-    """dF/dy_l · y_l at the input, for all layers at once; no path is walked, and nothing need add up to the score."""
-    score, values = network.forward(ends[1].contiguous(memory_format=network.layout), targets)
-    finite(network, values)
-    gradients = torch.autograd.grad(score.sum(), values)
-    products = zip(network.names, values, gradients, strict=True)
-    return {name: (value.detach().float() * gradient.float()) for name, value, gradient in products}, None
-
-
-Method = Callable[
-    [Reading, tuple[Tensor, Tensor], Tensor, Path],
-    tuple[dict[str, Tensor], Tensor | None],
-]
-"""(network as it is read, (baseline, input), targets, path) -> (maps by layer, their sum)."""
-CRITERIA: dict[str, Method] = {"conductance": walk, "gradient_activation": _gradient_activation}
-"""By the names of `cases.CRITERIA`: one more is a function here and its name there."""
-
-
-def _reading(model: nn.Module, names: Sequence[str], outputs: dict[str, Tensor], example: Tensor) -> Reading:
+def _reading(model: nn.Module, reads: Sequence[Readout], outputs: dict[str, Tensor], example: Tensor) -> Reading:
     """The hooked network, with what its batches are to be like after one image (1, …) was passed through it."""
     with torch.no_grad():
         scores = model(example)
@@ -189,7 +170,7 @@ def _reading(model: nn.Module, names: Sequence[str], outputs: dict[str, Tensor],
     if example.is_cuda:
         room, most = max(room, torch.cuda.mem_get_info(example.device)[0] // CARD_PART), CARD_MOST
     rows = int(np.clip(room // (4 * max(each, 1)), 1, most))
-    return Reading(model, names, outputs, rows, _layout(model, example, scores))
+    return Reading(model, reads, outputs, rows, _layout(model, example, scores))
 
 
 def _layout(model: nn.Module, example: Tensor, scores: Tensor) -> torch.memory_format:

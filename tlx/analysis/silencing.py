@@ -81,6 +81,27 @@ def silenced(
     )
 
 
+def right_without(
+    model: nn.Module,
+    images: DomainImages,
+    chosen: np.ndarray,
+    choices: Sequence[Neurons],
+    *,
+    means: Activations,
+    outputs: Sequence[str],
+    case: Case,
+) -> np.ndarray:
+    """(1 + choices, N) bool: whether the model is right of these target instances, first as it is.
+
+    Then with each choice of neurons answering with their mean.
+    """
+    asked = Asked(np.repeat("target", len(chosen)), chosen, np.ones((1, len(chosen)), dtype=bool))
+    right: np.ndarray = _right(
+        model, {"target": images}, asked, choices, means=means, outputs=outputs, case=case, replacements=("mean",)
+    )[0]
+    return right
+
+
 # Which other neurons
 
 
@@ -180,10 +201,11 @@ def _right(
     means: Activations,
     outputs: Sequence[str],
     case: Case,
+    replacements: Sequence[str] = tuple(REPLACEMENTS),
 ) -> np.ndarray:
     """(R, 1 + choices, N) bool: whether the model is right of each instance asked, first with nothing silenced."""
     count = len(asked.index)
-    right = np.zeros((len(REPLACEMENTS), 1 + len(choices), count), dtype=bool)
+    right = np.zeros((len(replacements), 1 + len(choices), count), dtype=bool)
     parts = np.array_split(np.arange(count), -(-count // BATCH)) if count else []
     pixels, labels = _pictures(images, asked)
     known = np.array(outputs, dtype=object)
@@ -191,7 +213,7 @@ def _right(
     def answers() -> Iterator[tuple[tuple[int, int], np.ndarray, np.ndarray]]:
         for rows in parts:
             batch = models.inputs(model, pixels[rows], case).contiguous(memory_format=torch.channels_last)
-            for at, said in enumerate(_answers(model, batch, choices, means)):
+            for at, said in enumerate(_answers(model, batch, choices, means, replacements)):
                 yield divmod(at, right.shape[1]), rows, said
 
     for place, rows, said in track(answers(), "silencing neurons", total=len(parts) * right.shape[0] * right.shape[1]):
@@ -212,7 +234,13 @@ def _pictures(images: Mapping[str, DomainImages], asked: Asked) -> tuple[np.ndar
 
 
 @torch.inference_mode()
-def _answers(model: nn.Module, batch: Tensor, choices: Sequence[Neurons], means: Activations) -> Iterator[np.ndarray]:
+def _answers(
+    model: nn.Module,
+    batch: Tensor,
+    choices: Sequence[Neurons],
+    means: Activations,
+    replacements: Sequence[str] = tuple(REPLACEMENTS),
+) -> Iterator[np.ndarray]:
     """(n,) outputs of largest score, for each replacement: with nothing silenced, then for each choice."""
     layers = [layer for layer in means.layers if any(layer == at for choice in choices for at, _ in choice)]
     reads = tracing.readouts(model, layers, batch[:1])
@@ -226,7 +254,7 @@ def _answers(model: nn.Module, batch: Tensor, choices: Sequence[Neurons], means:
     }
     with hooks.changed(model, reads) as changes:
         images, whole = _start(model, batch, plain, reads[0], maps[layers[0]], changes)
-        for replacement in REPLACEMENTS:
+        for replacement in replacements:
             yield plain.argmax(1).cpu().numpy()
             for choice in choices:
                 for read in reads:

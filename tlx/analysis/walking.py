@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tlx.cases import Case
 from tlx.errors import ModelError
+from tlx.networks.hooks import Readout
 
 RULES = ("trapezoid", "left")
 STEPS = Case.n_steps
@@ -50,15 +51,20 @@ class Path:
 class Reading:
     """A network whose layers are read while it runs.
 
-    names: of the layers; outputs: theirs, as hooks fill them; rows: of a batch at most, images times path points;
+    reads: where they are read; outputs: theirs, as hooks fill them; rows: of a batch at most, images times path points;
     layout: of the images.
     """
 
     model: nn.Module
-    names: Sequence[str]
+    reads: Sequence[Readout]
     outputs: dict[str, Tensor]
     rows: int
     layout: torch.memory_format
+
+    @property
+    def names(self) -> list[str]:
+        """Of the layers."""
+        return [read.layer for read in self.reads]
 
     def forward(self, images: Tensor, targets: Tensor, *, sloped: bool = True) -> tuple[Tensor, list[Tensor]]:
         """Scores (n,) of the targets and the layers' outputs, with a graph between them where `sloped`."""
