@@ -116,9 +116,9 @@ def test_a_reason_is_shown_as_text():
 
 def test_the_table_reads_reuse_under_each_criterion():
     lines = spaced(criteria_panel.reading_table(RESULT, toy.NETWORK)).splitlines()
-    assert lines[0] == "| Least reuse by | Kept edges | Inherited edges (paper) | Rank agreement |"
-    assert lines[2] == "| conductance | layers 2→3 (50 %) | layers 2→3 (50 %) | layer 3 (0.10) |"
-    assert lines[3] == "| activation | layers 2→3 (50 %) | layers 1→2 (25 %) | – |"
+    assert lines[0] == "| Layers of least reuse | Kept edges | Inherited edges (paper) | Rank agreement |"
+    assert lines[2] == "| conductance | 2→3 (50 %) | 2→3 (50 %) | 3 (0.10) |"
+    assert lines[3] == "| activation | 2→3 (50 %) | 1→2 (25 %) | – |"
 
 
 def test_without_edges_or_held_out_images_the_rest_is_said():
@@ -127,7 +127,9 @@ def test_without_edges_or_held_out_images_the_rest_is_said():
     said = criteria_panel.words(alone, toy.NETWORK)
     assert "No image of the class is held out" in said
     assert "kept edges" not in said
-    assert criteria_panel.reading_table(alone, toy.NETWORK).splitlines()[0] == "| Least reuse by | Rank agreement |"
+    assert (
+        criteria_panel.reading_table(alone, toy.NETWORK).splitlines()[0] == "| Layers of least reuse | Rank agreement |"
+    )
 
 
 def test_the_key_names_what_is_drawn():

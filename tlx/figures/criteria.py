@@ -97,7 +97,7 @@ def deletion(result: Criteria, network: Network, layer: str) -> figure:
     plot.toolbar_location = None
     plot.axis.formatter = NumeralTickFormatter(format="0 %")
     plot.axis.minor_tick_line_color = None
-    plot.xaxis.ticker = FixedTicker(ticks=[0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    plot.xaxis.ticker = FixedTicker(ticks=[0, 0.25, 0.5])
     plot.yaxis.ticker = FixedTicker(ticks=[0, 0.5, 1])
     random = rows[rows["order"] == "random"].sort_values("k")
     band = ColumnDataSource(random[["share", "accuracy", "low", "high"]].to_dict("list"), name="random")

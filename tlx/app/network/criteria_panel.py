@@ -22,6 +22,7 @@ from tlx.results import CRITERIA, MEASURES, Criteria, Measure, Network
 
 OWN = figures.OWN
 MOST = 8  # layers whose curves are drawn; of more the chosen ones
+BESIDE = 4  # of them in a row, at most
 REUSE = ("kept", "inherited", "rank_agreement")
 
 
@@ -48,7 +49,8 @@ def which_criterion(selection: Selection) -> None:
             bokeh_view(drawn, key=f"criteria {measure}", label=once(spoken, result, measure))
     st.caption(once(_about, result))
     layers = network.names if len(network.names) <= MOST else selection.layers
-    for layer, column in zip(layers, beside(len(layers), name="deletion", least=200, gap="small"), strict=True):
+    room = -(-len(layers) // BESIDE) * BESIDE  # empty places end the last row, so that its charts are no wider
+    for layer, column in zip(layers, beside(room, name="deletion", least=200, gap="small"), strict=False):
         with column:
             drawn = partial(figures.deletion, result, network, layer)
             label = f"Accuracy on class {name} as neurons of {network.layer(layer).title} are silenced, by criterion"
@@ -153,7 +155,7 @@ def reading_table(result: Criteria, network: Network) -> str:
     """Where least is reused under each criterion, as a small table (Markdown)."""
     measures = [name for name in REUSE if _least(result, name)]
     least = {name: _least(result, name) for name in measures}
-    head = ["Least reuse by", *(MEASURES[name].title for name in measures)]
+    head = ["Layers of least reuse", *(MEASURES[name].title for name in measures)]
     lines = [head, ["---"] * len(head)]
     for criterion in result.names:
         cells = [
@@ -167,7 +169,7 @@ def reading_table(result: Criteria, network: Network) -> str:
 def _cell(place: tuple[str, str, float], network: Network, measure: Measure) -> str:
     first, second, value = place
     ends = "→".join(str(network.layer(name).index) for name in (first, second) if name)
-    return f"layer{'s' * bool(second)}\N{NO-BREAK SPACE}{ends} ({measure.written(value)})"
+    return f"{ends} ({measure.written(value)})"
 
 
 def spoken(result: Criteria, measure: str) -> str:
