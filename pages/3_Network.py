@@ -6,9 +6,8 @@ from functools import partial
 import streamlit as st
 
 from tlx import defaults, findings, glossary, needs, pipeline
-from tlx.app import conductance_words, costs, frame, pictures
+from tlx.app import conductance_words, costs, feature_strip, frame, pictures
 from tlx.app.bokeh_view import bokeh_view
-from tlx.app.feature_strip import small_addresses
 from tlx.app.layout import beside
 from tlx.app.network import controls, criteria_panel, neuron_panel, reuse_words, similarity_words, weight_panel
 from tlx.app.numbers import numbers
@@ -23,6 +22,7 @@ from tlx.figures.zigzag.figure import focus, zigzag
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Options, Subject, layout_of
 from tlx.results import MEASURES, Network, NeuronRef, Reuse
+from tlx.storage.memory import NotStoredError
 
 selection = frame.page(
     "Network",
@@ -67,7 +67,7 @@ def over_depth(reused: Reuse, network: Network, known: dict[str, Reuse], second:
                 key=f"reuse {measure}",
                 label=once(reuse_words.spoken, reused, network, measure),
                 on_tap=controls.opener(network, reused, measure),
-                overlay={"shown": reuse.shown(network, reused, measure, layers)},
+                overlay={"shown": once(reuse.shown, network, reused, measure, layers)},
             )
 
 
@@ -89,10 +89,10 @@ def compared_classes(reused: Reuse, network: Network) -> tuple[str | None, dict[
 def relation(subject: Subject, chosen: NeuronRef | None, options: Options) -> None:
     """The zig-zag with its key, what is drawn in words, and both as files."""
     heads = once(defaults.heads, subject, layers, options)
-    looks = costs.ask("Draw what the neurons look for", needs.looks, case, heads) if heads else {}
+    looks = drawn_heads(heads)
     options = replace(options, looks=bool(looks))
     layout = once(layout_of, subject, layers, options)
-    draw = partial(zigzag, subject, layers, options, looks=once(small_addresses, looks or {}))
+    draw = partial(zigzag, subject, layers, options, looks=looks)
     framed = weight_panel.framed(subject)
     with st.container(key=legend.VIEW):
         bokeh_view(
@@ -112,6 +112,15 @@ def relation(subject: Subject, chosen: NeuronRef | None, options: Options) -> No
         st.caption(before)
     table, key = partial(controls.table, layout, subject), once(legend.key, subject, options)
     frame.downloads("zigzag", partial(numbers, table, case.name, name), name=f"network-{case.name}-{name}", key=key)
+
+
+def drawn_heads(heads: list[NeuronRef]) -> dict[NeuronRef, str]:
+    """Small feature images of these neurons by their addresses; none where they are still to be drawn."""
+    try:
+        return once(feature_strip.small_looks, case, tuple(heads))
+    except NotStoredError:
+        costs.ask("Draw what the neurons look for", needs.looks, case, heads)
+        return {}
 
 
 def neuron_part(subject: Subject, here: Selection) -> NeuronRef:

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from tlx import needs
-from tlx.app import costs
+from tlx.app import costs, jobs
 from tlx.app.once import once
 from tlx.app.pictures import address, cut_out
 from tlx.app.text import escape_html
@@ -17,14 +17,21 @@ from tlx.cases import DOMAINS, Case
 from tlx.figures import theme
 from tlx.figures.pictures import Pictures
 from tlx.results import Crop, NeuronRef, Strongest
+from tlx.storage.memory import NotStoredError
 
 SMALL = 48  # pixels of a feature image that stands among many
 SIZE = 50  # of a picture, in CSS pixels
 WHOLE = 6  # pictures of a domain, as many as crops
 
 
-def small_addresses(looks: Mapping[NeuronRef, np.ndarray]) -> dict[NeuronRef, str]:
-    """Feature images small enough for many of them: a kilobyte each, as data addresses."""
+def small_looks(case: Case, neurons: tuple[NeuronRef, ...]) -> dict[NeuronRef, str]:
+    """Feature images small enough for many of them: a kilobyte each, as data addresses.
+
+    Raises NotStoredError where one is not drawn yet: what is made once has to be whole.
+    """
+    looks = jobs.stored(needs.looks, case, neurons)
+    if looks is None:
+        raise NotStoredError("feature images")
     return {neuron: address(image, SMALL) for neuron, image in looks.items()}
 
 

@@ -44,7 +44,7 @@ def which_source(known: Mapping[str, Case], case: Case) -> None:
         return
     judged = once(regret.judged, table)
     st.markdown(once(verdict, table, judged))
-    telling = [name for name in PROMISES if judged.loc[judged["measure"] == name, "tau"].notna().any()]
+    telling = once(_telling, judged)
     columns = beside(4, name="promise", least=200, gap="small") * 2
     for measure, column in zip(telling, columns, strict=False):
         with column:
@@ -82,6 +82,11 @@ def _state(case: Case, _: int) -> str:
 
 def _table(cases: Mapping[Case, str]) -> pd.DataFrame:
     return pipeline.sources([*cases]) if cases else pd.DataFrame()
+
+
+def _telling(judged: pd.DataFrame) -> list[str]:
+    """The measures that order the candidates."""
+    return [str(name) for name, tau in zip(judged["measure"], judged["tau"], strict=True) if tau == tau]
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from tlx import defaults
 from tlx.app import conductance_words, frame, pictures
-from tlx.app.feature_strip import crop_row
+from tlx.app.feature_strip import SMALL, crop_row
 from tlx.app.once import once
 from tlx.app.pictures import address
 from tlx.app.selection import Selection, choose
@@ -21,6 +21,7 @@ from tlx.figures.zigzag.subject import Subject
 from tlx.results import Contribution, Crop, Layer, NeuronRef, OnClass, Strongest
 
 _TILE = 64  # of their pictures, in CSS pixels: one row of them in half a page
+_LARGE = 128  # pixels of a feature image that is shown at half of that
 _KEY = "network neuron"
 
 
@@ -93,12 +94,12 @@ def images(neuron: NeuronRef, like: list[tuple[int, float]], looks: Mapping[Neur
         horizontal=True, vertical_alignment="bottom", gap="xsmall"
     )  # also on a phone: columns would stack
     if neuron in looks:
-        row.image(once(address, looks[neuron]), caption=f"#{neuron.index}, {neuron.model}", width=64)
+        row.image(once(address, looks[neuron], _LARGE), caption=f"#{neuron.index}, {neuron.model}", width=64)
     there = OTHER_MODEL[neuron.model]
     for index, similarity in like:
         column = row.container(width=38, gap=None)
         if (other := NeuronRef(there, neuron.layer, index)) in looks:
-            column.image(once(address, looks[other]), width=36)
+            column.image(once(address, looks[other], SMALL), width=36)
         column.button(
             f"#{index}",
             key=f"{_KEY} like {index}",

@@ -129,7 +129,9 @@ def images(subject: Subject, neurons: list[NeuronRef], looks: Mapping[NeuronRef,
     for neuron in neurons:
         if neuron in looks:
             layer = subject.network.layer(neuron.layer).index
-            row.image(once(address, looks[neuron]), caption=f"#{neuron.index}, {neuron.model}, layer {layer}", width=62)
+            row.image(
+                once(address, looks[neuron], 128), caption=f"#{neuron.index}, {neuron.model}, layer {layer}", width=62
+            )
 
 
 def instance_picker(activations: OnClass, edge: EdgeHit, chosen_one: InstanceRef | None) -> None:
