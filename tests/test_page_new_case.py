@@ -17,8 +17,7 @@ import streamlit as st
 from hypothesis import given
 from hypothesis import strategies as some
 from PIL import Image
-from streamlit.testing.v1 import AppTest
-from streamlit_help import ROOT, app, run_to_end, text_of
+from streamlit_help import app, run_to_end, text_of
 
 from tlx import checking, pipeline
 from tlx.app import known_cases
@@ -39,6 +38,25 @@ TABLE = some.recursive(
     lambda inner: some.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
+
+
+FOLDED = (
+    "Images and classes",
+    "Splits and broken images",
+    "Preprocessing",
+    "Networks and checkpoints in detail",
+    "Inputs of one model alone",
+    "Training",
+    "Analysis and description",
+)
+
+
+def opened(*titles, forget=True):
+    """The page with these sections open, all of them where none is named."""
+    page = app(PAGE, forget=forget)
+    for title in titles or FOLDED:
+        page.session_state[f"new case open {title}"] = True
+    return page
 
 
 @pytest.fixture
@@ -130,7 +148,7 @@ def problems(page):
 
 def test_the_text_grows_and_holds_what_was_said(home):
     """The file has the keys that differ from their defaults, and no other."""
-    page = fill(run_to_end(app(PAGE)), home)
+    page = fill(run_to_end(opened()), home)
     assert not page.exception
     assert tomllib.loads(page.code[0].value) == {
         "title": "Bars",
@@ -147,14 +165,14 @@ def test_the_text_grows_and_holds_what_was_said(home):
 
 def test_the_control_can_be_asked_for(home):
     """A switch, which the text holds when it is on."""
-    page = fill(run_to_end(app(PAGE)), home)
+    page = fill(run_to_end(opened()), home)
     page.toggle(key="new case control").set_value(True)
     assert tomllib.loads(run_to_end(page).code[0].value)["control"] is True
 
 
 def test_a_case_is_checked_saved_and_offered(home):
     """Check says the case will work; Save writes the text, and the sidebar offers the case at once."""
-    page = fill(run_to_end(app(PAGE)), home, "mine")
+    page = fill(run_to_end(opened()), home, "mine")
     press(page, "Check")
     assert "The case will work" in text_of(page)
     assert not list(home.glob(".tlx-*"))
@@ -169,13 +187,17 @@ def test_a_case_is_checked_saved_and_offered(home):
 
 
 def test_four_questions_come_first_and_the_rest_is_folded(home):
-    """Two folders, two checkpoints and the network are open; all else lies in expanders, which start closed."""
+    """Two folders, two checkpoints and the network are open; all else lies in expanders, drawn once they are opened."""
     page = run_to_end(app(PAGE))
-    folded = [one.key for expander in page.expander for kind in KINDS for one in expander.get(kind)]
     every = [one.key for kind in KINDS for one in page.main.get(kind)]
     first = ["source.path", "target.path", "source_model.checkpoint", "target_model.checkpoint", "architecture"]
-    assert set(every) - set(folded) == {f"new case {key}" for key in (*first, "title", "file")}
+    assert set(every) == {f"new case {key}" for key in (*first, "title", "file")}
+    assert [one.label for one in page.expander if one.label in FOLDED] == [*FOLDED]
     assert not any(expander.proto.expanded for expander in page.expander)
+    page.session_state["new case open Training"] = True
+    within = {one.key for expander in run_to_end(page).expander for kind in KINDS for one in expander.get(kind)}
+    assert "new case source_model.training.epochs" in within
+    assert "new case mean" not in within
     assert not problems(page)
 
 
@@ -183,7 +205,7 @@ def test_a_field_for_every_key(home):
     """What a case file can say, the form can, in one of its states; the file's name is the case's."""
     shown = set()
     for kind, checkpoint in (("files", "a.pt"), ("torchvision", "")):
-        page = run_to_end(app(PAGE))
+        page = run_to_end(opened())
         for side in ("source", "target"):
             page.selectbox(key=f"new case {side}.kind").set_value(kind)
             page.text_input(key=f"new case {side}_model.checkpoint").set_value(checkpoint)
@@ -202,8 +224,9 @@ def test_a_field_for_every_key(home):
 
 def test_what_is_wrong_stands_at_its_field(home):
     """A folder that is not there, a mean that is no number, no network: each said once, and every field as it was."""
-    page = fill(run_to_end(app(PAGE)), home, "mine", **{"source.path": "thikc", "mean": "a half"})
+    page = fill(run_to_end(opened("Preprocessing")), home, "mine", **{"source.path": "thikc", "mean": "a half"})
     page.selectbox(key="new case architecture").set_value(None)
+    page.run().session_state["new case open Preprocessing"] = False  # closed again, what was typed is kept
     press(page, "Check")
     assert problems(page) == [
         f"Image folder {home}/thikc does not exist; it should hold class/image.",
@@ -221,7 +244,7 @@ def test_what_is_wrong_stands_at_its_field(home):
 
 def test_a_field_that_was_changed_is_no_longer_called_wrong(home):
     """What is said at another stays; so does an opened expander, in which somebody is at work."""
-    page = fill(run_to_end(app(PAGE)), home, "mine", **{"source.path": "thikc", "mean": "a half"})
+    page = fill(run_to_end(opened("Preprocessing")), home, "mine", **{"source.path": "thikc", "mean": "a half"})
     press(page, "Check")
     page.text_input(key="new case mean").set_value("0.5, 0.5, 0.5")
     page.run()
@@ -237,7 +260,7 @@ def test_what_has_no_field_is_in_one_list(home, monkeypatch):
     inspection.wrong("a hidden one", "source.dataset")
     inspection.wrong("a shown one", "source.path")
     monkeypatch.setattr(checking, "inspect", lambda _: inspection)
-    page = press(fill(run_to_end(app(PAGE)), home, "mine"), "Check")
+    page = press(fill(run_to_end(opened()), home, "mine"), "Check")
     (error,) = page.error
     assert error.value.splitlines()[-2:] == [r"- \<b\>no key\</b\>.", "- A hidden one."]
     assert problems(page) == ["A shown one."]
@@ -253,7 +276,7 @@ def test_what_was_understood_stands_by_topic(home, monkeypatch):
     pixels = np.full((300, 200, 3), 200, np.uint8)
     inspection.seen.append(checking.Seen("source", "<i>ant</i>", pixels))
     monkeypatch.setattr(checking, "inspect", lambda _: inspection)
-    page = press(fill(run_to_end(app(PAGE)), home, "mine"), "Check")
+    page = press(fill(run_to_end(opened()), home, "mine"), "Check")
     titles = [one.value for one in page.markdown if one.value.startswith("**")]
     assert titles == ["**Classes**", "**Preprocessing**", "**Layers**"]
     facts = [one.value for one in page.markdown if one.value.startswith("- ")]
@@ -269,7 +292,7 @@ def test_what_was_understood_stands_by_topic(home, monkeypatch):
 
 def test_save_opens_with_a_check_of_what_is_in_the_form_now(home):
     """Closed before a check, open after one that finds nothing, closed again once a field is changed."""
-    page = fill(run_to_end(app(PAGE)), home, "mine")
+    page = fill(run_to_end(opened()), home, "mine")
     assert button(page, "Save").disabled
     press(page, "Check")
     assert not button(page, "Save").disabled
@@ -284,7 +307,7 @@ def test_save_opens_with_a_check_of_what_is_in_the_form_now(home):
 
 
 def test_save_is_closed_while_something_is_wrong(home):
-    page = fill(run_to_end(app(PAGE)), home, "mine", **{"target_model.checkpoint": "nowhere.pt"})
+    page = fill(run_to_end(opened()), home, "mine", **{"target_model.checkpoint": "nowhere.pt"})
     press(page, "Check")
     assert button(page, "Save").disabled
     assert any("nowhere.pt does not exist" in one for one in problems(page))
@@ -293,7 +316,7 @@ def test_save_is_closed_while_something_is_wrong(home):
 @pytest.mark.parametrize("what", ["folder", "checkpoint"])
 def test_check_looks_again_at_files_that_changed(home, what):
     """The text of the case is the same; also in another session, which counts its checks anew."""
-    page = fill(run_to_end(app(PAGE)), home, "mine")
+    page = fill(run_to_end(opened()), home, "mine")
     press(page, "Check")
     assert "The case will work" in text_of(page)
     if what == "folder":
@@ -302,7 +325,7 @@ def test_check_looks_again_at_files_that_changed(home, what):
         (home / "target.pt").write_bytes(b"no tensors")
     press(page, "Check")
     assert len(problems(page)) == 1
-    other = fill(AppTest.from_file(str(ROOT / PAGE), default_timeout=60).run(), home, "mine")
+    other = fill(opened(forget=False).run(), home, "mine")
     press(other, "Check")
     assert len(problems(other)) == 1
     assert button(other, "Save").disabled
@@ -311,7 +334,7 @@ def test_check_looks_again_at_files_that_changed(home, what):
 def test_no_path_is_not_the_folder_the_app_was_started_in(home, monkeypatch):
     """An empty or blank field is one that lacks, also where the app was started in a folder of images."""
     monkeypatch.chdir(home / "thin")
-    page = fill(run_to_end(app(PAGE)), home, "mine", **{"target.path": "  "})
+    page = fill(run_to_end(opened()), home, "mine", **{"target.path": "  "})
     press(page, "Check")
     assert problems(page) == ["[target] lacks the key path, which a domain of kind 'folder' needs."]
 
@@ -319,7 +342,7 @@ def test_no_path_is_not_the_folder_the_app_was_started_in(home, monkeypatch):
 def test_a_relative_path_says_where_it_starts(home, monkeypatch):
     """Below the field, at the folder of the case file to be; an absolute one says nothing."""
     monkeypatch.chdir("/")
-    page = fill(run_to_end(app(PAGE)), home, "mine", **{"target.path": str(home / "thin")})
+    page = fill(run_to_end(opened()), home, "mine", **{"target.path": str(home / "thin")})
     said = [one.value.replace("\\", "") for one in page.caption if "Relative to" in one.value]
     assert said == [
         f"Relative to the case file’s folder: {home / name}" for name in ("thick", "source.pt", "target.pt")
@@ -327,13 +350,13 @@ def test_a_relative_path_says_where_it_starts(home, monkeypatch):
 
 
 def test_a_csv_is_known_by_its_name(home):
-    page = fill(run_to_end(app(PAGE)), home, "mine", **{"target.path": "thin.CSV"})
+    page = fill(run_to_end(opened()), home, "mine", **{"target.path": "thin.CSV"})
     assert tomllib.loads(page.code[0].value)["target"] == {"kind": "csv", "title": "target", "path": "thin.CSV"}
 
 
 def test_a_network_of_ones_own_can_be_typed(home):
     """Whatever is in the list, `package.module:function` is taken as it is."""
-    page = fill(run_to_end(app(PAGE)), home, "mine")
+    page = fill(run_to_end(opened()), home, "mine")
     box = page.selectbox(key="new case architecture")
     box.options.append("mine:network")  # what the browser does with a name that is typed
     box.set_value("mine:network")
@@ -342,7 +365,7 @@ def test_a_network_of_ones_own_can_be_typed(home):
 
 def test_tables_and_order_are_written_as_the_file_has_them(home):
     """Options of a dataset keep their types; renamed classes, their order, and a key within a checkpoint."""
-    page = fill(run_to_end(app(PAGE)), home, "mine", **{"target.rename": "upright = standing, a b = c"})
+    page = fill(run_to_end(opened()), home, "mine", **{"target.rename": "upright = standing, a b = c"})
     page.selectbox(key="new case target.order").set_value("natural")
     page.selectbox(key="new case source.kind").set_value("torchvision")
     page.text_input(key="new case target_model.checkpoint_key").set_value("ema")
@@ -358,9 +381,7 @@ def test_tables_and_order_are_written_as_the_file_has_them(home):
 def test_names_in_problems_and_facts_are_text(home):
     """A folder called like a tag or a link is shown as it is called."""
     (home / "thick").rename(home / "<img src=x> [a](b)")
-    page = fill(
-        run_to_end(app(PAGE)), home, "mine", **{"source.path": "<img src=x> [a](b)", "target.path": "<b>[c](d)"}
-    )
+    page = fill(run_to_end(opened()), home, "mine", **{"source.path": "<img src=x> [a](b)", "target.path": "<b>[c](d)"})
     press(page, "Check")
     raw = "".join(one.value for kind in ("markdown", "caption", "error", "warning") for one in page.get(kind))
     assert r"\<b\>\[c\]\(d\)" in raw
@@ -377,7 +398,7 @@ def test_a_defect_of_an_input_is_not_one_of_tlx(home):
 
 def test_a_file_is_replaced_only_where_that_is_ticked(home):
     """Save is closed while a file of that name is there, and opens with the box."""
-    page = fill(run_to_end(app(PAGE)), home, "bars")
+    page = fill(run_to_end(opened()), home, "bars")
     before = (home / "bars.toml").read_text()
     press(page, "Check")
     assert button(page, "Save").disabled
@@ -401,7 +422,7 @@ def test_a_name_that_is_taken_is_refused(home):
     with pytest.raises(CaseError, match="'digits' is known already"):
         saving.save("", home / "digits.toml", replace=False)
     assert not (home / "digits.toml").exists()
-    page = fill(run_to_end(app(PAGE)), home, "digits")
+    page = fill(run_to_end(opened()), home, "digits")
     assert problems(page) == ["A case called 'digits' is known already; give the file another name."]
     assert button(page, "Save").disabled
 
@@ -424,7 +445,7 @@ def test_a_place_that_cannot_be_written_is_named(given_name, why):
 def test_a_public_server_has_no_form(home, monkeypatch):
     """One sentence, no field, and no link to the page."""
     monkeypatch.setenv("TLX_PUBLIC", "1")
-    page = run_to_end(app(PAGE))
+    page = run_to_end(opened())
     assert any("This server is public" in info.value for info in page.info)
     assert not page.text_input
     start = app().run()
@@ -501,13 +522,13 @@ def test_stored_results_go_only_where_that_is_ticked(home, monkeypatch, results)
     case = loading.load_case(home / "bars.toml")
     pipeline.catalogue(case, "source")
     assert [shelf for shelf in inventory.shelves(memory.location()) if "bars" in shelf.cases]
-    removing(run_to_end(app(PAGE)), home / "bars.toml", results=results)
+    removing(run_to_end(opened()), home / "bars.toml", results=results)
     left = [shelf for shelf in inventory.shelves(memory.location()) if "bars" in shelf.cases]
     assert bool(left) != results
 
 
 def test_a_case_saved_again_after_its_removal_is_offered(home):
-    page = fill(run_to_end(app(PAGE)), home, "mine")
+    page = fill(run_to_end(opened()), home, "mine")
     press(page, "Check")
     press(page, "Save")
     page.run()
@@ -536,7 +557,7 @@ def test_only_case_files_that_are_offered_are_removed(home, monkeypatch):
 def test_a_broken_case_file_can_be_removed_too(home, monkeypatch):
     (home / "bars.toml").write_text("architecture = [")
     monkeypatch.setenv("TLX_CASES", str(home / "bars.toml"))
-    removing(run_to_end(app(PAGE)), home / "bars.toml")
+    removing(run_to_end(opened()), home / "bars.toml")
     assert not (home / "bars.toml").exists()
     assert not known_cases.known_cases()[1]
 
@@ -557,7 +578,7 @@ def recipes_of(page, network):
 
 def test_a_published_recipe_fills_the_fields(home, caplog):
     """One choice by name; the fields say afterwards which recipe they follow, and none once one of them is changed."""
-    page = run_to_end(app(PAGE))
+    page = run_to_end(opened())
     assert recipes_of(page, "compact_alexnet") is None
     offered = recipes_of(page, "resnet50")
     assert offered.value is None  # the case squeezes, as its default is
@@ -579,7 +600,7 @@ def test_a_published_recipe_fills_the_fields(home, caplog):
 
 
 def test_a_recipe_says_nothing_of_the_levels_of_grey_images(home):
-    page = run_to_end(app(PAGE))
+    page = run_to_end(opened())
     page.selectbox(key="new case channels").set_value(1)
     page.text_input(key="new case mean").set_value("0.5")
     page.text_input(key="new case std").set_value("0.25")
@@ -591,7 +612,7 @@ def test_a_recipe_says_nothing_of_the_levels_of_grey_images(home):
 
 def test_options_and_own_inputs_are_written(home):
     """Of the network's constructor, for both or one model; an image size and a mean that only one model has."""
-    page = run_to_end(app(PAGE))
+    page = run_to_end(opened())
     page.text_input(key="new case architecture_options").set_value("transform_input = true, width = [1, 2]")
     page.text_input(key="new case target_model.architecture_options").set_value("dropout = 0.5")
     page.number_input(key="new case target_model.image_size").set_value(299)

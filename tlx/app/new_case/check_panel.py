@@ -83,7 +83,7 @@ def draw(text: str, values: Mapping[str, Any], labels: Mapping[str, str]) -> dic
         for topic in found.topics if found and is_now else ():
             _topic(topic)
         with st.expander("The case file as text"):
-            st.code(text, language="toml", wrap_lines=True)
+            st.code(text, language=None, wrap_lines=True)
     return _at_fields(asked, found, values)
 
 

@@ -25,16 +25,23 @@ def draw(problems: Mapping[str, Sequence[str]], home: Path) -> None:
     for section in fields.first():
         _columns(section, problems, home, set())
     filled: set[str] = st.session_state.pop(entries.FILLED, set())
-    opened: set[str] = st.session_state.setdefault("new case opened", set())
     for section in fields.folded():
         wrong = sum(one.key in problems for column in section.columns for one in column)
+        key = folded_key(section)
         if wrong:
-            opened.add(section.title)  # for good: it must not close while somebody mends what is in it
+            st.session_state[key] = True  # for good: it must not close while somebody mends what is in it
         label = section.title + (f" :red[({wrong} to mend)]" if wrong else "")
-        with st.expander(label, expanded=section.title in opened):
+        with st.expander(label, key=key, on_change="rerun") as place:
+            if not place.open:  # most visitors never open most of them, and their many fields take time to draw
+                continue
             if section.title == fields.PREPROCESSING:
                 published.draw()
             _columns(section, problems, home, filled)
+
+
+def folded_key(section: Section) -> str:
+    """Where the session keeps whether a folded section is open."""
+    return f"new case open {section.title}"
 
 
 def _columns(section: Section, problems: Mapping[str, Sequence[str]], home: Path, filled: Collection[str]) -> None:
