@@ -22,7 +22,6 @@ from tlx.figures.zigzag.figure import focus, zigzag
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Options, Subject, layout_of
 from tlx.results import MEASURES, Network, NeuronRef, Reuse
-from tlx.storage.memory import NotStoredError
 
 selection = frame.page(
     "Network",
@@ -89,7 +88,7 @@ def compared_classes(reused: Reuse, network: Network) -> tuple[str | None, dict[
 def relation(subject: Subject, chosen: NeuronRef | None, options: Options) -> None:
     """The zig-zag with its key, what is drawn in words, and both as files."""
     heads = once(defaults.heads, subject, layers, options)
-    looks = drawn_heads(heads)
+    looks = feature_strip.small_looks(case, heads)
     options = replace(options, looks=bool(looks))
     layout = once(layout_of, subject, layers, options)
     draw = partial(zigzag, subject, layers, options, looks=looks)
@@ -112,15 +111,6 @@ def relation(subject: Subject, chosen: NeuronRef | None, options: Options) -> No
         st.caption(before)
     table, key = partial(controls.table, layout, subject), once(legend.key, subject, options)
     frame.downloads("zigzag", partial(numbers, table, case.name, name), name=f"network-{case.name}-{name}", key=key)
-
-
-def drawn_heads(heads: list[NeuronRef]) -> dict[NeuronRef, str]:
-    """Small feature images of these neurons by their addresses; none where they are still to be drawn."""
-    try:
-        return once(feature_strip.small_looks, case, tuple(heads))
-    except NotStoredError:
-        costs.ask("Draw what the neurons look for", needs.looks, case, heads)
-        return {}
 
 
 def neuron_part(subject: Subject, here: Selection) -> NeuronRef:

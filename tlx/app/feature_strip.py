@@ -24,11 +24,17 @@ SIZE = 50  # of a picture, in CSS pixels
 WHOLE = 6  # pictures of a domain, as many as crops
 
 
-def small_looks(case: Case, neurons: tuple[NeuronRef, ...]) -> dict[NeuronRef, str]:
-    """Feature images small enough for many of them: a kilobyte each, as data addresses.
+def small_looks(case: Case, neurons: Sequence[NeuronRef]) -> dict[NeuronRef, str]:
+    """Feature images small enough for many of them: a kilobyte each, as data addresses; none while they are drawn."""
+    try:
+        return once(_small_looks, case, tuple(neurons))
+    except NotStoredError:
+        costs.ask("Draw what the neurons look for", needs.looks, case, neurons)
+        return {}
 
-    Raises NotStoredError where one is not drawn yet: what is made once has to be whole.
-    """
+
+def _small_looks(case: Case, neurons: tuple[NeuronRef, ...]) -> dict[NeuronRef, str]:
+    """Raises NotStoredError where one is not drawn yet: what is made once has to be whole."""
     looks = jobs.stored(needs.looks, case, neurons)
     if looks is None:
         raise NotStoredError("feature images")
