@@ -7,7 +7,7 @@ import streamlit as st
 from tlx import glossary, places
 from tlx.app import frame
 from tlx.app.bokeh_view import bokeh_view
-from tlx.app.compare import case_table, summaries
+from tlx.app.compare import case_table, source_target, summaries
 from tlx.app.compare.which_source import which_source
 from tlx.app.known_cases import known_cases
 from tlx.app.layout import beside
@@ -45,6 +45,8 @@ if scored:
     )
     frame.downloads("scores", partial(of_cases, table), name="cases")
 case_table.case_table(table, name)
+
+source_target.section(all_cases, table, name)
 
 depth, names = once(summaries.depth_table, all_cases), table["name"].tolist()
 if len(depth):
