@@ -27,21 +27,28 @@ def covers(view, figure_width, width, height):
 def test_above_the_diagonal_the_key_covers_nothing(layers, count):
     """Wherever the style sheet puts it there: for every width of the view and of the figure in it."""
     view = layout(layers, count)
-    share, wide, high = legend._corner(view, 192)
-    least = view.width * legend._LEAST if high == 0 else wide
     seen = 0
-    for width in range(round(wide), 1800, 20):
-        for fits in range(round(max(least, wide)), 1600, 20):
-            if width >= fits * share + legend._WIDTH + 8:
-                seen += 1
-                assert not covers(view, min(fits, width, view.width * legend.LARGEST), width, 192)
+    for share, wide, high in legend._corners(view, 192):
+        least = view.width * legend._LEAST if high == 0 else wide
+        for width in range(round(wide), 1800, 20):
+            for fits in range(round(max(least, wide)), 1600, 20):
+                key = legend._WIDTH + 8
+                if width >= fits * share + key or width >= key / (1 - share):
+                    seen += 1
+                    assert not covers(view, min(fits, width, view.width * legend.LARGEST), width, 192)
     assert seen > 100
+
+
+def test_seven_layers_have_room_for_the_key_on_a_usual_page():
+    """A view of 720 pixels, as beside the details at 1440: it stands in the corner, over several rows of blocks."""
+    corners = legend._corners(layout(7, 6), 192)
+    assert any(max(wide, (legend._WIDTH + 8) / (1 - share)) <= 720 and high <= 900 for share, wide, high in corners)
 
 
 def test_two_layers_have_no_room_above_the_diagonal():
     """The key then stands beside the blocks, and the figure leaves it that room."""
     view = layout(2, 24)
-    assert legend._corner(view, 192) is None
+    assert legend._corners(view, 192) == []
     assert "calc(100% - 242px)" in legend.html(view, toy.subject(), Options())
 
 

@@ -238,11 +238,15 @@ def _frame(plot: figure, layout: Layout, subject: Subject, heads: ColumnDataSour
     framed = plot.rect("x", "y", "side", "side", source=heads, fill_alpha=0, line_color=theme.NEUTRAL, line_width=0.5)
     _tooltip(plot, [framed], tooltips.HEAD)
     titles = _source(frame.titles(layout, subject), "titles")
-    title = plot.text("x", "y", "text", source=titles, text_font_size="13px", text_font_style="bold")
-    ranges = plot.text("x", "range_y", "range", source=titles, text_font_size="12px")
+    title = plot.text(
+        "x", "y", "text", source=titles, text_font_size="13px", text_font_style="bold", text_align="align"
+    )
+    ranges = plot.text("x", "range_y", "range", source=titles, text_font_size="12px", text_align="align")
     title.glyph.text_baseline = ranges.glyph.text_baseline = "top"
     held = _source(frame.captions(layout, subject), "captions")
-    captions = plot.text("x", "y", "text", source=held, text_font_size="12px", text_color=theme.text_by_model())
+    captions = plot.text(
+        "x", "y", "text", source=held, text_font_size="12px", text_align="align", text_color=theme.text_by_model()
+    )
     gaps = _source(frame.gaps(layout, subject), "gaps")
     reason = plot.text("x", "y", "text", source=gaps, text_font_size="12px", text_baseline="top")
     texts = [(title, 1), *((text, 0) for text in (indices, ranges, captions, reason))]

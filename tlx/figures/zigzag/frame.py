@@ -136,11 +136,12 @@ def titles(layout: Layout, subject: Subject) -> Columns:
 
     range: the median similarity of counterparts and of other pairs among the important neurons.
     """
-    columns: Columns = {name: [] for name in ("x", "y", "text", "short", "range_y", "range", "short_range")}
+    columns: Columns = {name: [] for name in ("x", "y", "text", "short", "range_y", "range", "short_range", "align")}
     for block in layout.of_kind("similarity"):
         top, layer = block.rows.head + 4, block.rows.layer
         titled = subject.title(layer), f"Layer {subject.network.layer(layer).index}"
-        append(columns, (block.columns.start, top, *titled, top + 17, *_medians(subject, layer)))
+        x, align = _beginning(block, layout)
+        append(columns, (x, top, *titled, top + 17, *_medians(subject, layer), align))
     return columns
 
 
@@ -157,7 +158,7 @@ def captions(layout: Layout, subject: Subject) -> Columns:
 
     short: the same for little room.
     """
-    columns: Columns = {name: [] for name in ("x", "y", "text", "short", "model")}
+    columns: Columns = {name: [] for name in ("x", "y", "text", "short", "model", "align")}
     for block in layout.of_kind("weights"):
         first, second = (subject.network.layer(layer).index for layer in block.pair)
         known = block.model == "target" and block.pair in subject.comparison.kept
@@ -165,9 +166,16 @@ def captions(layout: Layout, subject: Subject) -> Columns:
         share = f", {MEASURES['kept'].written(kept)} kept" if np.isfinite(kept) else ""
         short = f"{first} → {second}{share}"
         named = block.columns.names if block.above else GAP
-        spot = block.columns.start, block.rows.start - named - 3
-        append(columns, (*spot, f"{block.model} weights {short}", short, block.model))
+        x, align = _beginning(block, layout)
+        spot = x, block.rows.start - named - 3
+        append(columns, (*spot, f"{block.model} weights {short}", short, block.model, align))
     return columns
+
+
+def _beginning(block: Block, layout: Layout) -> tuple[float, str]:
+    """Where a block's text is set, and to which side: that of the last column ends with the view, not beyond it."""
+    last = len(layout.columns) > 1 and block.column == len(layout.columns) - 1
+    return (block.columns.tail, "right") if last else (block.columns.start, "left")
 
 
 def gaps(layout: Layout, subject: Subject) -> Columns:

@@ -83,18 +83,22 @@ def _rules(layout: Layout, count: int) -> str:
     fits = f"max(calc((100vh - {_AROUND}px) * {layout.width / layout.height:.4f}), {layout.width * _LEAST:.0f}px)"
     rules = f"{view} {{ container: zigzag / inline-size; position: relative }} {view} .bkv {{ max-width: {fits} }}"
     key = f"{view} > :has(> * .tlx-key) {{ position: absolute; top: 0; right: 0; width: {_WIDTH}px }}"
-    corner = _corner(layout, count * _LINE)
-    if corner is not None:
-        share, wide, high = corner
-        room = f"(min-width: {wide:.0f}px) and (min-width: calc({fits} * {share:.4f} + {_WIDTH + 8}px))"
-        return f"{rules} @media (min-height: {high:.0f}px) {{ @container zigzag {room} {{ {key} }} }}"
+    corners = _corners(layout, count * _LINE)
+    for share, wide, high in corners:
+        # Beside a figure as wide as the view, and beside one that the window's height keeps narrower.
+        beside = f"{(_WIDTH + 8) / (1 - share):.0f}px", f"calc({fits} * {share:.4f} + {_WIDTH + 8}px)"
+        rooms = (f"@container zigzag (min-width: {wide:.0f}px) and (min-width: {one}) {{ {key} }}" for one in beside)
+        rules += f" @media (min-height: {high:.0f}px) {{ {' '.join(rooms)} }}"
+    if corners:
+        return rules
     room = f"{view} .bkv {{ max-width: min({fits}, calc(100% - {_WIDTH + 10}px)) }}"
     return f"{rules} @container zigzag (min-width: {layout.width * _LEAST + _WIDTH + 10:.0f}px) {{ {room} {key} }}"
 
 
-def _corner(layout: Layout, height: float) -> tuple[float, float, float] | None:
-    """Where a key this high has room above the diagonal: from which share of the view's width on, and how wide the view
-    and how high the window must be, in pixels. None where no corner is free, however large the blocks are drawn.
+def _corners(layout: Layout, height: float) -> list[tuple[float, float, float]]:
+    """Where a key this high has room above the diagonal, in as many rows of blocks as it takes.
+
+    For each: from which share of the view's width on, and how wide the view and how high the window must be, in pixels.
     """
     found = []
     for column, after, below in zip(layout.columns[1:-1], layout.columns[2:], layout.rows[1:-1], strict=True):
@@ -102,7 +106,7 @@ def _corner(layout: Layout, height: float) -> tuple[float, float, float] | None:
         if scale <= LARGEST:
             high = 0.0 if scale <= _LEAST else _AROUND + scale * layout.height
             found.append((column.tail / layout.width, scale * layout.width, high))
-    return min(found, key=lambda one: (one[2], one[0]), default=None)
+    return found
 
 
 def _picture(sample: str) -> str:
