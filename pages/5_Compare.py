@@ -8,6 +8,7 @@ from tlx import glossary, places
 from tlx.app import frame
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.compare import case_table, source_target, summaries
+from tlx.app.compare.what_to_freeze import what_to_freeze
 from tlx.app.compare.which_source import which_source
 from tlx.app.known_cases import known_cases
 from tlx.app.layout import beside
@@ -62,8 +63,10 @@ if len(depth):
     frame.downloads(drawn, partial(of_cases, depth), name="cases-over-depth", key=key)
 
 which_source(known, selection.case)
+of_chosen = next(one for one in all_cases if one.case.name == name)
+what_to_freeze(selection.case, of_chosen.stored.get("reuse", (0, 0))[0])
 
 st.subheader("The chosen case", anchor=False)
 st.markdown(f"**{escape(selection.case.title)}**")
 case_table.views(Choice(name, view=selection.view))
-case_table.offers(next(one for one in all_cases if one.case.name == name))
+case_table.offers(of_chosen)

@@ -99,8 +99,14 @@ def test_results_are_made_of_what_they_say(computed: Path, tmp_path: Path, monke
     for kind in call:
         monkeypatch.setattr(kind, "__call__", listen)
     everything(case)
-    of_criteria = needs.one(pipeline.criteria, case, CLASSES[0])
-    for panel in (needs.control(case, "end"), needs.label_efficiency(case), of_criteria):
+    monkeypatch.setattr(pipeline, "RATES", (1.0,))
+    for panel in (
+        needs.control(case, "end"),
+        needs.label_efficiency(case),
+        needs.one(pipeline.criteria, case, CLASSES[0]),
+        needs.block_gradients(case),
+        needs.strategies(case),
+    ):
         answered(panel, lambda one: one())
     computing = {key: (wanted, parts) for key, (wanted, parts) in asked.items() if EMPTY not in wanted.arguments}
     assert len(computing) > 60

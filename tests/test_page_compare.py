@@ -86,17 +86,18 @@ def test_nothing_is_computed_unasked(offered, files):
     page = run_to_end(app(PAGE, case="frozen"))
     assert not pipeline.predictions.is_stored(loading.load_case(files["frozen"]), "target", "target")
     labels = [button.label for button in page.button]
-    assert sum("about" in label for label in labels) == 4
+    assert sum("about" in label for label in labels) == 5
     assert any(label.startswith("Score the transfer") for label in labels)
 
 
 def test_what_is_complete_is_not_offered(offered):
-    """A case with everything has no button, one with half a class's results has those it lacks."""
+    """A case with everything has no button but of the advice, one with half a class's results has those it lacks."""
     page = run_to_end(app(PAGE, case="bars"))
-    assert not [button.label for button in page.button if "about" in button.label]
-    assert "Everything this page shows" in text_of(page)
+    assert [button.label for button in page.button if "about" in button.label] == ["Ask what to freeze (about 2 s)"]
+    assert "Everything that cases are compared by" in text_of(page)
     page = run_to_end(app(PAGE, case="head"))
     lacking = [button.label for button in page.button if "about" in button.label]
+    assert lacking.pop(0).startswith("Ask what to freeze")
     assert [label.split(",")[0] for label in lacking] == [
         "Compare the neurons",
         "Measure the domain gap",

@@ -79,7 +79,7 @@ SHOWN = {
     INSTANCES: {"scatter target"},
     NETWORK: {"zigzag", "reuse kept"},
     FEATURES: {"ranking", "biplot", "silencing", "domain gap"},
-    "pages/5_Compare.py": {"scores", "depth kept", "promise log_me"},
+    "pages/5_Compare.py": {"scores", "depth kept", "promise log_me", "what to freeze"},
     "pages/6_New_case.py": set(),
 }
 

@@ -5,6 +5,8 @@
     run CASE            computes everything a case's pages show, with progress; stopped and started again it goes on
     train CASE          trains the source and target models and the control anew and writes them as files
     export CASE FILE    writes everything a case's pages show into one file (.tlx), which tlx opens without torch
+    sources CASE…       which of several cases' sources is most promising for their target; --prove fine-tunes from each
+    advise CASE         what of a case's network to train and what to freeze; --prove trains by every strategy
     plant CASE FOLDER   makes cases whose answer is known out of a case: permuted, re-initialised, independent networks
     check FILE          says whether a case file will work, and if not, why
     cache               how much stored results take, case by case; --clear removes what is asked for
@@ -90,6 +92,14 @@ def _parser() -> argparse.ArgumentParser:
         "--prove", action="store_true", help="fine-tune from each by three seeds, and judge the measures"
     )
     sources.set_defaults(command=_sources)
+    advise = commands.add_parser("advise", help="what of a case's network to train and what to freeze")
+    advise.add_argument("case", metavar="CASE", help="a built-in name, the path of a case file, or a bundle")
+    advise.add_argument(
+        "--prove",
+        action="store_true",
+        help="train by every strategy, at three rates by three seeds, and judge the advice",
+    )
+    advise.set_defaults(command=_advise)
     plant = commands.add_parser("plant", help="make cases whose answer is known out of a case")
     plant.add_argument("case", metavar="CASE", help="a built-in name or the path of a case file")
     plant.add_argument("folder", metavar="FOLDER", type=Path, help="where a folder for each planted case is made")
@@ -262,6 +272,20 @@ def _sources(given: argparse.Namespace) -> None:
         print(regret.judged(table).round(3).to_string(index=False, na_rep="–"))
     elif not given.prove:
         print("Not fine-tuned: --prove does that and says which measure was right.")
+
+
+def _advise(given: argparse.Namespace) -> None:
+    from tlx.analysis import advice_words
+
+    case = loading.load_case(given.case)
+    table = pipeline.advice(case, run=given.prove)
+    strategies = pipeline.strategies(case) if pipeline.strategies.is_stored(case) else None
+    if strategies is not None:
+        print(strategies.drop(columns="strategy").round(3).to_string(index=False, na_rep="–"))
+    print(table.round(3).to_string(index=False, na_rep="–"))
+    print(*advice_words.what_to_freeze(pipeline.block_gradients(case), strategies), sep="\n")
+    if strategies is None:
+        print("Not trained: --prove does that and says what the advice is worth.")
 
 
 def _plant(given: argparse.Namespace) -> None:

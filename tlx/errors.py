@@ -38,6 +38,10 @@ class ModelError(UserError):
     """A network or its checkpoint cannot be used."""
 
 
+class AstrayError(ModelError):
+    """A training whose loss is no number any more."""
+
+
 class SelectionError(UserError):
     """A class, layer, neuron or instance that does not exist was asked for."""
 

@@ -173,6 +173,11 @@ def seconds(wanted: Need, network: Network, domains: Mapping[str, DomainImages],
             return LENGTHS * case.plan("target").training.epochs * len(domains["target"]) * speed.backward
         case "few_labels", [labels, *_]:
             return _few_labels(case, domains["target"], labels, speed)
+        case "tuned", _:
+            judged = sum(int((~listed.training).sum()) for listed in domains.values())
+            return _few_labels(case, domains["target"], 0, speed) + judged * speed.forward
+        case "block_gradients", _:
+            return _few_labels(case, domains["target"], 0, speed)
         case (("predictions" | "activations" | "vectors"), [_, domain, *_]):
             return len(domains[domain]) * speed.forward
         case "conductance", [model, domain]:

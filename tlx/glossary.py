@@ -19,6 +19,7 @@ CONDUCTANCE = "Layer conductance"
 IMPORTANT = "Important neurons and edges (5.3.1)"
 COMPARISON = "Comparison (5.3.2)"
 DOMAINS = "Domain discriminability (5.4.1)"
+FREEZING = "What to freeze?"
 INSTANCES = "Instances (5.2)"
 FEATURES = "Feature visualisation"
 CRITERIA = "Which criterion?"
@@ -164,6 +165,15 @@ TERMS = {
         "learned from.",
         DOMAINS,
     ),
+    "pull": Term(
+        "How hard the target's images pull at a block of the network once the head has learned them, beside how hard "
+        "held-out images of the source do: 1 is no harder.",
+        FREEZING,
+    ),
+    "regret": Term(
+        "The accuracy that a choice gives away against the best one that was tried.",
+        FREEZING,
+    ),
     "silencing": Term(
         "Neurons are made to answer the same to every image, and the model is judged again: what it can no longer "
         "do, it did with them.",
@@ -208,6 +218,7 @@ OF_PAGE = {
     ),
     "Compare": (
         "transferability score", "from scratch", "kept", "correspondence", "inherited", "A-distance", "chance band",
+        "pull", "regret",
     ),
 }
 # fmt: on

@@ -25,6 +25,7 @@ from tlx.figures.zigzag.subject import Options, Subject
 from tlx.results import (
     CONTROLS,
     Abstraction,
+    BlockGradients,
     Comparison,
     Contribution,
     Control,
@@ -196,6 +197,16 @@ def control(case: Case, length: str = "budget") -> Panel[Control]:
 def label_efficiency(case: Case) -> Panel[LabelEfficiency]:
     """What few target labels teach, with the source model and without it."""
     return (yield from one(pipeline.label_efficiency, case))
+
+
+def block_gradients(case: Case) -> Panel[BlockGradients]:
+    """Which block the target's images pull at."""
+    return (yield from one(pipeline.block_gradients, case))
+
+
+def strategies(case: Case) -> Panel[pd.DataFrame]:
+    """What training each block comes to, and other strategies."""
+    return (yield from one(pipeline.strategies, case))
 
 
 def class_table(case: Case) -> Panel[pd.DataFrame]:
@@ -406,6 +417,8 @@ def after_one_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[An
     for length in CONTROLS:
         yield control(case, length)
     yield label_efficiency(case)
+    yield block_gradients(case)
+    yield strategies(case)
     for name in class_names:
         yield one(pipeline.domain_gap, case, name)
         yield _wherever_the_layers_begin(case, name)

@@ -18,13 +18,15 @@ import numpy as np
 import pandas as pd
 
 from tlx import errors
+from tlx.analysis import freezing
 from tlx.casefiles.fingerprints import check_unchanged
-from tlx.cases import CRITERIA, DOMAINS, MODELS, Case
+from tlx.cases import CRITERIA, DOMAINS, HEAD, MODELS, Case
 from tlx.results import (
     CONTROLS,
     SIMILARITIES,
     Abstraction,
     Activations,
+    BlockGradients,
     Comparison,
     Conductance,
     Contribution,
@@ -53,6 +55,7 @@ from tlx.results import (
     Thumbnails,
     TrainedModel,
     Transferability,
+    Tuned,
     present_in_either,
 )
 from tlx.storage import spent
@@ -65,6 +68,7 @@ SHARD = 64  # instances whose conductance is computed and stored together; what 
 LABELS = (1, 2, 5, 10, 20)  # of each class, from which the label-efficiency curve learns, and all
 SEEDS = 3  # of each of its trainings
 WAYS = ("fine-tuned", "from scratch")
+RATES = (1.0, 3.0, 10.0)  # times the case's own learning rate, of which each strategy has its best
 DRAWN = 32  # neurons whose feature images are; more saves little time and costs memory
 
 
@@ -411,6 +415,71 @@ def sources(cases: Case | Sequence[Case], *, run: bool = False) -> pd.DataFrame:
         accuracies = fine_tuned(case) if known else (float("nan"),) * SEEDS
         rows.append(stage.row(case, promise(case), accuracies))
     return pd.DataFrame(rows).sort_values("log_me", ascending=False, kind="stable").reset_index(drop=True)
+
+
+@memoized(
+    "Asking which block the target pulls at",
+    of="trained source | images_for source source | images_for target target | network",
+)
+def block_gradients(case: Case) -> BlockGradients:
+    """Relative gradient norm of each analysed layer's block and of the head before fine-tuning (method 11)."""
+    from tlx.analysis import advice as stage
+
+    both = {model: images_for(case, model, model) for model in MODELS}
+    return stage.gradients(case, both, trained(case, "source"), {model: _blocks(case, model) for model in MODELS})
+
+
+def _blocks(case: Case, model: str = "target") -> tuple[str, ...]:
+    """A model's analysed layers by the names of its own modules, and the head."""
+    return (*(layer.module for layer in network_of(case, model).layers), HEAD)
+
+
+@memoized("Fine-tuning by one strategy", part="models", of="trained source | images_for target *domain")
+def tuned(case: Case, strategy: str, rate: float, seed: int) -> Tuned:
+    """What fine-tuning by one of `freezing.strategies` comes to, at so many times the case's learning rate."""
+    from tlx.analysis import advice as stage
+
+    both = {domain: images_for(case, "target", domain) for domain in DOMAINS}
+    return stage.tuned(case, both, trained(case, "source"), strategy, rate=rate, seed=seed)
+
+
+def _each_tuned(case: Case) -> list[Call]:
+    none, *others = freezing.strategies(_blocks(case), case.plan("target").training.epochs)
+    runs = [(none, 1.0, 0), *product(others, RATES, range(SEEDS))]
+    return [(tuned, (case, *one)) for one in runs]
+
+
+@memoized("Fine-tuning by every strategy", of=_each_tuned)
+def strategies(case: Case) -> pd.DataFrame:
+    """Strategies with the same seeds and budget, each at the rate that validation chose; see `freezing.compared`."""
+    from tlx.progress import track
+
+    asked = [one for _, (_, *one) in _each_tuned(case)]
+    found = {(name, rate, seed): tuned(case, name, rate, seed) for name, rate, seed in track(asked, "trainings")}
+    return freezing.compared(found, SEEDS)
+
+
+def kept_edges(case: Case) -> dict[str, float]:
+    """Block -> share of the important edges into it that were kept, mean over the classes where that is stored."""
+    from tlx.analysis import means
+
+    if reuse_means.is_stored(case):
+        table = reuse_means(case)
+    else:
+        names = [name for name in catalogue(case, "target").present if reuse.is_stored(case, name)]
+        table = means.of_reuse({name: reuse(case, name) for name in names})
+    kept = table[(table["measure"] == "kept") & (table["second"] != "")]
+    by_layer = dict(zip(kept["second"], kept["value"].astype(float), strict=True))
+    return {layer.module: by_layer[layer.name] for layer in network_of(case, "target").layers if layer.name in by_layer}
+
+
+def advice(case: Case, *, run: bool = False) -> pd.DataFrame:
+    """Which block to train, beside what training each comes to where that was run; see `freezing.table` (method 11).
+
+    run: whether the strategies are run where they are not stored.
+    """
+    known = strategies(case) if run or strategies.is_stored(case) else None
+    return freezing.table(block_gradients(case), kept_edges(case), known)
 
 
 @derived("Comparing the models class by class", of="predictions *model target")

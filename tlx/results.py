@@ -370,6 +370,40 @@ PROMISES = {
 """The measures of a source's promise by name: those that look at the target's labels, then baselines."""
 
 
+@dataclass(frozen=True, eq=False)
+class BlockGradients:
+    """How hard the target's images pull at each block of the network before it is fine-tuned (method 11).
+
+    blocks: analysed layers by the target model's own names, in network order, then "head"; raw, fitted, own: (batches,
+    blocks) relative gradient norms, ||gradient|| / ||parameters||, of the source model on target images, of the same
+    after its head alone was trained, and of the source model on its own held-out images.
+    """
+
+    blocks: tuple[str, ...]
+    raw: np.ndarray
+    fitted: np.ndarray
+    own: np.ndarray
+
+    @property
+    def gradient(self) -> np.ndarray:
+        """(blocks,) relative gradient norm of the source model on the target, mean over the batches."""
+        return np.asarray(self.raw.mean(axis=0))
+
+    @property
+    def pull(self) -> np.ndarray:
+        """(blocks,) with the head trained, times what the source's own images pull; 1: no harder than those."""
+        return np.asarray(self.fitted.mean(axis=0) / self.own.mean(axis=0))
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Accuracy after one training: on the target's validation split, and on the headline split of either domain."""
+
+    validation: float
+    target: float
+    source: float
+
+
 CONTROLS = ("budget", "end")
 """How long a control is trained: at the transfer's own budget, or to its own end."""
 

@@ -25,7 +25,7 @@ from tlx.storage.store import ENTRY, UNFINISHED, Store
 from tlx.storage.store import LIMIT as LIMIT  # whoever asks about it need not know who obeys it
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-TRAININGS = {"trained", "_source_trained", "scratch", "scratch_to_end", "few_labels"}
+TRAININGS = {"trained", "_source_trained", "scratch", "scratch_to_end", "few_labels", "tuned"}
 FREED = 0.1  # of the limit, so that not every further result has to make room
 AGAIN = 30.0  # seconds after which what other processes wrote is counted, too
 GOING_ON = 3600.0  # seconds within which a file that is being written may still be needed

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tlx.cases import Case, Training
-from tlx.errors import ModelError
+from tlx.errors import AstrayError, ModelError
 from tlx.networks import models
 from tlx.networks.draws import Draws
 from tlx.progress import track
@@ -71,7 +71,7 @@ class Run:
             self.optimiser.step()
             self.schedule.step()
         if not torch.isfinite(loss):
-            raise ModelError(
+            raise AstrayError(
                 f"training the {self.called} model went astray in epoch {epoch}: its loss is not a number; choose a "
                 f"learning_rate below {self.training.learning_rate:g}"
             )

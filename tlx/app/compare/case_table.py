@@ -87,7 +87,7 @@ def offers(one: CaseSummary) -> None:
         ):
             st.caption(f"{label}: no such result for {counted(lacking, 'class', 'classes')}.")
     if one.score is not None and all(there == possible for there, possible in one.stored.values()):
-        st.caption("Everything this page shows is computed for this case.")
+        st.caption("Everything that cases are compared by is computed for this case.")
 
 
 def _columns() -> dict[str, Any]:
