@@ -8,12 +8,12 @@ import toy
 from captum.attr import InternalInfluence, LayerActivation, LayerDeepLift, LayerGradientXActivation, LayerLRP
 from torch import Tensor, nn
 
-from tlx.analysis import attribution
+from tlx.analysis import attribution, criteria
 from tlx.analysis.criteria import CRITERIA
 from tlx.analysis.walking import Path
 from tlx.cases import CRITERIA as NAMES
 from tlx.errors import ModelError
-from tlx.networks import tracing
+from tlx.networks import hooks, tracing
 from tlx.results import CRITERIA as DESCRIBED
 
 LAYERS = {"0": "1", "3": "4", "7": "8"}  # of `toy.plain`: the activation functions after which they are read
@@ -208,10 +208,21 @@ def test_captum_leaves_the_network_as_it_was(images: Tensor) -> None:
     for criterion in ("deep_lift", "lrp"):
         maps_by(criterion, model, [*LAYERS], images)
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    assert all(part.inplace for part in model if isinstance(part, nn.ReLU))
     for part in model.modules():
         assert not any((part._forward_hooks, part._forward_pre_hooks, part._backward_hooks, hasattr(part, "rule")))
 
 
 def test_every_criterion_has_its_method_and_its_words() -> None:
     assert tuple(CRITERIA) == NAMES == tuple(DESCRIBED)
+
+
+def test_captum_gets_a_copy_that_shares_tensors_and_none_of_our_hooks() -> None:
+    """What somebody else hooked stays: it may be part of what the network computes."""
+    model = toy.seeded(toy.plain)
+    model[0].register_forward_pre_hook(lambda _, inputs: inputs)
+    reads = tracing.readouts(model, [*LAYERS], torch.zeros(1, 3, 12, 12))
+    with hooks.captured(model, reads):
+        twin = criteria._twin(model)
+    counts = [(len(part._forward_hooks), len(part._forward_pre_hooks)) for part in twin.modules()]
+    assert (sum(one for one, _ in counts), sum(other for _, other in counts)) == (0, 1)
+    assert all(one is other for one, other in zip(twin.parameters(), model.parameters(), strict=True))

@@ -376,3 +376,15 @@ def test_the_paired_interval_holds_the_truth(lost, gained, n):
         low, high = intervals.paired(fate != 1, fate != 0)
         inside.append(low <= gained - lost <= high)
     assert 0.935 < np.mean(inside) < 0.995
+
+
+def test_of_some_instances_alone_neurons_answer_with_their_mean():
+    """Rows: as it is, then without neuron 0, when the net calls everything bright, and without one that knows nothing.
+
+    In any order of the instances: a mean is nobody's answer.
+    """
+    images, chosen = pictures()["target"], np.array([2, 0, 1])
+    choices = [(("fc", 0),), (("fc", 1),)]
+    told = {"means": MEANS, "outputs": ("dark", "bright"), "case": CASE}
+    right = silencing.right_without(Brightness().eval(), images, chosen, choices, **told)
+    assert right.tolist() == [[True, True, True], [True, False, True], [True, True, True]]

@@ -142,7 +142,7 @@ RESHAPING = {"view", "reshape", "flatten", "squeeze", "unsqueeze", "contiguous",
 
 
 def _twin(model: nn.Module) -> nn.Module:
-    """A copy with the same tensors, without our hooks, in which nothing works in place: Captum's hooks need that."""
+    """A copy with the same tensors, without our hooks."""
     shared = {id(one): one for one in (*model.parameters(), *model.buffers())}
     try:
         twin = copy.deepcopy(model, shared)
@@ -152,8 +152,6 @@ def _twin(model: nn.Module) -> nn.Module:
         for kept in (part._forward_hooks, part._forward_pre_hooks):
             for key in [key for key, hook in kept.items() if getattr(hook, "__module__", "") == hooks.__name__]:
                 del kept[key]
-        if getattr(part, "inplace", None) is True:
-            part.inplace = False  # type: ignore[assignment]
     return twin
 
 
