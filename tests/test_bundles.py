@@ -115,7 +115,8 @@ def test_one_click_asks_for_every_button_layer_and_neuron(
     """Each layer's embedding and first neuron, the first weight between two layers, and what buttons offer."""
     shutil.copytree(made[1].parent / "store", tmp_path / "store")
     monkeypatch.setenv("TLX_CACHE", str(tmp_path / "store"))
-    long = {"control", "label_efficiency", "block_gradients", "strategies", "silenced", "neuron_images", "embedding"}
+    long = {"control", "label_efficiency", "block_gradients", "strategies", "criteria"}
+    long |= {"silenced", "neuron_images", "embedding"}
     asked = list[Need]()
 
     def answer(wanted: Need) -> Any:
@@ -155,7 +156,8 @@ def test_an_error_is_exported_as_the_sentence_it_is(tmp_path: Path) -> None:
         bundles.exported(load_case(tmp_path / "one.tlx"), "f", {"a": 1}, int)
 
 
-BEHIND_BUTTONS = ("silenced", "domain gap", "control", "few labels", "block gradients")  # which nobody had pressed
+# Which nobody had pressed.
+BEHIND_BUTTONS = ("silenced", "domain gap", "control", "few labels", "block gradients", "criteria")
 
 
 def test_all_pages_show_a_bundle_without_torch(made: tuple[Case, Path], tmp_path: Path) -> None:
@@ -177,6 +179,7 @@ def test_a_page_says_what_a_click_does_not_find(
 ) -> None:
     monkeypatch.setenv("TLX_CASES", str(made[1]))
     wanted = {"case": "bars", "class": "lying", "neuron": "source:conv5:3", "instance": "target:2"}
+    wanted["view"] = "network.panel=weight"
     for path, what in (("pages/3_Network.py", "kernel response"), ("pages/2_Instances.py", "nearest")):
         page = run_to_end(app(path, **wanted))
         assert not page.exception

@@ -21,7 +21,7 @@ PAGES = {
     "pages/4_Features.py": "",
     "pages/5_Compare.py": "",
 }
-OF_CASE = {"accuracy-digits", "labels-digits", "cases", "cases-over-depth"}  # no row of these is of a class
+OF_CASE = {"accuracy-digits", "labels-digits", "cases", "cases-over-depth", "sources"}  # no row of these is of a class
 DRAWN = {"x", "colour", "color", "marker", "angle", "size", "alpha", "fill", "border", "width", "halo", "sheet", "left"}
 NAMES = {"title", "place"}  # of cases and layers, as pages have them
 SHARES = re.compile(r"accuracy|confidence|^(before|after|change|stability|auc|kept|inherited|score|value|chance)")
@@ -68,6 +68,7 @@ def test_all_files_are_there(files):
         "domain-score-digits-9",
         "network-digits-8",
         "reuse-digits-8",
+        "criteria-digits-8",
         "features-digits-8",
         "silencing-digits-8",
         "domain-gap-digits-8",
@@ -78,7 +79,7 @@ def test_case_and_class_come_first(files):
     """Every file says whose numbers it has, and of which class where rows are of one."""
     for name, table in files.items():
         assert table.columns[0] == "case"
-        assert set(table["case"]) == {"digits"}
+        assert set(table["case"]) == {"digits"} or name == "sources"  # whose rows are the cases of one target
         assert ("class" in table) == (name not in OF_CASE), name
         if "class" in table:
             assert table.columns[1] == "class"
