@@ -21,7 +21,14 @@ PAGES = {
     "pages/4_Features.py": "",
     "pages/5_Compare.py": "",
 }
-OF_CASE = {"accuracy-digits", "labels-digits", "cases", "cases-over-depth", "sources"}  # no row of these is of a class
+OF_CASE = {
+    "accuracy-digits",
+    "labels-digits",
+    "cases",
+    "cases-over-depth",
+    "sources",
+    "strategies-digits",
+}  # no row of these is of a class
 DRAWN = {"x", "colour", "color", "marker", "angle", "size", "alpha", "fill", "border", "width", "halo", "sheet", "left"}
 NAMES = {"title", "place"}  # of cases and layers, as pages have them
 SHARES = re.compile(r"accuracy|confidence|^(before|after|change|stability|auc|kept|inherited|score|value|chance)")
