@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import toy
@@ -95,9 +96,14 @@ def test_the_page_names_what_was_read_and_says_where_it_hardly_varies() -> None:
     places = np.zeros((4, 2), np.float32)
     drawn = Embedding(places, *(np.zeros(4, object),) * 3, model="target", layer="", method={"spread": 0.4})  # type: ignore[arg-type]
     network = Network("own", (), {}, {}, embedding_units=72, parameters=1, embedding_layer="head.<b>")
-    assert scatter_controls.about(drawn, network).startswith("Vectors are what enters the classifier head, 72 values ")
-    assert "<b>" not in scatter_controls.about(drawn, network).replace("\\<", "")
-    assert "hardly vary" not in scatter_controls.about(drawn, network)
-    assert "hardly vary" in scatter_controls.about(replace(drawn, method={"spread": 0.001}), network)
-    assert scatter_controls.about(replace(drawn, layer="conv1"), network) == ""
-    assert "into" not in scatter_controls.about(drawn, replace(network, embedding_layer=""))
+    marks = pd.DataFrame({"wrong": [False] * 4})  # all are drawn
+
+    def about(embedding: Embedding, of: Network) -> str:
+        return scatter_controls.about(embedding, of, marks, marks)
+
+    assert about(drawn, network).startswith("Vectors are what enters the classifier head, 72 values ")
+    assert "<b>" not in about(drawn, network).replace("\\<", "")
+    assert "hardly vary" not in about(drawn, network)
+    assert "hardly vary" in about(replace(drawn, method={"spread": 0.001}), network)
+    assert about(replace(drawn, layer="conv1"), network) == ""
+    assert "into" not in about(drawn, replace(network, embedding_layer=""))

@@ -262,6 +262,7 @@ def test_names_along_the_axis_do_not_run_into_each_other(places, kept):
     assert len(written) == kept
     assert min(written) == 0.5
     assert len({round(b - a, 3) for a, b in pairwise(sorted(written))}) == 1
+    assert chart._thinned([]) == {}  # layers without edges between them
 
 
 def test_the_chart_draws_the_chosen_class_over_the_others():

@@ -95,7 +95,7 @@ def _places(network: Network, rows: pd.DataFrame) -> list[tuple[tuple[str, ...],
 def _thinned(places: Sequence[str]) -> dict[float, str]:
     """The places' names by where they stand, as many as do not run into each other."""
     room = max(_LABELS // (1 + max(map(len, places), default=0)), 1)
-    return {at + 0.5: place for at, place in list(enumerate(places))[:: -(-len(places) // room)]}
+    return {at + 0.5: place for at, place in list(enumerate(places))[:: max(-(-len(places) // room), 1)]}
 
 
 def table(network: Network, known: Mapping[str, Reuse], measure: str) -> pd.DataFrame:
