@@ -111,6 +111,7 @@ QUESTIONS: dict[str, Callable[[Case], Any]] = {
     "vectors": lambda case: pipeline.vectors(case, "target", "target", "block.conv"),
     "vectors before the head": lambda case: pipeline.vectors(case, "target", "target"),
     "silenced": lambda case: pipeline.silenced(case, "upright", "target", (("block.conv", 1), ("first", 0))),
+    "criteria": lambda case: pipeline.criteria(case, "upright"),
     "drawn": lambda case: pipeline.feature_image(case, "target", "block.conv", 1),
     "crops": lambda case: pipeline.crops(case, "target", "first", 1),
     "in short precision": lambda case: pipeline.conductance(

@@ -110,3 +110,14 @@ def test_layers_that_do_not_correspond_are_named(tmp_path: Path) -> None:
     said = "do not correspond by name: nets:wide has second, but nets:other has middle; list in `layers` those"
     with pytest.raises(ModelError, match=said):
         pipeline.network(case)
+
+
+def test_criteria_are_compared_where_the_networks_differ(case: Case) -> None:
+    """LRP reads what enters each activation function in the target's own network, of its own neurons."""
+    found = pipeline.criteria(case, "upright")
+    assert found.left_out == {}
+    assert set(found.agreement["layer"]) == set(SIZES)
+    most = found.deletion.groupby("layer")["k"].max().to_dict()
+    assert most == {name: round(0.5 * two[1]) for name, two in SIZES.items()}
+    assert set(found.reading["measure"]) == {"kept", "inherited", "rank_agreement"}
+    assert found.reading[found.reading["measure"] == "rank_agreement"]["value"].isna().all()
