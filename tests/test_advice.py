@@ -155,8 +155,8 @@ def test_validation_chooses_the_rate_of_each_strategy() -> None:
         freezing.compared({("none", 1.0, 0): Tuned(float("nan"), 0.3, 0.9)}, 2)
 
 
-def gradients(pull: list[float], raw: list[float]) -> BlockGradients:
-    one = np.ones((2, 3))
+def gradients(pull: list[float], raw: list[float], batches: int = 3) -> BlockGradients:
+    one = np.ones((batches, 3))
     return BlockGradients(("a", "b", "head"), one * raw, one * pull, one)
 
 
@@ -185,6 +185,15 @@ def test_what_the_advice_is_worth_is_said() -> None:
     better = " ".join(advice_words.what_to_freeze(gradients([1.0, 2.0, 1.0], [1.0, 2.0, 1.0]), table))
     assert "The advice beats training all layers" in better
     assert "as it is" not in better
+    assert "little has to change" not in better
+
+
+def test_what_the_advice_rests_on_is_said() -> None:
+    """Where nothing pulls, and where there are too few batches to say how steady it is."""
+    (said,) = advice_words.what_to_freeze(gradients([0.5, 0.9, 1.0], [1.0, 2.0, 1.0]), None)
+    assert "so that little has to change; it is the first in 100" in said
+    (said,) = advice_words.what_to_freeze(gradients([0.5, 2.0, 1.0], [1.0, 2.0, 1.0], batches=1), None)
+    assert said.endswith("1.0 times; from 1 batch nobody can say how steady that is.")
 
 
 def test_how_steady_the_advice_is_comes_from_its_batches() -> None:

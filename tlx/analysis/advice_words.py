@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pandas as pd
 
 from tlx.analysis import freezing
-from tlx.findings import percent, points
+from tlx.findings import counted, percent, points
 from tlx.results import BlockGradients
+
+LEAST = 3  # batches, from which on resampling them says something
 
 
 def what_to_freeze(
@@ -24,11 +26,17 @@ def what_to_freeze(
     second = max(others, key=others.__getitem__, default="")
     own = freezing.strategy_of(block)
     next_one = f", at the next one, {named(second)}, {others[second]:.1f} times" if others else ""
-    said = [
-        f"Advised to be trained: {named(freezing.title(own))}. With the head trained, the target's images pull at this "
-        f"block {pulls[at]:.1f} times as hard as held-out images of the source do{next_one}; it is the first in "
-        f"{percent(round(freezing.steadiness(gradients), 2))} of resamples of the batches."
-    ]
+    pulled = (
+        f"With the head trained, the target's images pull at this block {pulls[at]:.1f} times as hard as held-out "
+        f"images of the source do{next_one}"
+    )
+    if pulls[at] <= 1:
+        pulled += "; no block is pulled harder than by images that the source model knows, so that little has to change"
+    batches = len(gradients.fitted)
+    steady = f"it is the first in {percent(round(freezing.steadiness(gradients), 2))} of resamples of the batches"
+    if batches < LEAST:
+        steady = f"from {counted(batches, 'batch', 'batches')} nobody can say how steady that is"
+    said = [f"Advised to be trained: {named(freezing.title(own))}. {pulled}; {steady}."]
     if strategies is None:
         return said
     found, titles = (
