@@ -117,7 +117,16 @@ QUESTIONS: dict[str, Callable[[Case], Any]] = {
     "in short precision": lambda case: pipeline.conductance(
         dataclasses.replace(case, precision="bfloat16"), "target", "target"
     ),
+    "pulls": lambda case: pipeline.block_gradients(case).pull,
+    "edges kept into blocks": lambda case: [*pipeline.kept_edges(case).values()],
+    "a block alone": lambda case: pipeline.tuned(case, f"only {pipeline.block_gradients(case).blocks[1]}", 1.0, 0),
+    "deeper ones faster": lambda case: pipeline.tuned(case, " ".join(["faster", *_own(case)]), 1.0, 0),
 }
+
+
+def _own(case: Case) -> tuple[str, ...]:
+    """The analysed layers as the target model's own network calls them."""
+    return tuple(layer.module for layer in pipeline.network_of(case, "target").layers)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
