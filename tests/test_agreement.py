@@ -93,6 +93,11 @@ def test_random_neurons_are_important_ones() -> None:
     assert len(set(draws[: stage.DRAWS])) > 1
 
 
+def test_without_a_held_out_image_nothing_is_known() -> None:
+    table = stage.deletion({"a": ranked()}, lambda choices: np.ones((1 + len(choices), 0), dtype=bool), seed=0)
+    assert table["accuracy"].isna().all()
+
+
 def test_inactive_neurons_are_silenced_last() -> None:
     assert stage.order(ranked(2, 0, units=4, active=[True, True, False, True]), "fc").tolist() == [0, 1, 3, 2]
 

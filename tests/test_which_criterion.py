@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import fakes
 import numpy as np
 import pandas as pd
@@ -101,8 +103,11 @@ def test_what_was_found_is_said(monkeypatch):
     said = text_of(shown(monkeypatch)).replace("\\", "")
     assert "**DeepLift** comes nearest to conductance (overlap of important neurons 0.90" in said
     assert "**activation** least (0.20; chance 0.05)" in said
-    assert "costs most under **DeepLift**: accuracy falls from 90 % to 40 % in the mean of the curves" in said
-    assert "under conductance to 50 %, by random important neurons to 60 %, by the last ranked to 80 %" in said
+    assert "costs most under **DeepLift**: accuracy goes from 90 % to 40 % in the mean of the curves" in said
+    assert (
+        "under conductance to 50 %, by random important neurons to 60 %, by the last ranked to 80 %. These are only 4 images."
+        in said
+    )
     assert "by kept edges from layer 2 to 3 (under every criterion)" in said
     assert "by inherited edges from layer 2 to 3 (under 2 of 3 criteria)" in said
     assert "by rank agreement in layer 3 (under 1 of 2 criteria)" in said
@@ -127,6 +132,9 @@ def test_without_edges_or_held_out_images_the_rest_is_said():
     said = criteria_panel.words(alone, toy.NETWORK)
     assert "No image of the class is held out" in said
     assert "kept edges" not in said
+    wrong = replace(alone, held_out=30, deletion=deletion().assign(accuracy=0.0))
+    assert "right about no held-out image" in criteria_panel.words(wrong, toy.NETWORK)
+    assert "only" not in criteria_panel.words(replace(RESULT, held_out=30), toy.NETWORK)
     assert (
         criteria_panel.reading_table(alone, toy.NETWORK).splitlines()[0] == "| Layers of least reuse | Rank agreement |"
     )

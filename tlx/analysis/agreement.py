@@ -94,7 +94,8 @@ def _of_layer(
         *(("", "random", k, _drawn(together[: POOL * k], k, rng)) for k in counts),
     ]
     choices = [tuple((layer, int(index)) for index in some) for *_, drawn in asked for some in drawn]
-    plain, *after = right(choices).mean(axis=1)
+    answers = right(choices)
+    plain, *after = answers.mean(axis=1) if answers.shape[1] else np.full(len(answers), np.nan)
     shares = iter(after)
     rows: list[tuple[object, ...]] = []
     for name, kind, k, drawn in asked:

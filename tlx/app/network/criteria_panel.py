@@ -17,7 +17,7 @@ from tlx.app.once import once
 from tlx.app.selection import Selection
 from tlx.app.text import escape
 from tlx.figures import criteria as figures
-from tlx.findings import counted, percent
+from tlx.findings import FEW, counted, percent
 from tlx.results import CRITERIA, MEASURES, Criteria, Measure, Network
 
 OWN = figures.OWN
@@ -99,20 +99,24 @@ def _agree(result: Criteria) -> Iterator[str]:
 
 
 def _silenced(result: Criteria) -> Iterator[str]:
-    rows = result.deletion
-    after = rows[rows["k"] > 0].groupby(["order", "criterion"])["accuracy"].mean()
     if not result.held_out:
         yield "No image of the class is held out, so that nothing can be said of silencing."
         return
+    rows = result.deletion
+    whole = float(rows.loc[rows["k"] == 0, "accuracy"].iloc[0])
+    if whole == 0:
+        yield "The model is right about no held-out image of the class, so that silencing costs nothing."
+        return
+    after = rows[rows["k"] > 0].groupby(["order", "criterion"])["accuracy"].mean()
     first = after["first"].sort_values(kind="stable")
     best = str(first.index[0])
-    whole = float(rows.loc[rows["k"] == 0, "accuracy"].iloc[0])
     own = "" if best == OWN else f", under conductance to {percent(float(first[OWN]))}"
+    few = f" These are only {counted(result.held_out, 'image')}." if result.held_out < FEW else ""
     yield (
-        f"Silencing what a criterion ranks first costs most under **{_title(best)}**: accuracy falls from "
+        f"Silencing what a criterion ranks first costs most under **{_title(best)}**: accuracy goes from "
         f"{percent(whole)} to {percent(float(first.iloc[0]))} in the mean of the curves{own}, by random important "
         f"neurons to {percent(float(after['random'].iloc[0]))}, by the last ranked to "
-        f"{percent(float(after['last'][best]))}."
+        f"{percent(float(after['last'][best]))}.{few}"
     )
 
 
