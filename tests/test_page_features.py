@@ -148,10 +148,16 @@ def serve(sheets):
     return Pictures({"source": ("s.webp",), "target": ("t.webp",)}, 8, 32, of_both)
 
 
+def strongest(case, model, domain):
+    """Instances 0 and 3, of every neuron."""
+    best = np.tile(np.array([[0], [3]]), len(NEURONS))
+    return Strongest(best, 2.0 - best / 3, tuple(LAYERS), tuple(LAYERS.values()))
+
+
 def install(monkeypatch):
     toy.install(monkeypatch)
     made = (discriminability, abstraction, contribution_on, neuron_images, feature_image, crops, instances)
-    fakes.install(monkeypatch, {function.__name__: function for function in (*made, silenced, domain_gap)})
+    fakes.install(monkeypatch, {function.__name__: function for function in (*made, silenced, domain_gap, strongest)})
     monkeypatch.setattr(pictures, "serve", serve)
 
 

@@ -162,7 +162,7 @@ def choose_number(opened: Any, label: str, value: int) -> None:
 
 def test_a_second_class_is_drawn_beside_the_first(network):
     """The charts over depth get its line, dashed and in its own colour."""
-    network.page.get_by_role("button", name="Compare", exact=False).last.click()
+    network.page.locator("[data-testid=stPopover]", has_text="Compare").get_by_role("button").first.click()
     network.page.get_by_label("Compare with").click()
     network.page.keyboard.type("class 9")  # the list draws only the options in sight
     network.page.get_by_role("option", name="class 9", exact=True).click()

@@ -18,7 +18,7 @@ function files({ data, parentElement }) {
       button.setAttribute("aria-busy", "true")
       status.textContent = ""
       try {
-        const states = statesOf(row, data), { form } = button.dataset
+        const states = statesOf(data), { form } = button.dataset
         await Promise.all(states.map(drawnNow))
         const blob = form === "html" ? await page(states, data) : await image(states, data, form)
         offer(blob, `${data.name}.${form}`)
@@ -34,13 +34,10 @@ function files({ data, parentElement }) {
 }
 
 // In the order in which they stand on the page.
-function statesOf(row, { figures }) {
+function statesOf({ figures }) {
   const after = (one, other) => Boolean(one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING)
   const all = [...living.values()].sort((one, other) => (after(one.host, other.host) ? -1 : 1))
-  if (figures === null) return all
-  if (figures.length) return all.filter(({ data: { key } }) => figures.includes(key))
-  const before = [...rows].filter(([one, { figures }]) => figures !== null && after(one, row)).map(([one]) => one)
-  return all.filter(({ host }) => after(host, row) && before.every((one) => after(one, host)))
+  return figures === null ? all : all.filter(({ data: { key } }) => figures.includes(key))
 }
 
 async function drawnNow(state) {

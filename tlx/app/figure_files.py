@@ -59,8 +59,7 @@ _all = st.components.v2.component(
 def forms(figures: Sequence[str], *, name: str, key: Sequence[Entry] = ()) -> None:
     """Buttons that save these figures of the page.
 
-    figures: keys of their `bokeh_view`s; none for all that stand between this and the last such row. name: of the file,
-    without its ending. key: what stands below the figures in the file.
+    figures: keys of their `bokeh_view`s; name: of the file, without its ending; key: what stands below them in it.
     """
     said = [{"sample": _svg(entry.sample), "text": entry.text} for entry in key]
     _forms(key=f"files {name}", data={"figures": list(figures), "name": name, "key": said}, width="content")

@@ -15,7 +15,6 @@ from functools import partial
 
 import pandas as pd
 import streamlit as st
-from bokeh.models import LayoutDOM
 
 import tlx
 from tlx import cases, findings, glossary, needs
@@ -120,7 +119,7 @@ def guard() -> Iterator[None]:
 
 
 def downloads(
-    figures: str | Sequence[str] | Callable[[], LayoutDOM],
+    figures: str | Sequence[str],
     table: pd.DataFrame | Callable[[], pd.DataFrame],
     *,
     name: str,
@@ -128,14 +127,13 @@ def downloads(
 ) -> None:
     """A row of buttons: the numbers as CSV, and the figures as HTML that works without a network, as PNG and as SVG.
 
-    figures: keys of the `bokeh_view`s that show them; of a function, those between this row and the last one.
-    table: of `numbers`, or a function that puts them together when they are asked for. key: of the figures, where they
-    have none in them.
+    figures: keys of the `bokeh_view`s that show them; table: of `numbers`, or a function that puts them together when
+    they are asked for; key: of the figures, where they have none in them.
     """
     row = st.container(horizontal=True)
     with row:
         numbers_file(table, name=name)
-    keys = [figures] if isinstance(figures, str) else [] if callable(figures) else figures
+    keys = [figures] if isinstance(figures, str) else figures
     with row:
         figure_files.forms(keys, name=file_name(name), key=key)
 

@@ -54,7 +54,7 @@ def which_source(known: Mapping[str, Case], case: Case) -> None:
     if silent := [PROMISES[name].title.lower() for name in PROMISES if name not in telling]:
         st.caption(f"Of no use here, since all sources are alike by it: {', '.join(silent)}.")
     st.dataframe(once(shown, table), hide_index=True, column_config=_columns(), alt="Sources by every measure")
-    frame.downloads(partial(promise, table, "log_me", case.name), partial(of_cases, table), name="sources")
+    frame.downloads([f"promise {name}" for name in telling], partial(of_cases, table), name="sources")
 
 
 def _candidates(known: Mapping[str, Case], case: Case) -> dict[Case, str]:
