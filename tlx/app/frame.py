@@ -38,7 +38,7 @@ STYLE = """<style>
 [data-testid="stMainBlockContainer"] h1 { font-size: 2rem; padding: 0 }
 [data-testid="stSidebar"] a:focus-visible { outline: 2px solid currentColor; outline-offset: 1px }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8 }
-[data-tag], [data-testid="stBaseButton-primary"] { background-color: #2f6f9f !important }
+[data-tag], [data-testid="stBaseButton-primary"]:enabled { background-color: #2f6f9f !important }
 .stElementContainer:has(> [data-testid="stSkeleton"]):is([class*="st-key-tlx-widget"], .stHorizontalBlock > *) {
   min-height: 68px;
 }
