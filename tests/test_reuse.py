@@ -231,19 +231,18 @@ def test_the_words_are_empty_when_nothing_is_defined():
 
 
 @pytest.mark.parametrize(
-    ("measure", "x", "layers"),
+    ("measure", "x", "ends"),
     [
-        ("correspondence", 0.4, ("conv1", "conv2")),
-        ("correspondence", 1.5, ("conv2", "fc3")),
-        ("correspondence", 2.9, ("conv2", "fc3")),
+        ("correspondence", 0.4, ("conv1",)),
+        ("correspondence", 2.9, ("fc3",)),
         ("kept", 1.2, ("conv2", "fc3")),
         ("kept", 2.1, None),
         ("kept", -0.1, None),
     ],
 )
-def test_a_tap_on_the_chart_opens_the_layer_with_its_neighbours(measure, x, layers):
-    """As many as are asked for, in network order; beside all places nothing."""
-    assert chart.opened(toy.NETWORK, toy.compared(None, "cup"), measure, x, 2) == layers
+def test_a_tap_on_the_chart_means_a_layer_or_a_pair(measure, x, ends):
+    """Beside all places it means nothing."""
+    assert chart.tapped(toy.NETWORK, toy.compared(None, "cup"), measure, x) == ends
 
 
 def test_the_charts_show_which_layers_are_open():

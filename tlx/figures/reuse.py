@@ -69,18 +69,10 @@ def shown(network: Network, reuse: Reuse, measure: str, layers: Sequence[str]) -
     return {"x": [at + 0.5 for at, (ends, _) in enumerate(places) if set(ends) <= set(layers)]}
 
 
-def opened(network: Network, reuse: Reuse, measure: str, x: float, most: int) -> tuple[str, ...] | None:
-    """The layers to look at after a tap at x: those of the place tapped with their neighbours, `most` at most.
-
-    None beside all places.
-    """
+def tapped(network: Network, reuse: Reuse, measure: str, x: float) -> tuple[str, ...] | None:
+    """The layer, or the two layers of the pair, that a tap at x means; None beside all places."""
     places = list(dict.fromkeys(_places(network, reuse.of(measure))))
-    if not 0 <= x < len(places):
-        return None
-    ends, _ = places[int(x)]
-    first = network.names.index(ends[0]) - (most - len(ends)) // 2
-    first = max(min(first, len(network.names) - most), 0)
-    return network.names[first : first + most]
+    return places[int(x)][0] if 0 <= x < len(places) else None
 
 
 def _places(network: Network, rows: pd.DataFrame) -> list[tuple[tuple[str, ...], str]]:

@@ -15,7 +15,7 @@ from tlx.app.bokeh_view import Event
 from tlx.app.network.weight_panel import choose_edge
 from tlx.app.selection import choose
 from tlx.cases import MODELS, Case
-from tlx.figures.reuse import opened
+from tlx.figures.reuse import tapped
 from tlx.figures.zigzag.layout import EdgeHit, Layout, NeuronHit, locate
 from tlx.figures.zigzag.subject import ORDERS, SCALES, USUAL, Options, Subject
 from tlx.figures.zigzag.weights import woven
@@ -127,9 +127,9 @@ def opener(network: Network, reused: Reuse, measure: str) -> Callable[[Event], N
     """Handles a tap on a chart over depth: it opens the matrices of a layer and its neighbours."""
 
     def take(event: Event) -> None:
-        layers = opened(network, reused, measure, float(event["x"]), defaults.LAYERS)
-        if layers is not None:
-            choose(layers=layers)
+        ends = tapped(network, reused, measure, float(event["x"]))
+        if ends is not None:
+            choose(layers=defaults.layers_around(network.names, ends[-1]))
 
     return take
 
