@@ -29,7 +29,7 @@ import joblib
 from tqdm import tqdm
 
 from tlx import estimates, pipeline, progress, running
-from tlx.casefiles import builtin, loading
+from tlx.casefiles import builtin, lesson, loading
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import SelectionError, UserError, unknown
 from tlx.storage import bundles, inventory, limit, memory
@@ -132,6 +132,10 @@ def _cases(_: argparse.Namespace) -> None:
         case = loading.load_case(name)
         missing = [label for label, done in _state(case) if not done]
         print(f"{name:12} {case.title}: {'still to compute: ' + ', '.join(missing) if missing else 'ready'}")
+    if lesson.names():
+        print("\nOf the Lesson, whose answers are known:")
+    for name in lesson.names():
+        print(f"{name:12} {lesson.PLANTS[name].title}: ready")
 
 
 def _state(case: Case) -> Iterator[tuple[str, bool]]:
@@ -303,7 +307,7 @@ def _plant(given: argparse.Namespace) -> None:
 
 
 def _check(given: argparse.Namespace) -> int:
-    if Path(given.case).suffix == bundles.SUFFIX:
+    if given.case in lesson.PLANTS or Path(given.case).suffix == bundles.SUFFIX:
         held = bundles.of(loading.load_case(given.case))
         print(f"{given.case}: a whole bundle of case {held.case.name!r} with {len(held.results):,} results")
         return 0

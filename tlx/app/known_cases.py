@@ -1,4 +1,7 @@
-"""The cases the app offers: built-in ones whose data are here, those of files in $TLX_CASES, and those made here."""
+"""The cases the app offers: built-in ones whose data are here, those of files in $TLX_CASES, and those made here.
+
+A case of the Lesson is offered while it is the chosen one, after all others.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import streamlit as st
 
 from tlx import pipeline, places
 from tlx.app.text import escape, sentence
-from tlx.casefiles import builtin, loading, reading
+from tlx.casefiles import builtin, lesson, loading, reading
 from tlx.cases import Case
 from tlx.errors import CaseError, UserError
 from tlx.images import files
@@ -39,7 +42,10 @@ def known_cases(chosen: str | None = None) -> tuple[dict[str, Case], list[Broken
 def _known_cases(chosen: str | None) -> tuple[dict[str, Case], list[Broken]]:
     cases: dict[str, Case] = {}
     problems = []
-    for where in [*_built_in(), *case_files()]:
+    of_lesson = [name for name in lesson.names() if name == chosen]
+    for where in [*_built_in(), *case_files(), *of_lesson]:
+        if where in of_lesson and where in cases:  # from a file: that one was asked for
+            continue
         try:
             case = _seldom(where)
             if case.name == chosen or (chosen is None and not cases):
@@ -133,4 +139,5 @@ def _seldom(where: str) -> Case:
 
 
 def _load(where: str) -> Case:
-    return loading.load_case(where if where in builtin.cases() else Path(where))
+    named = where in builtin.cases() or where in lesson.PLANTS
+    return loading.load_case(where if named else Path(where))

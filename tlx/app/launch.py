@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tlx import places
-from tlx.casefiles import builtin, loading
+from tlx.casefiles import builtin, lesson, loading
 from tlx.errors import CaseError
 
 
@@ -40,7 +40,7 @@ def _files(cases: Sequence[str]) -> Iterator[str]:
     known = builtin.cases()
     for name in cases:
         loading.described(name)
-        path = str(Path(name).absolute())
+        path = str(lesson.path(name) if name in lesson.PLANTS else Path(name).absolute())
         if name not in known:
             if os.pathsep in path:
                 raise CaseError(f"{path} cannot be offered: {os.pathsep!r} separates the paths in TLX_CASES; rename it")

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tlx.casefiles.writing import described, written
 from tlx.cases import Case, Domain, ModelPlan
 from tlx.errors import CaseError, unknown
 from tlx.results import DomainImages, Network, TrainedModel
@@ -46,12 +45,14 @@ def plant(kind: str, soil: Soil) -> Path:
 
     kind: one of `PLANTS`. Raises CaseError for another one, or where the network does not allow it.
     """
+    from tlx.casefiles.writing import described, written  # and with it what writes TOML, which the demo lacks
+
     if kind not in PLANTS:
         raise CaseError(unknown("plant", kind, PLANTS))
     soil.home.mkdir(parents=True, exist_ok=True)
     soil = replace(soil, case=soil.case.seen_by("source"))  # the planted target model is made of the source model
     title = f"{soil.case.title}, planted: {kind.replace('-', ' ')}"
-    case = replace(PLANTS[kind](soil), name=kind, title=title, about=_TRUTHS[kind], files=(), home="")
+    case = replace(PLANTS[kind](soil), name=kind, title=title, about=TRUTHS[kind], files=(), home="")
     path = soil.home / f"{kind}.toml"
     path.write_text(written(described(case)), encoding="utf-8")
     return path
@@ -215,7 +216,7 @@ PLANTS: dict[str, Callable[[Soil], Case]] = {
     "marked": _marked,
     "no-difference": _halves,
 }
-_TRUTHS = {
+TRUTHS = {
     "identical": "The target model is the source model: all is kept, and nothing is gained.",
     "permuted": "The source model with the neurons of every layer in another order: all is kept, elsewhere.",
     "one-layer-permuted": "The source model with the neurons of one layer in another order.",

@@ -17,6 +17,7 @@ from PIL import Image
 
 from tlx import places
 from tlx.app.known_cases import add, case_files, known_cases
+from tlx.casefiles import lesson
 from tlx.errors import CaseError, Told
 from tlx.storage.derived import derived
 from tlx.storage.memory import takes_long
@@ -72,7 +73,7 @@ def place(text: str) -> Path:
 
 def _refuse_taken(path: Path) -> None:
     """Raises CaseError where another case has the name that this file's would have."""
-    if path.stem in known_cases()[0] and str(path) not in case_files():
+    if path.stem in {*known_cases()[0], *lesson.PLANTS} and str(path) not in case_files():
         raise CaseError(f"a case called {path.stem!r} is known already; give the file another name")
 
 

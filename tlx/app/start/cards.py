@@ -34,7 +34,7 @@ def head(chosen: Case) -> None:
 def cases(chosen: Case) -> None:
     """A card for each known case with a button that chooses it, where there are others; those that wait for data."""
     known, _ = known_cases()
-    if len(known) > 1:
+    if {*known} - {chosen.name}:
         st.subheader("Cases", anchor=False)
         _cards(dict(list(known.items())[:CARDS]), chosen)
     if len(known) > CARDS:
