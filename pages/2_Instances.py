@@ -14,6 +14,7 @@ from tlx.app.once import once
 from tlx.figures import theme
 from tlx.figures.key import classes, domains
 from tlx.figures.scatter import points, ring, sampled, scatter
+from tlx.words import embedding as words
 
 selection = frame.page(
     "Instances",
@@ -73,7 +74,7 @@ def instances_view() -> None:
                 layout=f"{case.fingerprint()} {sorted(chosen)} {layer} {served.all_urls}",
             )
             told = glossary.help_for("embedding", "neighbours kept")
-            st.caption(once(scatter_controls.about, embedding, network, marks, shown), help=told)
+            st.caption(once(words.about, embedding, network, marks, shown), help=told)
             told = partial(numbers, partial(of_instances, marks), case.name, model=model)
             frame.downloads(f"scatter {model}", told, name=f"instances-{case.name}-{model}", key=key)
 

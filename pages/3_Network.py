@@ -6,14 +6,13 @@ from functools import partial
 import streamlit as st
 
 from tlx import defaults, findings, glossary, needs, pipeline
-from tlx.app import conductance_words, costs, feature_strip, frame, pictures
+from tlx.app import costs, feature_strip, frame, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
-from tlx.app.network import controls, criteria_panel, neuron_panel, reuse_words, similarity_words, weight_panel
+from tlx.app.network import controls, criteria_panel, neuron_panel, weight_panel
 from tlx.app.numbers import numbers
 from tlx.app.once import once
 from tlx.app.selection import Selection
-from tlx.app.text import escape
 from tlx.cases import DOMAINS
 from tlx.figures import reuse
 from tlx.figures.conductance import conductance
@@ -22,6 +21,10 @@ from tlx.figures.zigzag.figure import focus, zigzag
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Options, Subject, layout_of
 from tlx.results import MEASURES, Network, NeuronRef, Reuse
+from tlx.text import escape
+from tlx.words import conductance as conductance_words
+from tlx.words import reuse as reuse_words
+from tlx.words import similarity as similarity_words
 
 selection = frame.page(
     "Network",

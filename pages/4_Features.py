@@ -5,15 +5,18 @@ from functools import partial
 import streamlit as st
 
 from tlx import findings, glossary, needs, pipeline
-from tlx.app import conductance_words, costs, frame, gathered_instances, jobs, pictures
+from tlx.app import costs, frame, gathered_instances, jobs, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.feature_strip import what_it_sees
-from tlx.app.features import discriminability_panel, neuron_panel, ranking_list, silencing_words
+from tlx.app.features import discriminability_panel, neuron_panel, ranking_list
 from tlx.app.layout import beside
 from tlx.app.numbers import numbers
 from tlx.app.once import once
 from tlx.figures.domain_gap import domain_gap, gap_table
 from tlx.figures.silencing import change_table, silencing
+from tlx.words import conductance as conductance_words
+from tlx.words import domains as domains_words
+from tlx.words import silencing as silencing_words
 
 selection = frame.page(
     "Features",
@@ -104,7 +107,7 @@ def layer_by_layer() -> None:
     if gaps is not None:
         drawn, table = partial(domain_gap, gaps, network), once(gap_table, gaps, network)
         bokeh_view(drawn, key="domain gap", label="Held-out accuracy of telling the domains apart, layer by layer")
-        st.markdown(once(discriminability_panel.gap_words, table))
+        st.markdown(once(domains_words.gap_words, table))
         told = partial(numbers, table, case.name, name, drop=("x", "title"))
         frame.downloads("domain gap", told, name=f"domain-gap-{case.name}-{name}")
 

@@ -15,8 +15,8 @@ from tlx.app.layout import beside
 from tlx.app.numbers import of_cases
 from tlx.app.once import once
 from tlx.app.selection import Choice
-from tlx.app.text import escape
 from tlx.figures import side_by_side
+from tlx.text import escape
 
 selection = frame.page(
     "Compare",

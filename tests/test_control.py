@@ -15,13 +15,13 @@ from streamlit_help import app, figure_of, run_to_end, source_of, text_of
 
 from tlx import load_case, pipeline
 from tlx.analysis import statistics
-from tlx.app import score_card
 from tlx.app.statistics import controls
 from tlx.casefiles import builtin
 from tlx.errors import EmptyError, SelectionError
 from tlx.figures.accuracy import accuracy
 from tlx.results import TrainedModel
 from tlx.training import control, loop
+from tlx.words import score
 
 PAGE = "pages/1_Statistics.py"
 BOTH = {name: toy.images(None, name) for name in ("source", "target")}
@@ -120,9 +120,9 @@ def test_a_key_of_the_case_changes_no_stored_result() -> None:
 )
 def test_each_length_has_its_own_verdict(length: str, low: float, high: float, words: str) -> None:
     one = replace(toy.control(None, length), low=low, high=high)
-    assert score_card.verdict(one) == words
-    assert score_card.verdict(replace(one, note="it still rose")).endswith(" Yet it still rose.")
-    assert "few images" in score_card.verdict(replace(one, n=19))
+    assert score.verdict(one) == words
+    assert score.verdict(replace(one, note="it still rose")).endswith(" Yet it still rose.")
+    assert "few images" in score.verdict(replace(one, n=19))
 
 
 def test_both_controls_stand_beside_the_score(monkeypatch: pytest.MonkeyPatch) -> None:

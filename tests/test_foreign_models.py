@@ -12,8 +12,8 @@ from streamlit_help import app, run_to_end, source_of, text_of
 
 from tlx import pipeline
 from tlx.__main__ import main
-from tlx.app.text import escape
 from tlx.casefiles.loading import load_case
+from tlx.text import escape
 
 PAGE = "pages/1_Statistics.py"
 

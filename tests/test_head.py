@@ -13,9 +13,9 @@ import toy
 from torch import Tensor, nn
 
 from tlx.analysis import embedding
-from tlx.app.instances import scatter_controls
 from tlx.networks import tracing
 from tlx.results import Embedding, Network
+from tlx.words import embedding as words
 
 IMAGE = torch.randn(1, 3, 12, 12, generator=torch.Generator().manual_seed(0))
 
@@ -99,7 +99,7 @@ def test_the_page_names_what_was_read_and_says_where_it_hardly_varies() -> None:
     marks = pd.DataFrame({"wrong": [False] * 4})  # all are drawn
 
     def about(embedding: Embedding, of: Network) -> str:
-        return scatter_controls.about(embedding, of, marks, marks)
+        return words.about(embedding, of, marks, marks)
 
     assert about(drawn, network).startswith("Vectors are what enters the classifier head, 72 values ")
     assert "<b>" not in about(drawn, network).replace("\\<", "")

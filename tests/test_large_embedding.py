@@ -11,11 +11,11 @@ from bokeh.models import HoverTool
 
 from tlx.analysis import embedding
 from tlx.app.bokeh_view import figure_json
-from tlx.app.instances import scatter_controls
 from tlx.figures import density, theme
 from tlx.figures.pictures import Pictures
 from tlx.figures.scatter import DENSE, SAMPLE, points, ring, sampled, scatter
 from tlx.results import DomainImages, Embedding
+from tlx.words import embedding as words
 
 CLASSES = tuple(f"class {at}" for at in range(31))
 COUNTS = {"source": 9_000, "target": 7_500}
@@ -129,15 +129,10 @@ def test_of_many_instances_all_errors_and_a_sample_are_marked(crowd):
     assert abs((others["domain"] == "target").mean() - 0.5) < 0.1  # as they come
     assert sampled(marks.head(DENSE)) is not shown
     assert len(sampled(marks.head(DENSE))) == DENSE
-    said = scatter_controls.about(found, SimpleNamespace(embedding_units=4, embedding_layer=""), marks, shown)
+    said = words.about(found, SimpleNamespace(embedding_units=4, embedding_layer=""), marks, shown)
     assert f"Of the 20,000 instances the {int(told['mispredicted'].sum()):,} that this model mispredicts" in said
     assert f"{len(others):,} of the others, drawn at random" in said
-    assert (
-        scatter_controls.about(found, SimpleNamespace(embedding_units=4, embedding_layer=""), shown, shown).count(
-            "random"
-        )
-        == 0
-    )
+    assert words.about(found, SimpleNamespace(embedding_units=4, embedding_layer=""), shown, shown).count("random") == 0
 
 
 def test_an_instance_without_a_mark_is_drawn_when_it_is_picked(crowd):

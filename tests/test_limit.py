@@ -15,9 +15,9 @@ from remembering import CASE, numbers, written
 from streamlit.testing.v1 import AppTest
 
 from tlx.__main__ import main
-from tlx.app.text import sentence
 from tlx.errors import UserError
 from tlx.storage import inventory, limit, memory
+from tlx.text import sentence
 
 COUNT = 25_000  # numbers of eight bytes: 0.2 MB a result
 ROOT = Path(__file__).parent.parent

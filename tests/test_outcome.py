@@ -7,9 +7,9 @@ import pytest
 from bokeh.models import Text
 from streamlit_help import spaced
 
-from tlx.app.start.accuracies import table_of
 from tlx.figures.outcome import outcome
 from tlx.results import Control, Probe, Transferability
+from tlx.words.score import accuracies
 
 SCORE = Transferability(0.25, 0.1, 0.4, 60, 0.5, 0.75, 3, 4)
 
@@ -19,7 +19,7 @@ def control(length, accuracy):
 
 
 def drawn(score=SCORE, probe=None, controls=()):
-    plot = outcome(table_of(score, probe, {one.length: one for one in controls}))
+    plot = outcome(accuracies(score, probe, {one.length: one for one in controls}))
     return plot, next(iter(plot.select({"name": "accuracies"}))).data
 
 

@@ -17,12 +17,13 @@ from streamlit_help import app, fire, run_to_end, selectbox, source_of, text_of
 from tlx import defaults
 from tlx.analysis import statistics
 from tlx.analysis.crops import Crop
-from tlx.app import feature_strip, pictures
-from tlx.app.features import neuron_panel, silencing_words
+from tlx.app import pictures
 from tlx.errors import EmptyError
+from tlx.figures import galleries, neuron_pictures
 from tlx.figures.pictures import Pictures
 from tlx.results import Abstraction, Contribution, Discriminability, LayerGap, NeuronRef, Silenced, Strongest
 from tlx.storage import memory
+from tlx.words import silencing as silencing_words
 
 PAGE = "pages/4_Features.py"
 LAYERS = {"conv1": 4, "fc2": 6}
@@ -374,7 +375,7 @@ def test_a_neuron_that_sees_all_of_an_image_is_shown_whole_ones():
     served = Pictures({"source": ("s",), "target": ("t",)}, 8, 2, dict.fromkeys(ROWS, (buffer.getvalue(),)))
     told = Strongest(np.array([[0, 1], [1, 0]]), np.array([[1.0, 3.0], [0.5, 0.0]]), ("fc2",), (2,))
     table = pd.DataFrame({"domain": ["source"] * 2 + ["target"] * 2, "instance": [0, 1, 0, 1], "label": list("abcd")})
-    found = feature_strip.whole_images(dict.fromkeys(ROWS, told), table, served, NeuronRef("target", "fc2", 1))
+    found = neuron_pictures.whole_images(dict.fromkeys(ROWS, told), table, served, NeuronRef("target", "fc2", 1))
     assert {domain: [(one.instance, one.label, one.activation) for one in row] for domain, row in found.items()} == {
         "source": [(1, "b", 3.0)],
         "target": [(1, "d", 3.0)],
@@ -389,8 +390,8 @@ def test_each_crop_stands_beside_its_whole_image():
     buffer = io.BytesIO()
     Image.fromarray(sheet).save(buffer, "WEBP", lossless=True)
     served = Pictures({"source": ("s",), "target": ("t",)}, 8, 2, dict.fromkeys(ROWS, (buffer.getvalue(),)))
-    part, whole = Crop(np.full((5, 5, 3), 200, np.uint8), 1, "<b>", 2.5), pictures.cut_out(served, "source", 1)
-    found = neuron_panel.panel_html(None, {"source": [part], "target": []}, served)
+    part, whole = Crop(np.full((5, 5, 3), 200, np.uint8), 1, "<b>", 2.5), galleries.cut_out(served, "source", 1)
+    found = neuron_pictures.panel_html(None, {"source": [part], "target": []}, served)
     shown = [np.asarray(Image.open(io.BytesIO(base64.b64decode(at)))) for at in re.findall('base64,([^"]+)', found)]
     assert [one.shape for one in shown] == [(5, 5, 3), (8, 8, 3)]
     assert (shown[0] == 200).all()
@@ -398,7 +399,7 @@ def test_each_crop_stands_beside_its_whole_image():
     assert "the part it sees: source domain, instance 1, class &lt;b&gt;" in found
     assert "<b>:" not in found
     assert found.index("target domain") < found.index("It is silent on every instance")
-    alone = neuron_panel.panel_html(whole, {"source": [Crop(whole, 1, "x", 2.5)]}, served)
+    alone = neuron_pictures.panel_html(whole, {"source": [Crop(whole, 1, "x", 2.5)]}, served)
     assert re.findall('alt="([^":]+)', alone) == ["what the neuron looks for", "the whole image"]
 
 

@@ -12,9 +12,10 @@ from streamlit_help import app, fire, run_to_end, sent, source_of, text_of
 
 from tlx import defaults, pipeline
 from tlx.analysis import statistics
-from tlx.app import gathering, pictures
+from tlx.app import gathering
 from tlx.app.gathering import Gathering
 from tlx.errors import EmptyError
+from tlx.figures import galleries
 from tlx.figures.pictures import Pictures
 
 PAGE = "pages/2_Instances.py"
@@ -293,7 +294,7 @@ def test_the_gallery_is_cut_and_says_so():
             "mispredicted": [True, False],
         }
     )
-    found = pictures.gallery_html(served, rows, 64)
+    found = galleries.gallery_html(served, rows, 64)
     shown = [pixels_of(address) for address in re.findall(r'src="data:image/webp;base64,([^"]+)"', found)]
     assert [one.shape for one in shown] == [(8, 8, 3)] * 2
     np.testing.assert_allclose([one.mean(axis=(0, 1)) for one in shown], [[0, 0, 0], [255, 0, 0]], atol=10)

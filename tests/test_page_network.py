@@ -8,13 +8,13 @@ import zigzag_case as toy
 from streamlit_help import app, fire, run_to_end, selectbox, sent, source_of, spaced, text_of
 
 from tlx import defaults, pipeline
-from tlx.app import conductance_words
 from tlx.app.network import controls, neuron_panel, weight_panel
 from tlx.errors import EmptyError
 from tlx.figures.zigzag import legend
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Options, layout_of
 from tlx.results import MEASURES, Correspondence, NeuronRef, Similarity, Strongest
+from tlx.words import conductance as conductance_words
 
 PAGE = "pages/3_Network.py"
 LAYERS = tuple(toy.UNITS)

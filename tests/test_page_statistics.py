@@ -7,9 +7,11 @@ import pytest
 import statistics_case as toy
 from streamlit_help import app, figure_of, fire, run_to_end, source_of, text_of
 
-from tlx.app import gathering, navigation, score_card, selection
-from tlx.app.statistics import class_table, confusion_matrices
+from tlx.app import gathering, navigation, selection
+from tlx.app.statistics import confusion_matrices
 from tlx.results import BestEpochs, Transferability
+from tlx.words import classes
+from tlx.words import score as score_words
 
 CONFUSION = "tlx setting statistics.confusion"
 PAGE = "pages/1_Statistics.py"
@@ -124,15 +126,15 @@ def test_a_tap_beside_the_matrix_chooses_nothing(monkeypatch, x, y):
 
 def test_a_mistakes_class_and_count_cannot_be_confused():
     """Classes may be called like numbers: the count stands in brackets. Largest first, as the table has them."""
-    assert class_table.mistakes((("9", 9), ("5", 1))) == "9 (9×), 5 (1×)"
-    assert class_table.mistakes(()) == ""
+    assert classes.mistakes((("9", 9), ("5", 1))) == "9 (9×), 5 (1×)"
+    assert classes.mistakes(()) == ""
 
 
 def test_a_note_tells_classes_of_one_domain():
     """The note column is there when it says something."""
     table = toy.class_table(None).assign(small=False)
-    assert "note" not in class_table.shown(table)
-    noted = class_table.shown(table.assign(domains=["both", "target", "source"]))
+    assert "note" not in classes.shown(table)
+    noted = classes.shown(table.assign(domains=["both", "target", "source"]))
     assert noted["note"].tolist() == ["", "target domain only", "source domain only"]
 
 
@@ -154,14 +156,14 @@ def test_confusion_downloads_as_one_row_a_cell():
 )
 def test_the_meaning_follows_the_whole_interval(low, high, words):
     """Only an interval that lies on one side of 0 is called a gain or a negative transfer."""
-    assert score_card.meaning(Transferability(0, low, high, 50, 0.5, 0.5, 1, 1, descended=True)).startswith(words)
+    assert score_words.meaning(Transferability(0, low, high, 50, 0.5, 0.5, 1, 1, descended=True)).startswith(words)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1)])
 def test_where_the_target_model_came_from_is_said_only_where_it_is_known(low, high):
     """A model from scratch, or one whose history is unknown, did not start from the source model."""
     score = Transferability(0, low, high, 50, 0.5, 0.5, 1, 1)
-    said = {known: score_card.meaning(replace(score, descended=known)) for known in (True, False)}
+    said = {known: score_words.meaning(replace(score, descended=known)) for known in (True, False)}
     assert "started from" not in said[False]
     assert "transfer helped" not in said[False]
     assert ("started from" in said[True]) == (low * high > 0)
@@ -170,8 +172,8 @@ def test_where_the_target_model_came_from_is_said_only_where_it_is_known(low, hi
 def test_a_finding_from_few_images_says_so():
     """Twelve images: one of them is 8.3 points."""
     score = Transferability(0.5, 0.1, 0.9, 12, 0.25, 0.75, 1, 1)
-    assert score_card.meaning(score).endswith("That is few images: one of them moves it by 8.3 points.")
-    assert "few images" not in score_card.meaning(replace(score, n=20))
+    assert score_words.meaning(score).endswith("That is few images: one of them moves it by 8.3 points.")
+    assert "few images" not in score_words.meaning(replace(score, n=20))
 
 
 def test_the_card_says_what_the_score_rests_on(monkeypatch):

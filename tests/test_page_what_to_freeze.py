@@ -12,10 +12,10 @@ from streamlit.testing.v1 import AppTest
 from streamlit_help import app, component, run_to_end, source_of, text_of
 
 from tlx import load_case, pipeline
-from tlx.app.compare import what_to_freeze as section
 from tlx.casefiles import builtin
 from tlx.figures.what_to_freeze import what_to_freeze
 from tlx.results import BlockGradients
+from tlx.words import freezing
 
 TITLES = {"none": "source model as it is", "all": "all layers", "head": "head only", "only a": "a and head"}
 
@@ -55,7 +55,7 @@ def test_of_a_long_name_the_end_is_read() -> None:
 
 def test_a_hostile_name_is_text() -> None:
     one = np.ones((2, 2))
-    said = section.words(BlockGradients(("<img src=x>", "head"), one, one * [2.0, 1.0], one), None)
+    said = freezing.words(BlockGradients(("<img src=x>", "head"), one, one * [2.0, 1.0], one), None)
     assert r"\<img" in said
     assert "<img" not in said.replace(r"\<img", "")
 

@@ -8,7 +8,6 @@ from scipy.stats import spearmanr
 from streamlit_help import spaced
 
 from tlx.analysis import comparison, reuse
-from tlx.app.network import reuse_words
 from tlx.figures import reuse as chart
 from tlx.results import (
     MEASURES,
@@ -21,6 +20,7 @@ from tlx.results import (
     Network,
     Reuse,
 )
+from tlx.words import reuse as reuse_words
 
 UNITS = 40
 PAIR = ("one", "two")

@@ -11,9 +11,9 @@ import pytest
 import zigzag_case as toy
 from streamlit_help import app, component, run_to_end, sent, source_of, spaced, text_of
 
-from tlx.app.network import criteria_panel
 from tlx.figures import criteria as figures
 from tlx.results import CRITERIA, Criteria
+from tlx.words import criteria as words
 
 PAGE = "pages/3_Network.py"
 NAMES = ("conductance", "activation", "deep_lift")
@@ -114,11 +114,11 @@ def test_what_was_found_is_said(monkeypatch):
 
 
 def test_a_reason_is_shown_as_text():
-    assert r"\<b\>relu" in criteria_panel.words(RESULT, toy.NETWORK)
+    assert r"\<b\>relu" in words.words(RESULT, toy.NETWORK)
 
 
 def test_the_table_reads_reuse_under_each_criterion():
-    lines = spaced(criteria_panel.reading_table(RESULT, toy.NETWORK)).splitlines()
+    lines = spaced(words.reading_table(RESULT, toy.NETWORK)).splitlines()
     assert lines[0] == "| Layers of least reuse | Kept edges | Inherited edges (paper) | Rank agreement |"
     assert lines[2] == "| conductance | 2→3 (50 %) | 2→3 (50 %) | 3 (0.10) |"
     assert lines[3] == "| activation | 2→3 (50 %) | 1→2 (25 %) | – |"
@@ -127,15 +127,13 @@ def test_the_table_reads_reuse_under_each_criterion():
 def test_without_edges_or_held_out_images_the_rest_is_said():
     ranks = RESULT.reading[RESULT.reading["measure"] == "rank_agreement"]
     alone = Criteria("cup", NAMES, {}, 10, 0, "test", agreement(), deletion().assign(accuracy=np.nan), ranks)
-    said = criteria_panel.words(alone, toy.NETWORK)
+    said = words.words(alone, toy.NETWORK)
     assert "No image of the class is held out" in said
     assert "kept edges" not in said
     wrong = replace(alone, held_out=30, deletion=deletion().assign(accuracy=0.0))
-    assert "right about no held-out image" in criteria_panel.words(wrong, toy.NETWORK)
-    assert "only" not in criteria_panel.words(replace(RESULT, held_out=30), toy.NETWORK)
-    assert (
-        criteria_panel.reading_table(alone, toy.NETWORK).splitlines()[0] == "| Layers of least reuse | Rank agreement |"
-    )
+    assert "right about no held-out image" in words.words(wrong, toy.NETWORK)
+    assert "only" not in words.words(replace(RESULT, held_out=30), toy.NETWORK)
+    assert words.reading_table(alone, toy.NETWORK).splitlines()[0] == "| Layers of least reuse | Rank agreement |"
 
 
 def test_the_key_names_what_is_drawn():
@@ -151,5 +149,5 @@ def test_marks_of_a_layer_do_not_hide_one_another():
 
 
 def test_the_numbers_file_has_all_three_tables():
-    table = criteria_panel.every_number(RESULT)
+    table = words.every_number(RESULT)
     assert table["of"].value_counts().to_dict() == {"deletion": 42, "reuse": 21, "agreement": 9}

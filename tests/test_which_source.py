@@ -9,11 +9,11 @@ from streamlit_help import spaced
 
 from tlx import pipeline
 from tlx.analysis import regret
-from tlx.app.compare import which_source
 from tlx.casefiles import candidates
 from tlx.casefiles.loading import load_case
 from tlx.figures.promise import promise
 from tlx.results import PROMISES
+from tlx.words import sources as words
 
 ACCURACIES = np.array([[0.5, 0.6], [0.8, 0.9], [0.7, 0.7], [0.3, 0.4]])
 
@@ -53,7 +53,7 @@ def test_what_was_not_fine_tuned_is_not_drawn():
 
 
 def test_the_page_says_which_source_is_best_and_which_measure_saw_it():
-    said = spaced(which_source.verdict(table(), regret.judged(table()))).replace("\\", "")
+    said = spaced(words.verdict(table(), regret.judged(table()))).replace("\\", "")
     assert said.startswith(
         "Fine-tuned from 4 sources, 2 seeds each, the target is learned best from **Title ladder-0**"
     )
@@ -66,20 +66,20 @@ def test_the_page_says_which_source_is_best_and_which_measure_saw_it():
 def test_a_hostile_title_is_text():
     rows = table()
     rows.loc[1, "title"] = "<img src=x>"
-    assert r"\<img" in which_source.verdict(rows, regret.judged(rows))
+    assert r"\<img" in words.verdict(rows, regret.judged(rows))
 
 
 def test_without_runs_nothing_is_called_best():
     unproved = table(np.full((4, 2), np.nan))
-    said = which_source.verdict(unproved, regret.judged(unproved))
+    said = words.verdict(unproved, regret.judged(unproved))
     assert said.startswith("Measured: 4 sources; none can be said to be best")
 
 
 def test_each_measure_says_what_its_choice_gives_away():
     judged = regret.judged(table())
-    assert "gives away 0 points of accuracy, one at random 23.8 points." in which_source.spoken(judged, "log_me")
-    assert which_source.spoken(judged, "parameters").endswith("It cannot order these sources.")
-    assert "gives away 50 points" in which_source.spoken(judged, "a_distance")
+    assert "gives away 0 points of accuracy, one at random 23.8 points." in words.spoken(judged, "log_me")
+    assert words.spoken(judged, "parameters").endswith("It cannot order these sources.")
+    assert "gives away 50 points" in words.spoken(judged, "a_distance")
 
 
 def test_the_candidates_that_come_with_tlx_are_whole_and_small():

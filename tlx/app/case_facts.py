@@ -9,11 +9,11 @@ import streamlit as st
 from tlx import needs, pipeline
 from tlx.app import jobs
 from tlx.app.layout import beside
-from tlx.app.text import escape
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import UserError
 from tlx.findings import counted
 from tlx.needs import need
+from tlx.text import escape
 
 # Where there is little room Streamlit would cut off what is longer.
 _WRAPPING = """<style>

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from tlx import needs
 from tlx.app import costs, jobs
 from tlx.app.once import once
-from tlx.app.pictures import address, cut_out
-from tlx.app.text import escape_html
 from tlx.cases import DOMAINS, Case
 from tlx.figures import theme
+from tlx.figures.galleries import address
+from tlx.figures.neuron_pictures import whole_images
 from tlx.figures.pictures import Pictures
-from tlx.results import Crop, NeuronRef, Strongest
+from tlx.results import Crop, NeuronRef
 from tlx.storage.memory import NotStoredError
+from tlx.text import escape_html
 
 SMALL = 48  # pixels of a feature image that stands among many
 SIZE = 50  # of a picture, in CSS pixels
-WHOLE = 6  # pictures of a domain, as many as crops
 
 
 def small_looks(case: Case, neurons: Sequence[NeuronRef]) -> dict[NeuronRef, str]:
@@ -51,31 +50,6 @@ def what_it_sees(
     finding = f"Find what activates each neuron of the {neuron.model} model most in the {{}} domain"
     found = {name: costs.ask(finding.format(name), needs.strongest, case, neuron.model, name) for name in DOMAINS}
     return once(whole_images, {name: one for name, one in found.items() if one}, instances, pictures, neuron)
-
-
-def whole_images(
-    strongest: Mapping[str, Strongest], instances: pd.DataFrame, pictures: Pictures, neuron: NeuronRef
-) -> dict[str, list[Crop]]:
-    """What activates a neuron most that sees all of an image, as if it were cropped: whole pictures, by domain.
-
-    strongest: by domain; instances: of the pipeline.
-    """
-    return {
-        domain: [
-            Crop(cut_out(pictures, domain, int(at)), int(at), label, float(value))
-            for at, value, label in zip(*_first(found, instances, neuron, domain), strict=True)
-            if value > 0
-        ]
-        for domain, found in strongest.items()
-    }
-
-
-def _first(
-    found: Strongest, instances: pd.DataFrame, neuron: NeuronRef, domain: str
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    best, values = (one[:WHOLE] for one in found.of(neuron.layer, neuron.index))
-    labels = instances[instances["domain"] == domain].set_index("instance")["label"]
-    return best, values, labels.loc[best].tolist()
 
 
 def crop_row(domain: str, crops: Sequence[Crop], *, head: str = "What it sees of them", size: int = SIZE) -> None:

@@ -23,13 +23,13 @@ from tlx.app.known_cases import known_cases
 from tlx.app.navigation import link as link  # a part of the frame that pages and panels use
 from tlx.app.once import once
 from tlx.app.selection import Choice, Facts, Selection, choose
-from tlx.app.text import csv, escape, file_name, sentence
 from tlx.cases import Case
 from tlx.errors import UserError
 from tlx.figures.key import Entry
 from tlx.results import present_in_either
 from tlx.storage import limit
 from tlx.storage.incidents import recent
+from tlx.text import csv, escape, file_name, sentence
 
 ICON = "🔀"  # an emoji: a Material icon would be fetched from a font server
 # Until a widget's code has been loaded Streamlit shows a grey line in its place, lower than the widget will be.

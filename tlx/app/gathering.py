@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from tlx.app.selection import joined
-from tlx.app.text import escape
 from tlx.cases import DOMAINS, MODELS
+from tlx.text import escape
 
 SETTING = "instances.gather"
 BOTH, BOTH_DOMAINS = "both", "any"

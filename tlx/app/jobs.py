@@ -21,13 +21,13 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from tlx import estimates, needs
 from tlx.app.job_queue import AbandonedError, Job, JobQueue, Key, Place
-from tlx.app.text import escape, sentence
 from tlx.cases import Case
 from tlx.errors import EmptyError, UserError
 from tlx.needs import Need, answered, need, panel_of
 from tlx.progress import duration
 from tlx.storage.held import HELD
 from tlx.storage.memory import NotStoredError, reading_only
+from tlx.text import escape, sentence
 
 FORGIVEN = 60.0  # seconds after which who has not seen a failure finds the work begun anew
 PATIENCE = 0.4  # seconds a page waits before it shows a progress bar, so that quick work does not flicker

@@ -13,11 +13,11 @@ from pathlib import Path
 import streamlit as st
 
 from tlx import pipeline, places
-from tlx.app.text import escape, sentence
 from tlx.casefiles import builtin, lesson, loading, reading
 from tlx.cases import Case
 from tlx.errors import CaseError, UserError
 from tlx.images import files
+from tlx.text import escape, sentence
 
 _log = logging.getLogger("tlx.cases")
 

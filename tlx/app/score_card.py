@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from types import MappingProxyType
 
@@ -12,8 +12,9 @@ from tlx import glossary, needs
 from tlx.app import jobs
 from tlx.cases import Case
 from tlx.errors import UserError
-from tlx.findings import counted, few, percent, points, points_between
+from tlx.findings import percent, points
 from tlx.results import CONTROLS, Control, Probe, Transferability
+from tlx.words import score as words
 
 
 def controls_of(case: Case) -> dict[str, Control]:
@@ -38,34 +39,13 @@ def score_card(
             _scored(result)
         else:
             _unscored(result)
-        st.markdown(meaning(result))
+        st.markdown(words.meaning(result))
         for control in controls.values():
-            st.markdown(f"{_against_scratch(control)} {verdict(control)}")
-        if result.partial:
-            st.caption(
-                f"The score rests on {result.n:,} of {counted(result.all_n, 'image')}: those of the "
-                f"{result.classes} of {counted(result.all_classes, 'class', 'classes')} that the source model can name."
-            )
+            st.markdown(f"{words.against_scratch(control)} {words.verdict(control)}")
+        if part := words.partial(result):
+            st.caption(part)
         with st.expander("In detail"):
-            st.markdown("\n\n".join(_details(result, probe, controls)))
-
-
-def _against_scratch(control: Control) -> str:
-    """What the target model gains over training from scratch; without a break between a number and its unit."""
-    how = {"budget": "From scratch at the same budget", "end": "From scratch to its own end"}[control.length]
-    return f"{how} ({counted(control.epochs, 'epoch')}): **{_unbroken(points(control.difference))}**."
-
-
-def verdict(control: Control) -> str:
-    """What the interval of the target model's difference to a control says; for the two lengths never the same."""
-    end = control.length == "end"
-    if control.low > 0:
-        sentence = f"{'Even then' if end else 'At this budget'} the target model is better, beyond chance."
-    elif control.high < 0:
-        sentence = f"{'Then' if end else 'Even at this budget'} training from scratch is better, beyond chance."
-    else:
-        sentence = f"{'Then' if end else 'At this budget'} neither is better beyond chance."
-    return sentence + few(control.n) + (f" Yet {control.note}." if control.note else "")
+            st.markdown("\n\n".join(words.details(result, probe, controls)))
 
 
 def _scored(result: Transferability) -> None:
@@ -74,8 +54,7 @@ def _scored(result: Transferability) -> None:
         points(result.score),
         help=glossary.help_for("transferability score", "bootstrap interval", "from scratch"),
     )
-    between = points_between(result.low, result.high)
-    st.caption(_unbroken(f"{between}  \n95 % interval, n = {result.n:,} {result.split} images"))
+    st.caption(words.between(result))
 
 
 def _unscored(result: Transferability) -> None:
@@ -85,68 +64,4 @@ def _unscored(result: Transferability) -> None:
         help=f"On the target domain's {result.split} images. There is no transferability score: the source model has "
         "no name for any of the target's classes, so it has no accuracy on them.",
     )
-    st.caption(_unbroken(f"n = {result.n:,} {result.split} images"))
-
-
-def _details(result: Transferability, probe: Probe | None, controls: Mapping[str, Control]) -> Iterator[str]:
-    """The accuracies behind the score, each with what it is of, as paragraphs."""
-    yield f"Target model: **{percent(result.target_accuracy)}**{_epoch(result.target_epoch)}."
-    if result.known:
-        yield f"Source model: **{percent(result.source_accuracy)}**{_epoch(result.source_epoch)}."
-    else:
-        yield f"Always the largest class: **{percent(result.majority)}**."
-    if probe is not None:
-        yield (
-            f"Linear probe of the source model: **{percent(probe.accuracy)}** (95 % interval {percent(probe.low)} to "
-            f"{percent(probe.high)}): a linear classifier on the source model's activations, fit on the target's "
-            "training images."
-        )
-    for control in controls.values():
-        yield (
-            f"From scratch, {counted(control.epochs, 'epoch')}: **{percent(control.accuracy)}** on n = {control.n:,} "
-            f"{control.split} images. Target model: {_unbroken(points(control.difference))} (95 % interval "
-            f"{_unbroken(points_between(control.low, control.high))})."
-        )
-    if result.uneven:
-        source = f", source model {percent(result.source_balanced)}" if result.known else ""
-        yield (
-            f"Every class counted alike: target model {percent(result.target_balanced)}{source}. The largest class has "
-            "more than twice the images of the smallest."
-        )
-    if result.partial:
-        yield f"On all {result.all_n:,} images the target model reaches {percent(result.overall)}."
-    if result.known and (best := result.best):
-        yield (
-            f"Best epochs (paper): {points(best.score)}. Over the epochs the target model reaches "
-            f"{percent(best.target_accuracy)} on n = {best.n:,} validation images (epoch {best.target_epoch}), the "
-            f"source model {percent(best.source_accuracy)} (epoch {best.source_epoch})."
-        )
-
-
-def _epoch(number: int) -> str:
-    """Nothing where it is unknown: a checkpoint need not say from which epoch it is."""
-    return f", epoch {number}" if number else ""
-
-
-def _unbroken(text: str) -> str:
-    """Numbers stay on the line of their units; only line ends of the text itself break it."""
-    return "  \n".join(line.replace(" ", "\N{NO-BREAK SPACE}") for line in text.split("  \n"))
-
-
-def meaning(result: Transferability) -> str:
-    """What the sign of the whole interval says about the target model; a negative transfer is called one.
-
-    "The model it started from" is said only where that is known.
-    """
-    if not result.known:
-        return f"No score: the source model can name none of the target's classes.{few(result.n)}"
-    other = "the model it started from" if result.descended else "the source model"
-    helped = "The transfer helped" if result.descended else "The target model is better"
-    worse = "Negative transfer" if result.descended else "The target model is worse"
-    if result.negative:
-        sentence = f"{worse}: on the target domain it does less well than {other}, beyond chance."
-    elif result.low > 0:
-        sentence = f"{helped}: on the target domain it beats {other}, beyond chance."
-    else:
-        sentence = "No clear gain or loss: the interval holds 0, so chance alone may have made the difference."
-    return f"{sentence}{few(result.n)}"
+    st.caption(words.unbroken(f"n = {result.n:,} {result.split} images"))

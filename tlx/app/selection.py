@@ -23,9 +23,9 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from tlx import defaults
-from tlx.app.text import escape
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.results import InstanceRef, Network, NeuronRef
+from tlx.text import escape
 
 PARAMETERS = ("case", "class", "layers", "neuron", "instance", "view")
 # Settings that mean nothing for another class.

@@ -5,28 +5,21 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from tlx import glossary, needs, pipeline
-from tlx.analysis import advice_words, freezing
+from tlx.analysis import freezing
 from tlx.app import costs, frame, jobs
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.numbers import numbers
 from tlx.app.once import once
-from tlx.app.text import escape
 from tlx.cases import DOMAINS, Case
 from tlx.figures import what_to_freeze as figures
-from tlx.results import BlockGradients
+from tlx.words import freezing as words
 
 ABOUT = (
     "Which part of the source model to train on the target, and which to leave as it is: the block that the target's "
     "images pull at most is advised, and training by every strategy says what the advice is worth."
-)
-HOW = (
-    "Every strategy has the same images, batches, epochs and seeds, and that of {rates} times the case's learning rate "
-    "which is best on the target's validation images; the last epoch counts. Judged on the {target} split of the "
-    "target and the {source} split of the source."
 )
 
 
@@ -39,7 +32,7 @@ def what_to_freeze(case: Case, compared: int) -> None:
         st.caption(ABOUT)
         return
     strategies = costs.offer("Train by every strategy", needs.strategies, case)
-    st.markdown(once(words, gradients, strategies))
+    st.markdown(once(words.words, gradients, strategies))
     if strategies is not None:
         advised = freezing.strategy_of(freezing.advised(gradients))
         drawn = partial(figures.what_to_freeze, strategies, advised)
@@ -48,32 +41,14 @@ def what_to_freeze(case: Case, compared: int) -> None:
         )
         frame.downloads("what to freeze", partial(numbers, strategies, case.name), name=f"strategies-{case.name}")
         splits = {domain: jobs.stored(pipeline.catalogue, case, domain).headline for domain in DOMAINS}
-        chosen = " The target's also chose the rates." * (splits["target"] == "validation")
-        rates = ", ".join(f"{rate:g}" for rate in pipeline.RATES[:-1]) + f" or {pipeline.RATES[-1]:g}"
-        st.caption(HOW.format(rates=rates, **splits) + chosen)
+        st.caption(words.how(splits))
     st.dataframe(
-        once(shown, case, gradients, strategies, compared),
+        once(words.shown, case, gradients, strategies, compared),
         hide_index=True,
         placeholder="–",
         column_config=_columns(),
         alt="Blocks of the network with what pulls at them",
     )
-
-
-def words(gradients: BlockGradients, strategies: pd.DataFrame | None) -> str:
-    """The advice and what it is worth, a point each (Markdown)."""
-    return "\n".join(
-        f"- {one}" for one in advice_words.what_to_freeze(gradients, strategies, lambda title: f"**{escape(title)}**")
-    )
-
-
-def shown(case: Case, gradients: BlockGradients, strategies: pd.DataFrame | None, compared: int) -> pd.DataFrame:
-    """The blocks as a person reads them, shares in per cent; compared: what is stored of the reuse, which may grow."""
-    kept = pipeline.kept_edges(case) if compared else {}
-    table = freezing.table(gradients, kept, strategies)[["block", "advised", "pull", "gradient", "reuse", "alone"]]
-    table[["reuse", "alone"]] *= 100
-    table["advised"] = table["advised"].map({True: "✓", False: ""})
-    return table if strategies is not None else table.drop(columns="alone")
 
 
 def _columns() -> dict[str, Any]:

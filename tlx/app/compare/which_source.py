@@ -17,19 +17,15 @@ from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
 from tlx.app.numbers import of_cases
 from tlx.app.once import once
-from tlx.app.text import escape
 from tlx.casefiles import candidates
 from tlx.cases import Case
 from tlx.errors import UserError
 from tlx.figures.promise import promise
-from tlx.findings import counted, percent, points
 from tlx.results import PROMISES
+from tlx.text import escape
+from tlx.words import sources as words
 
 SEEN = 30  # seconds after which what is stored of a candidate is looked up again
-KNOWN = (
-    "No measure is best everywhere, and a list ordered by the size of the networks often does as well "
-    "(Agostinelli et al. 2022, arXiv:2204.01403)."
-)
 
 
 def which_source(known: Mapping[str, Case], case: Case) -> None:
@@ -43,17 +39,17 @@ def which_source(known: Mapping[str, Case], case: Case) -> None:
         )
         return
     judged = once(regret.judged, table)
-    st.markdown(once(verdict, table, judged))
-    telling = once(_telling, judged)
+    st.markdown(once(words.verdict, table, judged))
+    telling = once(words.telling, judged)
     columns = beside(4, name="promise", least=200, gap="small") * 2
     for measure, column in zip(telling, columns, strict=False):
         with column:
             drawn = partial(promise, table, measure, case.name)
-            bokeh_view(drawn, key=f"promise {measure}", label=once(spoken, judged, measure))
-            st.caption(once(spoken, judged, measure))
+            bokeh_view(drawn, key=f"promise {measure}", label=once(words.spoken, judged, measure))
+            st.caption(once(words.spoken, judged, measure))
     if silent := [PROMISES[name].title.lower() for name in PROMISES if name not in telling]:
         st.caption(f"Of no use here, since all sources are alike by it: {', '.join(silent)}.")
-    st.dataframe(once(shown, table), hide_index=True, column_config=_columns(), alt="Sources by every measure")
+    st.dataframe(once(words.shown, table), hide_index=True, column_config=_columns(), alt="Sources by every measure")
     frame.downloads([f"promise {name}" for name in telling], partial(of_cases, table), name="sources")
 
 
@@ -84,18 +80,6 @@ def _table(cases: Mapping[Case, str]) -> pd.DataFrame:
     return pipeline.sources([*cases]) if cases else pd.DataFrame()
 
 
-def _telling(judged: pd.DataFrame) -> list[str]:
-    """The measures that order the candidates."""
-    return [str(name) for name, tau in zip(judged["measure"], judged["tau"], strict=True) if tau == tau]
-
-
-def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as a person reads it, best source first: shares in per cent."""
-    view = table[["title", "accuracy", *PROMISES]].sort_values("accuracy", ascending=False, na_position="last")
-    shares = ["accuracy", "neighbours", "linear_probe", "source_accuracy"]
-    return view.assign(**{name: 100 * view[name] for name in shares})
-
-
 def _columns() -> dict[str, Any]:
     percents, number = {"neighbours", "linear_probe", "source_accuracy"}, st.column_config.NumberColumn
     named = {
@@ -107,39 +91,3 @@ def _columns() -> dict[str, Any]:
         "accuracy": number("fine-tuned", format="%.1f %%", help="Mean over the seeds."),
     }
     return own | named
-
-
-def verdict(table: pd.DataFrame, judged: pd.DataFrame) -> str:
-    """Which source the runs say is best, which measure saw it, and what is known of such measures (Markdown)."""
-    run = table.dropna(subset="accuracy")
-    if len(run) < regret.LEAST:
-        measured = counted(len(table), "source")
-        return f"Measured: {measured}; none can be said to be best before three of them were fine-tuned."
-    accuracy = run["accuracy"].to_numpy()
-    seeds = sum(name.startswith("accuracy_") for name in table.columns)
-    said = (
-        f"Fine-tuned from {len(run)} sources, {counted(seeds, 'seed')} each, the target is learned best from "
-        f"**{escape(run['title'].iloc[int(accuracy.argmax())])}**: {percent(float(accuracy.max()))} in the mean; the "
-        f"worst comes to {percent(float(accuracy.min()))}. "
-    )
-    tau = dict(zip(judged["measure"], judged["tau"].astype(float), strict=True))
-    ordered = sorted((name for name, value in tau.items() if value == value), key=lambda name: -tau[name])
-    if not ordered:
-        return said + KNOWN
-    said += f"{PROMISES[ordered[0]].title} orders them best (weighted τ {tau[ordered[0]]:.2f})"
-    baseline = next((name for name in ordered if PROMISES[name].baseline), ordered[0])
-    if baseline != ordered[0]:
-        said += f"; the best baseline is {PROMISES[baseline].title.lower()} ({tau[baseline]:.2f})"
-    return f"{said}. {KNOWN}"
-
-
-def spoken(judged: pd.DataFrame, measure: str) -> str:
-    """What one measure is worth here (Markdown)."""
-    row = judged[judged["measure"] == measure].iloc[0]
-    tau, low, high, lost, random = (float(row[name]) for name in ("tau", "low", "high", "regret", "random"))
-    if tau != tau:
-        return f"{PROMISES[measure].words} It cannot order these sources."
-    return (
-        f"{PROMISES[measure].words} τ {tau:.2f} ({low:.2f} to {high:.2f}); its choice gives away "
-        f"{points(lost).lstrip('+')} of accuracy, one at random {points(random).lstrip('+')}."
-    )

@@ -16,10 +16,10 @@ from tlx.app.layout import beside
 from tlx.app.numbers import numbers
 from tlx.app.once import once
 from tlx.app.selection import case_name
-from tlx.app.text import escape
 from tlx.figures.domain_score import domain_score, mark
 from tlx.findings import percent
 from tlx.results import Discriminability, InstanceRef
+from tlx.text import escape
 
 _ROW = defaults.HISTOGRAMS  # beside each other
 PILLS = 12  # classes at most that are pills; more are searched by name

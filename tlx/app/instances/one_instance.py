@@ -9,11 +9,11 @@ import streamlit as st
 from tlx.app import pictures as views
 from tlx.app.layout import beside
 from tlx.app.selection import choose
-from tlx.app.text import escape
 from tlx.cases import DOMAINS
 from tlx.figures.pictures import Pictures
 from tlx.findings import percent
 from tlx.results import InstanceRef
+from tlx.text import escape
 
 
 def picker(instances: pd.DataFrame, picked: InstanceRef | None) -> None:

@@ -11,15 +11,11 @@ from tlx import defaults
 from tlx.app import settings
 from tlx.app.layout import beside
 from tlx.app.once import once
-from tlx.app.text import escape, escape_html
 from tlx.cases import DOMAINS
 from tlx.figures import theme
-from tlx.figures.density import SHARES
-from tlx.figures.scatter import NAMED
-from tlx.findings import percent
-from tlx.results import Embedding, Network
+from tlx.results import Network
+from tlx.text import escape_html
 
-HARDLY = 0.01  # of their length, by which vectors must lie apart for groups of them to mean something
 LEGEND = 150  # px that the list of classes is high at most
 _RIM = "box-shadow:inset 0 0 0 1.5px "
 SIGNS = {"source": "✕", "target": "●"}
@@ -100,34 +96,3 @@ def _listed(instances: pd.DataFrame, colours: Mapping[str, str]) -> str:
         f'font-size:14px;max-height:{LEGEND}px;overflow:auto">{"".join(parts)}</div>'
     )
     return f'{listed}<div style="font-size:14px;opacity:.8;margin-top:4px">{marks}</div>'
-
-
-def about(embedding: Embedding, network: Network, marks: pd.DataFrame, shown: pd.DataFrame) -> str:
-    """What the vectors are, how far the picture can be trusted, and which instances it leaves out.
-
-    marks: `scatter.points`; shown: those of them that are drawn.
-    """
-    entered = f", {network.embedding_units:,} values into {escape(network.embedding_layer)}"
-    read = f"Vectors are what enters the classifier head{entered if network.embedding_layer else ''}."
-    read = "" if embedding.layer else read
-    kept, count = (embedding.method.get(name) for name in ("kept", "neighbours"))
-    trust = ""
-    if kept is not None:
-        trust = f"The picture keeps {percent(kept)} of each image's {count:.0f} nearest neighbours by activations."
-    alike = embedding.method.get("spread", 1.0) < HARDLY
-    flat = "" if not alike else "**These vectors hardly vary**: groups here mean nothing, so choose another layer."
-    drawn = len(set(embedding.label.tolist()))
-    names = f"The plot names {NAMED} of the {drawn} classes; hover for the others." if drawn > NAMED else ""
-    return " ".join(filter(None, (read, flat, trust, embedding.sampled, _dense(marks, shown), names)))
-
-
-def _dense(marks: pd.DataFrame, shown: pd.DataFrame) -> str:
-    """What stands for the instances that have no mark of their own."""
-    if len(marks) == len(shown):
-        return ""
-    wrong, shares = int(marks["wrong"].sum()), [percent(share) for share in SHARES]
-    return (
-        f"Of the {len(marks):,} instances the {wrong:,} that this model mispredicts have a mark, and "
-        f"{len(shown) - wrong:,} of the others, drawn at random; contours, red for source and blue for target, hold "
-        f"{', '.join(shares[:-1])} and {shares[-1]} of a domain's instances."
-    )

@@ -9,16 +9,17 @@ import pandas as pd
 import streamlit as st
 
 from tlx import defaults
-from tlx.app import conductance_words, frame, pictures
+from tlx.app import frame, pictures
 from tlx.app.feature_strip import SMALL, crop_row
 from tlx.app.once import once
-from tlx.app.pictures import address
 from tlx.app.selection import Selection, choose
 from tlx.figures.conductance import Distribution
+from tlx.figures.galleries import address
 from tlx.figures.pictures import Pictures
 from tlx.figures.zigzag.layout import OTHER_MODEL
 from tlx.figures.zigzag.subject import Subject
 from tlx.results import Contribution, Crop, Layer, NeuronRef, OnClass, Strongest
+from tlx.words import conductance as conductance_words
 
 _TILE = 64  # of their pictures, in CSS pixels: one row of them in half a page
 _LARGE = 128  # pixels of a feature image that is shown at half of that

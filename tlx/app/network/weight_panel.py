@@ -14,8 +14,8 @@ from tlx.app import settings
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
 from tlx.app.once import once
-from tlx.app.pictures import address
 from tlx.app.selection import choose
+from tlx.figures.galleries import address
 from tlx.figures.maps import signed_map
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Subject

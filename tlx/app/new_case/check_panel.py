@@ -16,9 +16,9 @@ from tlx.app.navigation import link
 from tlx.app.new_case import saving
 from tlx.app.new_case.saving import Checked, Picture, Topic
 from tlx.app.selection import Choice
-from tlx.app.text import escape, escape_html, sentence
 from tlx.errors import CaseError, Told
 from tlx.figures import theme
+from tlx.text import escape, escape_html, sentence
 
 _FILE, _PRESSED, _ASKED, _SAVED = "new case file", "new case pressed", "new case asked", "new case saved"
 

@@ -11,8 +11,8 @@ import streamlit as st
 from tlx.app.layout import beside
 from tlx.app.new_case import entries, fields, published
 from tlx.app.new_case.fields import Field, Section
-from tlx.app.text import escape
 from tlx.networks import names
+from tlx.text import escape
 
 _LEAST = 200  # pixels of a column
 

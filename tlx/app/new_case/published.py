@@ -10,11 +10,11 @@ import streamlit as st
 
 from tlx.app import jobs
 from tlx.app.new_case import entries
-from tlx.app.text import escape
 from tlx.errors import some
 from tlx.networks import names
 from tlx.storage.derived import derived
 from tlx.storage.memory import takes_long
+from tlx.text import escape
 
 _CHOSEN = "new case recipe"
 

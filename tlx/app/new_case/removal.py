@@ -9,10 +9,10 @@ import streamlit as st
 from tlx.app.known_cases import case_files, forget
 from tlx.app.new_case import saving
 from tlx.app.selection import case_name, choose
-from tlx.app.text import escape, sentence
 from tlx.casefiles import reading
 from tlx.errors import CaseError, UserError
 from tlx.storage import inventory, memory
+from tlx.text import escape, sentence
 
 _CHOSEN, _RESULTS, _SAID = "new case remove", "new case remove results", "new case removed"
 

@@ -14,11 +14,11 @@ from tlx.app.known_cases import Broken, known_cases, look_again, waiting_cases
 from tlx.app.layout import beside
 from tlx.app.navigation import link
 from tlx.app.selection import Selection, choose
-from tlx.app.text import escape
 from tlx.cases import Case
 from tlx.findings import Finding, counted
 from tlx.results import NeuronRef
 from tlx.storage import limit, memory
+from tlx.text import escape
 
 CARDS = 6  # of cases at most; the sidebar's list has the others
 PROBLEMS = 5  # of a broken case file that are told here

@@ -17,6 +17,7 @@ from tlx.app.numbers import numbers
 from tlx.app.selection import choose
 from tlx.cases import MODELS, Case
 from tlx.figures.confusion import BESIDE, confusion
+from tlx.words import classes as words
 
 SIZES = (BESIDE, 60)  # classes shown where there are more
 
@@ -41,7 +42,7 @@ def confusion_matrices(case: Case, class_name: str, split: str) -> None:
             label = f"Confusion matrix of the {model} model on the target domain's {split} data"
             bokeh_view(drawn, key=f"confusion {model}", label=label, on_tap=taker(counts, names, model, split))
             if len(names) < len(counts):
-                st.caption(_among(counts, names))
+                st.caption(words.among(counts, names))
             table = partial(numbers, partial(long_form, counts), case.name, model=model, split=split)
             frame.downloads(f"confusion {model}", table, name=f"confusion-{case.name}-{model}")
 
@@ -67,13 +68,6 @@ def _shown(both: Mapping[str, pd.DataFrame], class_name: str) -> list[str]:
     ordered = findings.by_confusion(both.values())
     first = ordered[:most]
     return first if class_name in first or class_name not in ordered else [*first[:-1], class_name]
-
-
-def _among(counts: pd.DataFrame, names: Sequence[str]) -> str:
-    """How many of a model's mistakes the part of its matrix that is drawn has."""
-    values, places = counts.to_numpy(), counts.columns.get_indexer(pd.Index(names))
-    inside, all_of_them = (int(part.sum() - part.diagonal().sum()) for part in (values[places][:, places], values))
-    return f"{inside:,} of the {all_of_them:,} mistakes lie between these classes."
 
 
 def taker(counts: pd.DataFrame, names: Sequence[str], model: str, split: str) -> Callable[[Event], None]:

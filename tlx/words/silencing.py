@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from tlx.app.text import escape
 from tlx.figures.silencing import VERDICTS, change_table, count_draws
 from tlx.findings import counted, percent, points, points_between
 from tlx.results import REPLACEMENTS, Silenced
+from tlx.text import escape
 
 
 def silenced_words(result: Silenced, titles: Mapping[str, str]) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from tlx.app.text import escape
 from tlx.results import MEASURES, Measure, Network, Reuse
+from tlx.text import escape
 
 
 def spoken(reuse: Reuse, network: Network, measure: str) -> str:
