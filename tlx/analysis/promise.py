@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping
 
 import numpy as np
-from sklearn.covariance import ledoit_wolf
+from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -94,13 +94,16 @@ def h_score(vectors: np.ndarray, labels: np.ndarray) -> float:
     few images of many dimensions do not look separable. From 0 to at most the number of classes less one.
     """
     centred = np.asarray(vectors, dtype=np.float64) - np.mean(vectors, axis=0, dtype=np.float64)
-    covariance, shrinkage = ledoit_wolf(centred, assume_centered=True)
-    means = np.zeros_like(centred)
+    shrinkage = ledoit_wolf_shrinkage(centred, assume_centered=True)
+    # In the singular basis the covariance is diagonal, and images are fewer than dimensions where those are thousands.
+    left, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    variances = (1 - shrinkage) * singular**2 / len(centred) + shrinkage * centred.var(axis=0).mean()
+    between = np.zeros(len(singular))  # of the classes' means along each axis
     for label in np.unique(labels):
-        means[labels == label] = centred[labels == label].mean(axis=0)
-    between = means.T @ means / len(means)
-    solved = np.linalg.lstsq(covariance, (1 - shrinkage) * between, rcond=None)[0]
-    return float(np.trace(solved))
+        members = labels == label
+        between += members.sum() * (left[members].mean(axis=0) * singular) ** 2
+    some = variances > _EPS * variances.max()
+    return float((1 - shrinkage) * (between[some] / variances[some]).sum() / len(centred))
 
 
 def leep(probabilities: np.ndarray, labels: np.ndarray) -> float:
