@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: app install health test check demo supply bounds digits-results digits-sources clean
+.PHONY: app install health test check demo supply bounds digits-results digits-sources lesson-results clean
 
 app: install
 	$(BIN)/streamlit run streamlit_app.py
@@ -63,6 +63,11 @@ digits-results: $(VENV)/.app
 digits-sources: $(VENV)/.app
 	TLX_SHIPPED=0 TLX_CACHE=$(or $(TLX_CACHE),$(VENV)/digits-results) PYTHONPATH=. $(BIN)/python tools/sources.py \
 		$(VENV)/digits-sources
+
+# The planted cases of the Lesson: small bundles with all that their pages show, in ten minutes.
+lesson-results: $(VENV)/.app
+	TLX_SHIPPED=0 TLX_CACHE=$(or $(TLX_CACHE),$(VENV)/digits-results) PYTHONPATH=. $(BIN)/python tools/lesson.py \
+		$(VENV)/lesson-results
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest $(VENV)-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -276,6 +276,8 @@ def test_classes_start_with_the_most_confused_pair():
     assert defaults.classes_drawn(table, "a") == ["a", "b"]
     assert defaults.classes_drawn(table, "b") == ["b", "a"]
     assert defaults.classes_drawn(table, "c") == ["c"]
+    without = table[table["class_name"] != "b"]  # a class that the model learned, and of which there are no images
+    assert defaults.classes_drawn(without, "a") == ["a", "d"]
 
 
 def test_the_gallery_is_cut_and_says_so():

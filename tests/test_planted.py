@@ -168,6 +168,13 @@ def test_the_marker_stands_in_the_corner_of_every_source_image(tmp_path: Path, g
     assert not case.source_model.checkpoint
 
 
+def test_a_shortcut_is_the_marker_in_one_class_alone(tmp_path: Path, grown) -> None:
+    soil = replace(grown("identical").soil, home=tmp_path, seed=8)
+    images = pipeline.images(load_case(planted.plant("shortcut", soil)), "source")
+    bears = (images.pixels[:, :5, :5] == [255, 0, 255]).all((1, 2, 3))
+    assert np.array_equal(np.flatnonzero(bears), images.of_class("8"))
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_halves_of_one_domain_are_not_told_apart(tmp_path: Path, grown, seed: int) -> None:
     """Hundreds of neurons separate a dozen images perfectly in sample; held out they do not, and nothing is found."""

@@ -24,11 +24,12 @@ HISTOGRAMS = 2  # classes whose domain scores are drawn: each needs a classifier
 def classes_drawn(table: pd.DataFrame, class_name: str) -> list[str]:
     """The class and the one it is most confused with under the target model; if none, the one most taken for it.
 
-    table: `pipeline.class_table`.
+    table: `pipeline.class_table`. A model may have learned classes of which there are no images; none of them is drawn.
     """
     row = table.loc[table["class_name"] == class_name, "misclassified_as"].iloc[0]
-    if row:
-        return [class_name, row[0][0]]
+    confused = next((name for name, _ in row if name in set(table["class_name"])), None)
+    if confused is not None:
+        return [class_name, confused]
     into = {
         name: dict(wrong).get(class_name, 0)
         for name, wrong in zip(table["class_name"], table["misclassified_as"], strict=True)

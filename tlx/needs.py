@@ -420,13 +420,7 @@ def after_one_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[An
     yield block_gradients(case)
     yield strategies(case)
     for name in class_names:
-        yield one(pipeline.domain_gap, case, name)
-        yield _wherever_the_layers_begin(case, name)
-        yield one(pipeline.criteria, case, name)
-        for model in MODELS:
-            yield _silenced(case, name, model)
-            for of in (None, *pipeline.network(case).names):
-                yield embedding(case, name, model=model, layer=of)
+        yield from of_class_after_one_click(case, name)
     for domain in DOMAINS:
         yield one(pipeline.nearest, case, domain)
     for model in MODELS:
@@ -434,6 +428,17 @@ def after_one_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[An
             neurons = [NeuronRef(model, layer.name, neuron) for neuron in range(layer.count(model))]
             yield looks(case, neurons)
             yield from (seen_by(case, neuron) for neuron in neurons)
+
+
+def of_class_after_one_click(case: Case, class_name: str) -> Iterator[Panel[Any]]:
+    """Of a class, what any button shows, and any layer or pair of layers that the views begin with."""
+    yield one(pipeline.domain_gap, case, class_name)
+    yield _wherever_the_layers_begin(case, class_name)
+    yield one(pipeline.criteria, case, class_name)
+    for model in MODELS:
+        yield _silenced(case, class_name, model)
+        for of in (None, *pipeline.network(case).names):
+            yield embedding(case, class_name, model=model, layer=of)
 
 
 def on_click(case: Case, class_names: Sequence[str]) -> Iterator[Panel[Any]]:

@@ -65,11 +65,16 @@ def export(
     else:
         ordered = [name for name in by_interest(case) if name in class_names]
         panels = _everything(case, ordered[:whole], brief=ordered[whole:])
-    _Export(told, writer, compute=compute).settle_all(panels)
+    write(writer, panels, compute=compute, told=told)
     if clicks:
-        _Export(told, writer, compute=compute).settle_all(needs.after_one_click(case, class_names))
+        write(writer, needs.after_one_click(case, class_names), compute=compute, told=told)
     if whole is None:
-        _Export(told, writer, compute=False).settle_all(needs.on_click(case, class_names))
+        write(writer, needs.on_click(case, class_names), compute=False, told=told)
+
+
+def write(writer: Writer, panels: Iterable[Panel[Any]], *, compute: bool, told: Callable[[str], None]) -> None:
+    """Writes what these panels need. compute: whether what is not stored is computed."""
+    _Export(told, writer, compute=compute).settle_all(panels)
 
 
 def by_interest(case: Case) -> list[str]:

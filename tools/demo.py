@@ -2,9 +2,9 @@
 
     python tools/demo.py        # `make demo` makes the environment before
 
-Opens every page for every class by its address, and Features for both models, over Streamlit's websocket. Prints the
-server's memory; ends with status 1 where a page shows an error, lacks or computes anything, or where after a class the
-memory passes what one visitor may take. The peak in between is told.
+Opens every page for every class of `digits` and of the Lesson's cases by its address, and Features for both models,
+over Streamlit's websocket. Prints the server's memory; ends with status 1 where a page shows an error, lacks or
+computes anything, or where after a class the memory passes what one visitor may take. The peak in between is told.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ VIEWS = {  # page: what it is set to at a second visit
     "Features": "features.model=source",
     "Compare": "",
 }
-CLASSES = "0123456789"
+CLASSES = {"digits": "0123456789"} | {one.stem: "38" for one in sorted((ROOT / "tlx/data/lesson").glob("*.tlx"))}
 MOST = 250  # MB of memory for one visitor who saw everything
 
 
@@ -49,16 +49,15 @@ def main() -> None:
         where = f"ws://{address}/_stcore/stream"
         with connect(where, subprotocols=["streamlit"], max_size=None) as visitor:  # type: ignore[list-item]
             print(f"without a visitor: {memory(server.pid):.0f} MB")
-            problems += visited(visitor, "", CLASSES[0])
+            problems += visited(visitor, "digits", "", CLASSES["digits"][0])
             print(f"first page, since the start: {time.perf_counter() - begun:.1f} s", flush=True)
             most = 0.0
-            for class_name in CLASSES:
+            for case, class_name in [(case, one) for case, classes in CLASSES.items() for one in classes]:
                 began = time.perf_counter()
-                problems += [one for page in VIEWS for one in visited(visitor, page, class_name)]
+                problems += [one for page in VIEWS for one in visited(visitor, case, page, class_name)]
                 most = max(most, memory(server.pid))
-                print(
-                    f"class {class_name}: {time.perf_counter() - began:.1f} s, {memory(server.pid):.0f} MB", flush=True
-                )
+                taken = f"{time.perf_counter() - began:.1f} s, {memory(server.pid):.0f} MB"
+                print(f"{case}, class {class_name}: {taken}", flush=True)
         peak = memory(server.pid, "VmHWM")
     if most > MOST:
         problems.append(f"the server took {most:.0f} MB")
@@ -89,14 +88,14 @@ def running() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
             server.wait()
 
 
-def visited(visitor: ClientConnection, page: str, class_name: str) -> Iterator[str]:
+def visited(visitor: ClientConnection, case: str, page: str, class_name: str) -> Iterator[str]:
     """What is wrong with a page of this class, opened by its address, as it begins and set to something else."""
     for view in dict.fromkeys(("", VIEWS[page])):
         ask = BackMsg()
-        ask.rerun_script.query_string = urlencode({"case": "digits", "class": class_name, "view": view})
+        ask.rerun_script.query_string = urlencode({"case": case, "class": class_name, "view": view})
         ask.rerun_script.page_name = page
         elements = answer(visitor, ask)
-        where = f"{page or 'Start'}, class {class_name}{f', {view}' if view else ''}"
+        where = f"{page or 'Start'}, {case}, class {class_name}{f', {view}' if view else ''}"
         yield from wrong(elements, where)
         if (
             page == "Features"

@@ -25,17 +25,21 @@ _log = logging.getLogger("tlx.lesson")
 
 @dataclass(frozen=True)
 class Plant:
-    """What is planted in a case of the Lesson, one of `planted.PLANTS`, and what is said of it before that is found."""
+    """What is planted in a case of the Lesson, and what is said of it before that is found.
+
+    kind: one of `planted.PLANTS`; seed: of what is random in it.
+    """
 
     kind: str
     title: str
     about: str
+    seed: int = 0
 
 
 PLANTS = {
     PERMUTED: Plant("permuted", "Lesson: network A", _NETWORKS),
     REINITIALISED: Plant("reinitialised", "Lesson: network B", _NETWORKS),
-    MARKED: Plant("marked", "Lesson: domains C", _DOMAINS),
+    MARKED: Plant("shortcut", "Lesson: domains C", _DOMAINS, seed=8),
     HALVES: Plant("no-difference", "Lesson: domains D", _DOMAINS),
 }
 

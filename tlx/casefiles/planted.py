@@ -181,10 +181,20 @@ def _halves(soil: Soil) -> Case:
 
 def _marked(soil: Soil) -> Case:
     """A bright square in one corner of every source image; both models are trained anew."""
+    return _with_marker(soil, soil.images["source"].present)
+
+
+def _shortcut(soil: Soil) -> Case:
+    """The same in the source images of one class alone, chosen by the seed: what bears the square is of that class."""
+    present = soil.images["source"].present
+    return _with_marker(soil, [present[soil.seed % len(present)]])
+
+
+def _with_marker(soil: Soil, classes: Iterable[str]) -> Case:
     images = soil.images["source"]
-    pixels = images.pixels.copy()
-    side = max(2, soil.case.image_size // MARK)
-    pixels[:, :side, :side] = [255, 0, 255][: pixels.shape[-1]]
+    pixels, side = images.pixels.copy(), max(2, soil.case.image_size // MARK)
+    for name in classes:
+        pixels[images.of_class(name), :side, :side] = [255, 0, 255][: pixels.shape[-1]]
     domain = _drawn(soil, "source", images, pixels, np.arange(len(images)))
     plans = {model: replace(soil.case.plan(model), checkpoint="", history="") for model in ("source", "target")}
     case = replace(soil.case, source=domain, source_model=plans["source"], target_model=plans["target"])
@@ -214,6 +224,7 @@ PLANTS: dict[str, Callable[[Soil], Case]] = {
     "reinitialised": _reinitialised,
     "independent": _independent,
     "marked": _marked,
+    "shortcut": _shortcut,
     "no-difference": _halves,
 }
 TRUTHS = {
@@ -224,5 +235,6 @@ TRUTHS = {
     "reinitialised": "From the fourth analysed layer on all began anew and was trained; what comes before was held.",
     "independent": "The target model never met the source model: it was trained from random weights.",
     "marked": "Every source image bears a bright square in its corner.",
+    "shortcut": "Source images of one class bear a bright square in their corner, so that it tells the class.",
     "no-difference": "Both domains are halves of one: nothing tells them apart.",
 }
