@@ -8,6 +8,7 @@ from tlx.app.layout import beside
 from tlx.app.once import once
 from tlx.app.score_card import controls_of, score_card
 from tlx.app.start import accuracies, cards
+from tlx.app.start.report_button import report_button
 from tlx.app.start.samples import samples
 
 selection = frame.page(
@@ -33,11 +34,12 @@ with left:
         probe = ask("Probe the source model", needs.probe, case)
         accuracies.chart(score, probe, there)
         score_card(score, probe, there)
+    report_button(case, class_name)
 with right:
     table = ask("Find the classes that change most", needs.class_table, case)
     if table is not None:
-        cards.finding(once(findings.worst, table), selection, "The target model makes no mistake.")
-        cards.finding(once(findings.most_changed, table), selection, "No class can be compared between the two models.")
+        cards.finding(once(findings.worst, table), selection, findings.NO_MISTAKE)
+        cards.finding(once(findings.most_changed, table), selection, findings.NO_CLASS)
         confused = once(findings.most_confused, table)
         if confused is not None:
             cards.finding(confused, selection)
@@ -45,16 +47,14 @@ with right:
     rewired = ask(f"Find where re-wiring begins for class {class_name}", needs.rewiring, case, class_name)
     if rewired is not None:
         finding = once(findings.rewiring, *rewired)
-        cards.finding(finding, selection, f"Class {class_name} has no important edges to compare.")
+        cards.finding(finding, selection, findings.no_edges(class_name))
 
     worst = once(findings.worst_class, table) if table is not None else None
     if worst is not None:
         specific = ask(f"Find the most domain-specific neuron of class {worst}", needs.worst_class, case)
         if specific is not None:
-            finding = once(findings.most_domain_specific, *specific)
-            leads = finding is not None and finding.neuron is not None
-            why = findings.alike(specific[0]) if finding is None else f"{finding.title}."
-            cards.finding(finding if leads else None, selection, why)
+            finding, why = once(findings.leading_neuron, *specific)
+            cards.finding(finding, selection, why)
 
 cards.cases(case)
 case_facts(case)

@@ -12,6 +12,7 @@ from tlx.app.statistics import controls
 from tlx.app.statistics.class_table import class_table
 from tlx.app.statistics.confusion_matrices import confusion_matrices
 from tlx.app.statistics.history_chart import history_chart
+from tlx.figures.accuracy import with_control
 
 selection = frame.page(
     "Statistics",
@@ -26,7 +27,7 @@ case = selection.case
 case_facts(case)
 
 there = controls_of(case)
-history = once(controls.with_control, costs.require("Prepare both models", needs.history, case), there)
+history = once(with_control, costs.require("Prepare both models", needs.history, case), there)
 
 left, right = beside([1, 2.4], name="statistics", least=270)
 with right:

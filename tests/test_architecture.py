@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "streamlit_app.py", *sorted((ROOT / "pages").glob("*.py"))]
-LIGHT = [path for room in ("app", "figures", "storage") for path in (ROOT / "tlx" / room).rglob("*.py")]
+LIGHT = [
+    path for room in ("app", "figures", "reports", "storage", "words") for path in (ROOT / "tlx" / room).rglob("*.py")
+]
 
 
 def test_every_room_knows_only_those_below_it() -> None:

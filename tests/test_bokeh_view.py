@@ -10,7 +10,7 @@ from bokeh.document import Document
 from bokeh.plotting import figure
 from streamlit_help import component, figure_of, fire, script, sent, source_of
 
-from tlx.app.bokeh_view import figure_json
+from tlx.figures.written import figure_json
 
 
 def points(label: str = "m1"):

@@ -15,12 +15,12 @@ from bokeh.models import HoverTool
 from bokeh.plotting import figure
 from streamlit_help import app, figure_of, run_to_end, script
 
-from tlx.app.bokeh_view import figure_json
 from tlx.app.numbers import numbers, of_classes
 from tlx.figures.accuracy import accuracy
 from tlx.figures.confusion import confusion
 from tlx.figures.domain_score import domain_score
 from tlx.figures.plain_text import plain
+from tlx.figures.written import figure_json
 from tlx.text import csv, escape, file_name
 
 NAME = '<b>x</b>&"'

@@ -10,10 +10,10 @@ import pytest
 from bokeh.models import HoverTool
 
 from tlx.analysis import embedding
-from tlx.app.bokeh_view import figure_json
 from tlx.figures import density, theme
 from tlx.figures.pictures import Pictures
 from tlx.figures.scatter import DENSE, SAMPLE, points, ring, sampled, scatter
+from tlx.figures.written import figure_json
 from tlx.results import DomainImages, Embedding
 from tlx.words import embedding as words
 

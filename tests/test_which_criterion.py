@@ -12,6 +12,7 @@ import zigzag_case as toy
 from streamlit_help import app, component, run_to_end, sent, source_of, spaced, text_of
 
 from tlx.figures import criteria as figures
+from tlx.figures.key import html
 from tlx.results import CRITERIA, Criteria
 from tlx.words import criteria as words
 
@@ -138,7 +139,7 @@ def test_without_edges_or_held_out_images_the_rest_is_said():
 
 def test_the_key_names_what_is_drawn():
     assert [entry.text for entry in figures.key(RESULT)][:3] == [CRITERIA[name].title for name in NAMES]
-    assert figures.key_html(RESULT).count("<li") == 5
+    assert html(figures.key(RESULT)).count("<li") == 5
 
 
 def test_marks_of_a_layer_do_not_hide_one_another():

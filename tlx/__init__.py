@@ -5,7 +5,7 @@
     print(tlx.pipeline.transferability(case))
 
 `tlx.pipeline` computes everything, memoized; `tlx.attribution.layer_conductance` is the engine alone. `tlx.case` makes
-a case of modules and data in memory, and `tlx.show` opens the app on it.
+a case of modules and data in memory, `tlx.show` opens the app on it, and `tlx.report` writes its report.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from tlx.cases import Case
 from tlx.errors import UserError
 
 __version__ = "0.1.0"
-__all__ = ["Case", "UserError", "attribution", "case", "load_case", "pipeline", "show"]
-_LATER = {"attribution": "tlx.attribution", "case": "tlx.notebook.making", "show": "tlx.notebook.showing"}
+__all__ = ["Case", "UserError", "attribution", "case", "load_case", "pipeline", "report", "show"]
+_LATER = {
+    "attribution": "tlx.attribution", "case": "tlx.notebook.making", "report": "tlx.reports.writing",
+    "show": "tlx.notebook.showing",
+}  # fmt: skip
 
 if "OMP_WAIT_POLICY" not in os.environ:
     # Threads that share a product wait for each other on their cores, by default for longer than most products take:
@@ -32,7 +35,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 
 def __getattr__(name: str) -> Any:
-    """What needs torch, on first use: most users of stored results do not."""
+    """What needs torch or figures, on first use: most users of stored results need neither."""
     if name not in _LATER:
         raise AttributeError(f"module 'tlx' has no attribute {name!r}")
     module = importlib.import_module(_LATER[name])

@@ -5,6 +5,7 @@
     run CASE            computes everything a case's pages show, with progress; stopped and started again it goes on
     train CASE          trains the source and target models and the control anew and writes them as files
     export CASE FILE    writes everything a case's pages show into one file (.tlx), which tlx opens without torch
+    report CASE FILE    writes a page (.html) with findings, figures and numbers, or a notebook (.ipynb) that reads them
     sources CASE…       which of several cases' sources is most promising for their target; --prove fine-tunes from each
     advise CASE         what of a case's network to train and what to freeze; --prove trains by every strategy
     plant CASE FOLDER   makes cases whose answer is known out of a case: permuted, re-initialised, independent networks
@@ -86,6 +87,15 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--whole", type=int, metavar="N", help="everything for the N most telling classes only")
     export.add_argument("--clicks", action="store_true", help="with what the pages show after one click")
     export.set_defaults(command=_export)
+    report = commands.add_parser("report", help="write a case's report: a page that holds everything, or a notebook")
+    report.add_argument("case", metavar="CASE", help="a built-in name, the path of a case file, or a bundle")
+    report.add_argument("file", metavar="FILE", type=Path, help="the page (.html) or the notebook (.ipynb) to write")
+    report.add_argument(
+        "--classes", nargs="+", default=(), metavar="CLASS", help="to look at closely (default: the most telling)"
+    )
+    report.add_argument("--compute", action="store_true", help="compute first what is not stored of these classes")
+    report.add_argument("--force", action="store_true", help="replace a file that is no report")
+    report.set_defaults(command=_report)
     sources = commands.add_parser("sources", help="which of several cases' sources is most promising for their target")
     sources.add_argument("cases", nargs="+", metavar="CASE", help="cases with one target: names, paths, or a bundle")
     sources.add_argument(
@@ -240,6 +250,15 @@ def _export(given: argparse.Namespace) -> None:
     except OSError as error:
         raise UserError(f"{given.file} cannot be written ({error.strerror or error})") from None
     print(f"{given.file}: {count:,} results, {given.file.stat().st_size / 1e6:.1f} MB")
+
+
+def _report(given: argparse.Namespace) -> None:
+    from tlx.reports import writing
+
+    case = loading.load_case(given.case)
+    options = {"compute": given.compute, "force": given.force, "name": given.case}
+    path = writing.report(case, given.file, given.classes, **options)
+    print(f"{path}: {path.stat().st_size / 1e3:,.0f} kB")
 
 
 def _computable(name: str) -> Case:

@@ -16,6 +16,9 @@ from tlx.results import MEASURES, RESAMPLES, Discriminability, Network, Reuse
 
 KEPT = 0.95  # share of important edges from which a class is said to keep its wiring
 
+# Said where there is nothing to find.
+NO_MISTAKE = "The target model makes no mistake."
+NO_CLASS = "No class can be compared between the two models."
 FEW = 20  # images; with fewer an accuracy moves by more than 5 points with each one
 RELIABLE = 0.8  # share of bootstraps in which a neuron must be among the first to be a headline
 
@@ -172,6 +175,19 @@ def rewiring(network: Network, reuse: Reuse) -> Finding | None:
         title, text = f"Class {name} keeps least into {second.title}", f"It keeps {kept}, the lowest share ({chance})."
     terms = ("important edge", "kept", "chance band")
     return Finding(title, text, "Network", name, (first.name, second.name), terms=terms)
+
+
+def no_edges(class_name: str) -> str:
+    """What is said where `rewiring` has no finding."""
+    return f"Class {class_name} has no important edges to compare."
+
+
+def leading_neuron(result: Discriminability, network: Network) -> tuple[Finding | None, str]:
+    """`most_domain_specific` where its neuron leads reliably; else None and why there is none, in a sentence."""
+    finding = most_domain_specific(result, network)
+    if finding is None:
+        return None, alike(result)
+    return (finding, "") if finding.neuron is not None else (None, f"{finding.title}.")
 
 
 def most_domain_specific(result: Discriminability, network: Network) -> Finding | None:

@@ -3,8 +3,9 @@
     python tools/demo.py        # `make demo` makes the environment before
 
 Opens every page for every class of `digits` and of the Lesson's cases by its address, and Features for both models,
-over Streamlit's websocket. Prints the server's memory; ends with status 1 where a page shows an error, lacks or
-computes anything, or where after a class the memory passes what one visitor may take. The peak in between is told.
+over Streamlit's websocket, and asks for a report. Prints the server's memory; ends with status 1 where a page shows an
+error, lacks or computes anything, or where after a class or the report the memory passes what one visitor may take. The
+peak in between is told.
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ def main() -> None:
                 most = max(most, memory(server.pid))
                 taken = f"{time.perf_counter() - began:.1f} s, {memory(server.pid):.0f} MB"
                 print(f"{case}, class {class_name}: {taken}", flush=True)
+            began = time.perf_counter()
+            problems += reported(visitor, address, CLASSES["digits"][0])
+            most = max(most, memory(server.pid))
+            print(f"report: {time.perf_counter() - began:.1f} s, {memory(server.pid):.0f} MB", flush=True)
         peak = memory(server.pid, "VmHWM")
     if most > MOST:
         problems.append(f"the server took {most:.0f} MB")
@@ -103,6 +108,30 @@ def visited(visitor: ClientConnection, case: str, page: str, class_name: str) ->
             and not any("neurons of the source model" in one.markdown.body for one in elements)
         ):
             yield f"{where}: the source model was not shown"
+
+
+def reported(visitor: ClientConnection, address: str, class_name: str) -> Iterator[str]:
+    """What is wrong with the report of this class, asked for as its button does and downloaded."""
+    page, session, asked = BackMsg(), "", BackMsg()
+    page.rerun_script.query_string = urlencode({"case": "digits", "class": class_name})
+    visitor.send(page.SerializeToString())
+    while True:
+        message = ForwardMsg.FromString(visitor.recv(timeout=60, decode=False))
+        kind, element = message.WhichOneof("type"), message.delta.new_element
+        if kind == "new_session":
+            session = message.new_session.initialize.session_id
+        elif element.WhichOneof("type") == "download_button" and "Report" in element.download_button.label:
+            asked.backend_operation_request.deferred_file.file_id = element.download_button.deferred_file_id
+        elif kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            asked.backend_operation_request.request_id = "report"
+            asked.backend_operation_request.session_id = session
+            visitor.send(asked.SerializeToString())
+        elif kind == "backend_operation_response":
+            break
+    with urlopen(f"http://{address}{message.backend_operation_response.deferred_file.url}") as answered:
+        text = answered.read().decode()
+    if "Not computed yet" in text or 'id="terms"' not in text:
+        yield "the report is not whole"
 
 
 def answer(visitor: ClientConnection, ask: BackMsg) -> list[Element]:

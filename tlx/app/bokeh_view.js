@@ -176,27 +176,12 @@ function leaveSwipes(state) {
   lay()
 }
 
-// Text whose colour tells its model reads on a light page; a dark one takes the palette in its tags.
-function darken(doc) {
-  for (const model of doc._all_models.values()) {
-    const tag = model.tags?.find((one) => one?.dark ?? one?.get?.("dark"))
-    if (tag !== undefined) model.palette = tag.dark ?? tag.get("dark")
-  }
-}
-
 function discard(drawing) {
   if (drawing === undefined) return
   const { views, doc, place, bokeh } = drawing
   views.clear()
   release(bokeh, doc)
   place.remove()
-}
-
-// Bokeh keeps every document it made in a list of its own.
-function release(bokeh, doc) {
-  doc.clear()
-  const at = bokeh.documents.indexOf(doc)
-  if (at >= 0) bokeh.documents.splice(at, 1)
 }
 
 // Same layout, other numbers: the living figure takes the named models' new values and keeps zoom, tools and tooltips.
@@ -324,28 +309,6 @@ function pageTheme(host) {
   const colours = { text, back, font, faint: mixed(45), grid: mixed(14), raised: mixed(7), canvas: CANVAS }
   const dark = resolve(host, back).match(/\d+/g).reduce((sum, part) => sum + Number(part), 0) < 384
   return { get: theming(colours), colours, dark, key: [text, back, font].join("|") }
-}
-
-// Bokeh asks what this answers for every attribute a figure leaves open. Saved files have its text, so that it knows
-// nothing but its argument.
-function theming({ text, back, font, faint, grid, raised, canvas }) {
-  const tooltip = `:host { color: ${text}; background-color: ${raised}; border-color: ${faint}; border-radius: 6px;
-    padding: 8px; opacity: 1; font-family: ${font}; --tooltip-arrow-color: ${faint}; --tooltip-arrow-inner-color: ${raised} }`
-  return (model, attribute) => {
-    if (attribute.endsWith("text_font")) return font || undefined
-    if (/^(major_label|group|subgroup)_text_font_size$/.test(attribute)) return "12px"
-    if (/^(axis|major|group|subgroup)_label_text_color$|^(group|subgroup|label|title|major_label)_text_color$/.test(attribute)) return text
-    if (attribute === "text_color" && /^(Title|Label|LabelSet|Text)$/.test(model.type)) return text
-    if (/^(axis|major_tick|minor_tick)_line_color$/.test(attribute)) return faint
-    if (attribute === "grid_line_color") return grid
-    if (attribute === "background_fill_color" && /^(Legend|ColorBar)$/.test(model.type)) return back
-    if (attribute === "border_line_color" && model.type === "Legend") return grid
-    if (/^(background|border)_fill_color$/.test(attribute) && /^(Figure|Plot)$/.test(model.type)) return back // seen in a saved PNG
-    if (attribute === "outline_line_color" && /^(Figure|Plot)$/.test(model.type)) return grid
-    if (attribute === "stylesheets" && model.type === "Tooltip") return [tooltip]
-    if (attribute === "stylesheets" && model.type === "Canvas") return [canvas]
-    return undefined
-  }
 }
 
 // A canvas takes plain colours only: the browser works the mixture out.

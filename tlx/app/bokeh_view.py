@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,10 @@ from typing import Any
 
 import bokeh
 import streamlit as st
-from bokeh.embed import json_item
-from bokeh.models import LayoutDOM, SaveTool, Toolbar
+from bokeh.models import LayoutDOM
 
 from tlx.app.once import once
-from tlx.figures.plain_text import plain
+from tlx.figures.written import DRAWING, figure_json, prepared
 
 Event = dict[str, Any]
 Handler = Callable[[Event], object]
@@ -79,7 +77,7 @@ _code = st.components.v2.component(
     "tlx_bokeh_code",
     html='<span class="without-looks"></span>\n',
     css=".stElementContainer:has(.without-looks) { display: none }\n",
-    js="\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in CODE),
+    js="\n".join([*(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in CODE), DRAWING]),
     isolate_styles=False,
 )
 LARGE = 8 * 2**10  # bytes from which a figure is an element of its own, which a browser that has it is not sent again
@@ -89,11 +87,6 @@ _large_figure = st.components.v2.component(
     js=(Path(__file__).with_name("large_figure.js")).read_text(encoding="utf-8"),
     isolate_styles=False,
 )
-
-_UNCHOSEN = {
-    "type": "value",
-    "value": "black",
-}  # what Bokeh writes for text without a colour; the page's theme knows better
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,11 +173,7 @@ def _sent(draw: Callable[[], LayoutDOM], name: str, height: int | None) -> Sent:
     figure = draw()
     if height is not None:
         figure.height = height
-    for tool in figure.select({"type": SaveTool}):
-        tool.filename = re.sub(r"[^\w-]+", "-", name)  # else the browser asks for a name first
-    for toolbar in figure.select({"type": Toolbar}):
-        toolbar.active_scroll = None  # else a click arms the wheel, and the page no longer scrolls over the figure
-    text = figure_json(figure).encode()
+    text = figure_json(prepared(figure, name)).encode()
     digest = hashlib.sha256(text).hexdigest()
     return Sent(gzip.compress(text, 6, mtime=0), digest, figure.height)
 
@@ -193,28 +182,3 @@ def _hand_over(key: str, kind: str, handlers: Mapping[str, Handler | None]) -> N
     event, handler = st.session_state[key].get(kind), handlers[kind]
     if event is not None and handler is not None:
         handler(event)
-
-
-def figure_json(figure: LayoutDOM) -> str:
-    """The figure as JSON text, equal for equal figures: Bokeh numbers its models anew each time they are made.
-
-    Equal text is neither sent to a browser again nor drawn again.
-    """
-    item = json.loads(json.dumps(json_item(plain(figure))))  # Bokeh repeats parts by reference; each is numbered once
-    numbers: dict[str, str] = {}
-    _renumber(item["doc"], numbers)
-    item["root_id"] = numbers[item["root_id"]]
-    return json.dumps(item, separators=(",", ":"))
-
-
-def _renumber(node: Any, numbers: dict[str, str]) -> None:
-    """Gives every model and every reference to one a number by order of appearance, in place."""
-    if isinstance(node, dict):
-        # Bokeh uses one dict for all references to a model: those met before have their number ("m…") already.
-        if isinstance(node.get("id"), str) and not node["id"].startswith("m"):
-            node["id"] = numbers.setdefault(node["id"], f"m{len(numbers) + 1}")
-        if node.get("name") == "Text" and node.get("attributes", {}).get("text_color") == _UNCHOSEN:
-            del node["attributes"]["text_color"]
-    for value in node.values() if isinstance(node, dict) else node:
-        if isinstance(value, dict | list | tuple):
-            _renumber(value, numbers)

@@ -1,7 +1,6 @@
 // Figures as files, made of the living ones; part of the code of `bokeh_view.js`. A PNG or an SVG is of a copy that is
 // drawn out of sight, as wide as a file wants it and without its toolbar; an HTML file has its models and BokehJS in it.
 
-const SCALE = 2 // pixels of a PNG to one of the page
 const NARROWEST = 640, BESIDE = 340, WIDEST = 1280 // px of a figure alone, of one among several, and of a row of them
 const ROOM = 16, LINE = 22, SAMPLE = [44, 20] // px: between figures, and of the key
 const PICTURE = /(?:\.?\/)?media\/[0-9a-f]{16,}\.(?:webp|png|jpe?g|gif)/g
@@ -48,8 +47,6 @@ async function drawnNow(state) {
   if (!state.drawing) throw new Error("a figure could not be drawn")
 }
 
-const rest = (time) => new Promise((resolve) => setTimeout(resolve, time))
-
 function offer(blob, name) {
   const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name })
   link.click()
@@ -58,12 +55,6 @@ function offer(blob, name) {
 
 function itemFrom({ drawing: { doc } }) {
   return { doc: doc.to_json(false), root_id: doc.roots()[0].id, target_id: null }
-}
-
-function eachModel(node, visit) {
-  if (node === null || typeof node !== "object" || ArrayBuffer.isView(node)) return
-  if (node.type === "object" && node.attributes) visit(node)
-  Object.values(node).forEach((part) => eachModel(part, visit))
 }
 
 // --- PNG and SVG
@@ -75,36 +66,19 @@ async function image(states, { key }, form) {
   document.body.append(place)
   const drawn = []
   try {
-    for (const state of states) drawn.push(await copied(state, place, states.length > 1))
+    for (const state of states) drawn.push(await copyOf(state, place, states.length > 1))
     const [width, height, entries] = arranged(drawn, key, colours)
     return await (form === "png" ? png : svg)(drawn, entries, width, height, colours)
   } finally {
-    for (const { views, doc, bokeh } of drawn) {
-      views.clear()
-      release(bokeh, doc)
-    }
+    drawn.forEach(dropped)
     place.remove()
   }
 }
 
-// On Bokeh's canvas, also for an SVG, which is painted from it all the same: made for SVG, legends take too much room.
-async function copied(state, place, several) {
+function copyOf(state, place, several) {
   const { host, drawing: { bokeh } } = state
-  const item = JSON.parse(JSON.stringify(itemFrom(state)))
-  eachModel(item.doc, (model) => {
-    if (!/^(Figure|Plot|GridPlot)$/.test(model.name)) return
-    model.attributes.toolbar_location = null
-  })
-  const box = document.createElement("div")
   const [least, most] = several ? [BESIDE, WIDEST / 2] : [NARROWEST, WIDEST]
-  box.style.width = `${Math.min(Math.max(host.clientWidth, least), most)}px`
-  place.append(box)
-  bokeh.require("core/properties").use_theme(state.theme)
-  const views = await bokeh.embed.embed_item(item, box)
-  const [view] = views.roots, doc = view.model.document
-  for (let tries = 0; tries < 200 && !(view.has_finished() && view.bbox.width > 0); tries++) await rest(25)
-  await rest(100) // texts follow the scale once it is known
-  return { views, view, doc, bokeh, width: view.bbox.width, height: view.bbox.height }
+  return copied(bokeh, itemFrom(state), state.theme, place, Math.min(Math.max(host.clientWidth, least), most))
 }
 
 // Gives every figure its place, in rows; answers with the whole's width and height and the key's entries with theirs.
@@ -133,9 +107,7 @@ async function png(drawn, entries, width, height, { text, back, font }) {
   const pen = canvas.getContext("2d")
   pen.fillStyle = back
   pen.fillRect(0, 0, canvas.width, canvas.height)
-  for (const { view, x, y } of drawn) {
-    pen.drawImage(atScale(() => view.export("png", true)).canvas, x * SCALE, y * SCALE)
-  }
+  for (const one of drawn) pen.drawImage(pictured(one), one.x * SCALE, one.y * SCALE)
   pen.scale(SCALE, SCALE)
   Object.assign(pen, { fillStyle: text, font: `12px ${font}`, textBaseline: "middle" })
   for (const { sample, text, x, y } of entries) {
@@ -146,18 +118,6 @@ async function png(drawn, entries, width, height, { text, back, font }) {
     pen.fillText(text, x + SAMPLE[0] + 10, y + SAMPLE[1] / 2)
   }
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"))
-}
-
-// Bokeh makes a picture in the screen's pixels; for the moment this takes, the screen is as fine as the file.
-function atScale(make) {
-  const own = Object.getOwnPropertyDescriptor(window, "devicePixelRatio")
-  Object.defineProperty(window, "devicePixelRatio", { value: SCALE, configurable: true })
-  try {
-    return make()
-  } finally {
-    if (own) Object.defineProperty(window, "devicePixelRatio", own)
-    else delete window.devicePixelRatio
-  }
 }
 
 async function svg(drawn, entries, width, height, { text, back, font }) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from tlx.figures import theme
 from tlx.figures.chart import chart
 from tlx.figures.labels import apart
 from tlx.figures.sources import source_of
+from tlx.results import Control
 
 Line = tuple[str, str, str]  # model, domain, split
 
@@ -168,3 +169,11 @@ def _line(plot: figure, rows: pd.DataFrame, line: Line) -> GlyphRenderer:
         fill_alpha=0.9 if split == "training" else 0,
         name=f"points {source.name}",
     )
+
+
+def with_control(history: pd.DataFrame, there: Mapping[str, Control]) -> pd.DataFrame:
+    """The accuracy histories with that of the control at the same budget, where it is there and they lack it."""
+    if "budget" not in there or "scratch" in set(history["model"]):
+        return history
+    table: pd.DataFrame = pd.concat([history, there["budget"].history], ignore_index=True)
+    return table

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-
 import pandas as pd
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, NumeralTickFormatter, Range1d
 from bokeh.plotting import figure
 
 from tlx.figures import theme
 from tlx.figures.chart import chart
-from tlx.figures.key import HEIGHT, WIDTH, Entry, line, mark
+from tlx.figures.key import Entry, line, mark
 from tlx.results import CRITERIA, Criteria, Network
 
 OWN = next(iter(CRITERIA))  # what the others are held against
@@ -142,20 +140,3 @@ def key(result: Criteria) -> list[Entry]:
         line("thin: least important first", theme.NEUTRAL, "2 3"),
         line("random important neurons", theme.NEUTRAL, "6 4"),
     ]
-
-
-def key_html(result: Criteria) -> str:
-    """The key as a line of its own that wraps; pictures, since pages take no drawings."""
-    items = "".join(
-        '<li style="display:flex;gap:4px;align-items:center;margin:0;font-size:12px;white-space:nowrap">'
-        f'<img alt="" src="{_picture(entry.sample)}" width="{WIDTH}" height="{HEIGHT}" style="flex:none">'
-        f"{entry.text}</li>"
-        for entry in key(result)
-    )
-    look = "list-style:none;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:2px 12px"
-    return f'<ul aria-label="Key" style="{look}">{items}</ul>'
-
-
-def _picture(sample: str) -> str:
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">{sample}</svg>'
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tlx.figures import theme
+from tlx.text import escape_html
 
 WIDTH, HEIGHT = 44, 20  # px of a sample
 _SHAPES = {
@@ -51,3 +53,20 @@ def domains() -> list[Entry]:
         mark("target instance", "circle", theme.NEUTRAL),
         mark("mispredicted by the plot's model", "circle", theme.PAPER, theme.MISPREDICTED),
     ]
+
+
+def html(entries: Iterable[Entry]) -> str:
+    """A key as a line of its own that wraps; pictures, since pages take no drawings."""
+    items = "".join(
+        '<li style="display:flex;gap:4px;align-items:center;margin:0;font-size:12px;white-space:nowrap">'
+        f'<img alt="" src="{_picture(entry.sample)}" width="{WIDTH}" height="{HEIGHT}" style="flex:none">'
+        f"{escape_html(entry.text)}</li>"
+        for entry in entries
+    )
+    look = "list-style:none;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:2px 12px"
+    return f'<ul aria-label="Key" style="{look}">{items}</ul>'
+
+
+def _picture(sample: str) -> str:
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">{sample}</svg>'
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

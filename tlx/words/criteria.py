@@ -103,17 +103,22 @@ def _where(place: tuple[str, str, float], network: Network) -> str:
 
 def reading_table(result: Criteria, network: Network) -> str:
     """Where least is reused under each criterion, as a small table (Markdown)."""
+    head, *rows = reading(result, network)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+
+
+def reading(result: Criteria, network: Network) -> list[list[str]]:
+    """The same as rows of cells, the first its head."""
     measures = [name for name in REUSE if _least(result, name)]
     least = {name: _least(result, name) for name in measures}
-    head = ["Layers of least reuse", *(MEASURES[name].title for name in measures)]
-    lines = [head, ["---"] * len(head)]
+    rows = [["Layers of least reuse", *(MEASURES[name].title for name in measures)]]
     for criterion in result.names:
         cells = [
             _cell(least[name][criterion], network, MEASURES[name]) if criterion in least[name] else "–"
             for name in measures
         ]
-        lines.append([_title(criterion), *cells])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        rows.append([_title(criterion), *cells])
+    return rows
 
 
 def _cell(place: tuple[str, str, float], network: Network, measure: Measure) -> str:

@@ -37,6 +37,17 @@ def verdict(result: Discriminability) -> str:
     )
 
 
+def scores(result: Discriminability) -> str:
+    """How far the domain scores of a class's instances can be trusted, in one sentence."""
+    share = f"{percent(result.accuracy)} (95 % interval {percent(result.low)} to {percent(result.high)})"
+    if result.chance:
+        return f"The domains cannot be told apart better than by a coin, held out {share}: the scores are noise."
+    return (
+        f"By the conductance of its important neurons a linear classifier tells the domains apart with held-out "
+        f"accuracy {share}. Instances beyond the dashed line look to it like the other domain's."
+    )
+
+
 def _reading(distance: float) -> str:
     if distance > 1.8:
         return "To these neurons the domains look almost entirely different."

@@ -9,13 +9,36 @@ import pandas as pd
 
 from tlx.analysis.intervals import wilson
 from tlx.findings import counted, few, percent, points, points_between
-from tlx.results import Control, Probe, Transferability
+from tlx.results import Control, DomainImages, LabelEfficiency, Probe, Transferability
 
 
 def against_scratch(control: Control) -> str:
     """What the target model gains over training from scratch; without a break between a number and its unit."""
     how = {"budget": "From scratch at the same budget", "end": "From scratch to its own end"}[control.length]
     return f"{how} ({counted(control.epochs, 'epoch')}): **{unbroken(points(control.difference))}**."
+
+
+def labels(result: LabelEfficiency) -> str:
+    """What the fewest and the most labels teach either way, means over the seeds."""
+    means = result.table.groupby(["images", "how"])["accuracy"].mean()
+    ends = dict.fromkeys([int(result.table["images"].min()), int(result.table["images"].max())])
+    parts = []
+    for images in ends:
+        ways = means.loc[images].sort_index()
+        said = ", ".join(f"{how} {percent(float(share))}" for how, share in ways.items())
+        parts.append(f"from {counted(images, 'labelled image')} {said}")
+    return f"{'; '.join(parts).capitalize()}. {LABELS}"
+
+
+def judged_on(target: DomainImages) -> str:
+    """Which of the target's images the numbers are of, and what that is worth."""
+    count = int(target.judged.sum())
+    if target.headline == "test":
+        return f"Accuracies are of {counted(count, 'test image')} of the target, on which nothing was chosen."
+    return (
+        f"The target has no test images: accuracies are of its {counted(count, 'validation image')}, which also chose "
+        "the epochs, so that they may be somewhat high."
+    )
 
 
 def partial(result: Transferability) -> str:
@@ -110,6 +133,10 @@ def meaning(result: Transferability) -> str:
     return f"{sentence}{few(result.n)}"
 
 
+LABELS = (
+    "Each dot is one training on so many images of each class, chosen by its seed, with as many steps as the "
+    "case's own training; the last epoch counts, so that no further label is used. Lines are means over the seeds."
+)
 _SCRATCH = {
     "budget": "From scratch, {epochs} (same budget)",
     "end": "From scratch, {epochs} (to its end)",

@@ -17,9 +17,9 @@ from tlx.app.numbers import numbers
 from tlx.app.once import once
 from tlx.app.selection import case_name
 from tlx.figures.domain_score import domain_score, mark
-from tlx.findings import percent
 from tlx.results import Discriminability, InstanceRef
 from tlx.text import escape
+from tlx.words import domains as words
 
 _ROW = defaults.HISTOGRAMS  # beside each other
 PILLS = 12  # classes at most that are pills; more are searched by name
@@ -65,14 +65,7 @@ def draw(result: Discriminability, picked: InstanceRef | None) -> None:
 
 def note(result: Discriminability) -> None:
     """How far the domain scores can be trusted, in one sentence."""
-    share = f"{percent(result.accuracy)} (95 % interval {percent(result.low)} to {percent(result.high)})"
-    if result.chance:
-        st.warning(f"The domains cannot be told apart better than by a coin, held out {share}: the scores are noise.")
-    else:
-        st.caption(
-            f"By the conductance of its important neurons a linear classifier tells the domains apart with held-out "
-            f"accuracy {share}. Instances beyond the dashed line look to it like the other domain's."
-        )
+    (st.warning if result.chance else st.caption)(words.scores(result))
 
 
 def score_table(result: Discriminability) -> pd.DataFrame:

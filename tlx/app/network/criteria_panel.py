@@ -14,12 +14,18 @@ from tlx.app.numbers import numbers
 from tlx.app.once import once
 from tlx.app.selection import Selection
 from tlx.figures import criteria as figures
+from tlx.figures.key import html
 from tlx.findings import counted
+from tlx.results import Criteria
 from tlx.text import escape
 from tlx.words import criteria as words
 
 MOST = 8  # layers whose curves are drawn; of more the chosen ones
 BESIDE = 4  # of them in a row, at most
+
+
+def _key(result: Criteria) -> str:
+    return html(figures.key(result))
 
 
 @st.fragment
@@ -38,7 +44,7 @@ def which_criterion(selection: Selection) -> None:
     network, _ = costs.require("Read the network", needs.frame, case)
     told = glossary.help_for("attribution criterion", "deletion curve")
     st.markdown(once(words.words, result, network), help=told)
-    st.html(once(figures.key_html, result))
+    st.html(once(_key, result))
     for measure, column in zip(figures.MEASURES, beside(2, name="criteria", least=300, gap="small"), strict=True):
         with column:
             drawn = partial(figures.agreement, result, network, measure)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-import pandas as pd
 import streamlit as st
 
 from tlx import needs
@@ -15,6 +14,7 @@ from tlx.app.numbers import numbers
 from tlx.cases import Case
 from tlx.figures.label_efficiency import label_efficiency
 from tlx.results import CONTROLS, Control
+from tlx.words import score as words
 
 _OFFERS = {"budget": "From scratch", "end": "To its own end"}  # in a narrow column, with the cost behind
 
@@ -33,13 +33,6 @@ def offers(case: Case, there: Mapping[str, Control]) -> None:
         st.rerun()
 
 
-def with_control(history: pd.DataFrame, there: Mapping[str, Control]) -> pd.DataFrame:
-    """The accuracy histories with that of the control at the same budget, where it is there and they lack it."""
-    if "budget" not in there or "scratch" in set(history["model"]):
-        return history
-    return pd.concat([history, there["budget"].history], ignore_index=True)
-
-
 @st.fragment
 def label_efficiency_panel(case: Case) -> None:
     """The curve, or a button with its cost."""
@@ -52,7 +45,4 @@ def label_efficiency_panel(case: Case) -> None:
     bokeh_view(chart, key="label efficiency", label="Accuracy over the number of target labels, both ways, by seed")
     table = partial(numbers, result.table, case.name, split=result.split, n=result.n)
     frame.downloads("label efficiency", table, name=f"labels-{case.name}")
-    st.caption(
-        "Each dot is one training on so many images of each class, chosen by its seed, with as many steps as the "
-        "case's own training; the last epoch counts, so that no further label is used. Lines are means over the seeds."
-    )
+    st.caption(words.LABELS)

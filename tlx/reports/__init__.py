@@ -1,0 +1,1 @@
+"""The report of a case: one HTML file that holds everything, or a notebook that reads what is stored."""
