@@ -9,7 +9,7 @@ from tlx import defaults, findings, glossary, needs, pipeline
 from tlx.app import costs, feature_strip, frame, pictures
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
-from tlx.app.network import controls, criteria_panel, neuron_panel, weight_panel
+from tlx.app.network import controls, criteria_panel, freezing_card, neuron_panel, weight_panel
 from tlx.app.numbers import numbers
 from tlx.app.once import once
 from tlx.app.selection import Selection
@@ -177,3 +177,4 @@ def strongest_instances(subject: Subject, neuron: NeuronRef) -> None:
 
 explorer()
 criteria_panel.which_criterion(selection)
+freezing_card.what_to_freeze(selection)

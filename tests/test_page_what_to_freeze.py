@@ -100,3 +100,14 @@ def test_nothing_is_computed_by_opening(page: AppTest, tmp_path: Path) -> None:
     blocks = next(one.value for one in page.dataframe if "pull" in one.value)
     assert blocks["block"].tolist() == ["conv1", "fc6", "head"]
     assert blocks["advised"].tolist().count("✓") == 1
+
+
+def test_network_shows_it_beside_the_edges_that_the_class_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it comes with `digits`; kept edges are the chosen class's own, Compare has the mean of classes."""
+    monkeypatch.setenv("TLX_SHIPPED", "1")
+    page = run_to_end(app("pages/3_Network.py", case="digits", **{"class": "3"}))
+    assert "Advised to be trained: **fc7 and head**" in text_of(page)
+    blocks = next(one.value for one in page.dataframe if "pull" in one.value).set_index("block")
+    kept = pipeline.reuse(load_case("digits"), "3").table.query("measure == 'kept' and second != ''")
+    assert blocks["reuse"].dropna().to_dict() == pytest.approx((kept.set_index("second")["value"] * 100).to_dict())
+    assert len(kept) == 6

@@ -9,7 +9,7 @@ import pandas as pd
 from tlx import pipeline
 from tlx.analysis import advice_words, freezing
 from tlx.cases import Case
-from tlx.results import BlockGradients
+from tlx.results import BlockGradients, Network, Reuse
 from tlx.text import escape
 
 _HOW = (
@@ -34,8 +34,22 @@ def how(splits: Mapping[str, str]) -> str:
 
 
 def shown(case: Case, gradients: BlockGradients, strategies: pd.DataFrame | None, compared: int) -> pd.DataFrame:
-    """The blocks as a person reads them, shares in per cent; compared: what is stored of the reuse, which may grow."""
-    kept = pipeline.kept_edges(case) if compared else {}
+    """The blocks as a person reads them; compared: what is stored of the reuse of all classes, which may grow."""
+    return _table(gradients, strategies, pipeline.kept_edges(case) if compared else {})
+
+
+def of_class(
+    network: Network, reused: Reuse, gradients: BlockGradients, strategies: pd.DataFrame | None
+) -> pd.DataFrame:
+    """The same beside the edges that one class keeps."""
+    table = reused.table[(reused.table["measure"] == "kept") & (reused.table["second"] != "")]
+    modules = {layer.name: layer.module for layer in network.layers}
+    kept = {modules[layer]: float(value) for layer, value in zip(table["second"], table["value"], strict=True)}
+    return _table(gradients, strategies, kept)
+
+
+def _table(gradients: BlockGradients, strategies: pd.DataFrame | None, kept: Mapping[str, float]) -> pd.DataFrame:
+    """Shares in per cent; without the column of accuracies where no strategy was run."""
     table = freezing.table(gradients, kept, strategies)[["block", "advised", "pull", "gradient", "reuse", "alone"]]
     table[["reuse", "alone"]] *= 100
     table["advised"] = table["advised"].map({True: "✓", False: ""})

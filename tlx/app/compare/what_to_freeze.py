@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from tlx import glossary, needs, pipeline
@@ -42,16 +43,21 @@ def what_to_freeze(case: Case, compared: int) -> None:
         frame.downloads("what to freeze", partial(numbers, strategies, case.name), name=f"strategies-{case.name}")
         splits = {domain: jobs.stored(pipeline.catalogue, case, domain).headline for domain in DOMAINS}
         st.caption(words.how(splits))
+    blocks(once(words.shown, case, gradients, strategies, compared), "mean of classes")
+
+
+def blocks(table: pd.DataFrame, of: str) -> None:
+    """The blocks in the network's order; of: whose kept edges stand beside them."""
     st.dataframe(
-        once(words.shown, case, gradients, strategies, compared),
+        table,
         hide_index=True,
         placeholder="–",
-        column_config=_columns(),
+        column_config=_columns(of),
         alt="Blocks of the network with what pulls at them",
     )
 
 
-def _columns() -> dict[str, Any]:
+def _columns(of: str) -> dict[str, Any]:
     number = st.column_config.NumberColumn
     return {
         "block": st.column_config.TextColumn("block", pinned=True, help="An analysed layer, or the head."),
@@ -60,9 +66,7 @@ def _columns() -> dict[str, Any]:
         "gradient": number(
             "gradient norm", format="%.3f", help="‖gradient‖ / ‖parameters‖ of the source model on target images."
         ),
-        "reuse": number(
-            "kept edges", format="%.0f %%", help="Important edges into it that were kept, mean of classes."
-        ),
+        "reuse": number("kept edges", format="%.0f %%", help=f"Important edges into it that were kept, {of}."),
         "alone": number(
             "trained alone", format="%.1f %%", help="Target accuracy with this block and the head trained."
         ),
