@@ -455,10 +455,13 @@ def _wherever_the_layers_begin(case: Case, class_name: str) -> Panel[None]:
     """The panels of the neuron and the weight that are chosen at first."""
     subject, _ = yield from compared(case, class_name)
     for layer in subject.network.names:
-        yield from seen_by(case, defaults.neuron(subject, [layer]))
+        neuron = defaults.neuron(subject, [layer])
+        yield from looks(case, defaults.with_similar(subject, neuron))
+        yield from seen_by(case, neuron)
     for pair in subject.network.pairs:
         edge = defaults.edge(subject, pair)
         if edge is not None:
+            yield from looks(case, defaults.ends(subject, edge))
             yield from kernel_response(case, class_name, edge)
 
 

@@ -17,7 +17,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from tlx import errors
+from tlx import errors, places
 from tlx.analysis import freezing
 from tlx.casefiles.fingerprints import check_unchanged
 from tlx.cases import CRITERIA, DOMAINS, HEAD, MODELS, Case
@@ -1100,6 +1100,8 @@ def feature_images(case: Case, model: str, layer: str, neurons: Sequence[int]) -
     from tlx.images.thumbnails import enlarged
 
     missing = [neuron for neuron in neurons if not feature_image.is_stored(case, model, layer, neuron)]
+    for neuron in missing if case.bundle or not places.computes() else ():
+        feature_image(case, model, layer, neuron)  # says in a sentence that it is not to be had here
     for at in range(0, len(missing), DRAWN):
         some = missing[at : at + DRAWN]
         with spent.computing("feature_image", len(some)):

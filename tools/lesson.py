@@ -2,15 +2,14 @@
 
     python tools/lesson.py [FOLDER] [NAME …]
 
-FOLDER takes images and models of the planted cases; NAMEs are those to write, all unless given. Everything is computed
-in the store that `TLX_CACHE` names and goes on where it was interrupted; what is written are bundles in
-tlx/data/lesson. The networks learned from all images of `digits`; a bundle shows a few images of two digits, and the
-networks' answers for these, so that it is small and whole: every page opens for each of its classes.
+FOLDER takes images and models of the planted cases, and keeps them; NAMEs are those to write, all unless given.
+Everything is computed in the store that `TLX_CACHE` names and goes on where it was interrupted; what is written are
+bundles in tlx/data/lesson. The networks learned from all images of `digits`; a bundle shows a few images of two digits,
+and the networks' answers for these, so that it is small and whole: every page opens for each of its classes.
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -63,23 +62,25 @@ def shown(name: str, case: Case, folder: Path) -> Case:
     }
     for model in MODELS:
         path = folder / f"{model}.safetensors"
-        checkpoints.write(of_few(pipeline.trained(case, model)), path)
+        if not path.is_file():  # anew it would have another digest, and what was computed would count no more
+            checkpoints.write(of_few(pipeline.trained(case, model)), path)
         changes[f"{model}_model"] = ModelPlan(checkpoint=str(path))
     case = replace(case, name=name, title=plant.title, about=plant.about, control=False, home="", files=(), **changes)
     return replace(case, files=fingerprints.of_case(case))
 
 
 def few(images: DomainImages, title: str, folder: Path) -> Domain:
-    """The first images of the digits shown, in split folders."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """The first images of the digits shown, in split folders; what is there already stays, as checkpoints do."""
     splits = [one for one in ("training", "validation", "test") if (images.split == one).any()]
     for name in DIGITS:
         for split in splits:
             home = folder / split / name
-            home.mkdir(parents=True)
+            home.mkdir(parents=True, exist_ok=True)
             of_split = [at for at in images.of_class(name).tolist() if images.split[at] == split]
             for at in of_split[: IMAGES // len(splits)]:
-                Image.fromarray(images.pixels[at]).save(home / f"{at:05d}.png")
+                path = home / f"{at:05d}.png"
+                if not path.is_file():
+                    Image.fromarray(images.pixels[at]).save(path)
     return Domain("folder", title, str(folder))
 
 

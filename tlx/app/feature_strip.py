@@ -11,6 +11,7 @@ from tlx import needs
 from tlx.app import costs, jobs
 from tlx.app.once import once
 from tlx.cases import DOMAINS, Case
+from tlx.errors import NotExportedError
 from tlx.figures import theme
 from tlx.figures.galleries import address
 from tlx.figures.neuron_pictures import whole_images
@@ -24,9 +25,14 @@ SIZE = 50  # of a picture, in CSS pixels
 
 
 def small_looks(case: Case, neurons: Sequence[NeuronRef]) -> dict[NeuronRef, str]:
-    """Feature images small enough for many of them: a kilobyte each, as data addresses; none while they are drawn."""
+    """Feature images small enough for many of them: a kilobyte each, as data addresses.
+
+    None while they are drawn, or where they are not to be had: they stand beside what is looked at.
+    """
     try:
         return once(_small_looks, case, tuple(neurons))
+    except NotExportedError:
+        return {}
     except NotStoredError:
         costs.ask("Draw what the neurons look for", needs.looks, case, neurons)
         return {}
