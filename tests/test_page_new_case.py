@@ -29,7 +29,7 @@ from tlx.errors import CaseError, key_of
 from tlx.networks import names
 from tlx.storage import inventory, memory
 
-PAGE = "pages/6_New_case.py"
+PAGE = "pages/7_New_case.py"
 KINDS = ("text_input", "number_input", "selectbox", "toggle")
 TEXT = some.text(some.characters(exclude_categories=["Cs"]))  # all there is but halves of surrogate pairs
 PLAIN = TEXT | some.integers(-(2**63), 2**63 - 1) | some.floats(allow_nan=False) | some.booleans()

@@ -80,7 +80,8 @@ SHOWN = {
     NETWORK: {"zigzag", "reuse kept"},
     FEATURES: {"ranking", "biplot", "silencing", "domain gap"},
     "pages/5_Compare.py": {"scores", "depth kept", "promise log_me", "what to freeze"},
-    "pages/6_New_case.py": set(),
+    "pages/6_Lesson.py": set(),
+    "pages/7_New_case.py": set(),
 }
 
 

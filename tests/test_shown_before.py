@@ -16,7 +16,7 @@ from tlx.storage.bundles import Bundle
 from tlx.storage.memory import Memoized
 from tlx.storage.store import Store
 
-PAGES = ["streamlit_app.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("[1-5]_*.py"))]
+PAGES = ["streamlit_app.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("[1-6]_*.py"))]
 WORK: dict[str, tuple[Any, str]] = {
     "a Bokeh model is made": (Model, "__init__"),
     "a table is put together": (pd.DataFrame, "__init__"),

@@ -20,7 +20,7 @@ LIGHT_LACKS = HEAVY | {"safetensors", "tomlkit", "tqdm"}  # what the app require
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 DEMO = "demo/streamlit_app.py"
-FILES = ("streamlit_app.py", *sorted(f"pages/{one.name}" for one in (ROOT / "pages").glob("[1-6]_*")))
+FILES = ("streamlit_app.py", *sorted(f"pages/{one.name}" for one in (ROOT / "pages").glob("[0-9]_*")))
 
 
 @dataclass(frozen=True)

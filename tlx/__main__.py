@@ -8,6 +8,7 @@
     report CASE FILE    writes a page (.html) with findings, figures and numbers, or a notebook (.ipynb) that reads them
     sources CASE…       which of several cases' sources is most promising for their target; --prove fine-tunes from each
     advise CASE         what of a case's network to train and what to freeze; --prove trains by every strategy
+    lesson              eight questions to predict and look up, answered from stored results; --answers for teachers
     plant CASE FOLDER   makes cases whose answer is known out of a case: permuted, re-initialised, independent networks
     check FILE          says whether a case file will work, and if not, why
     cache               how much stored results take, case by case; --clear removes what is asked for
@@ -23,8 +24,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import joblib
 from tqdm import tqdm
@@ -34,6 +36,9 @@ from tlx.casefiles import builtin, lesson, loading
 from tlx.cases import DOMAINS, MODELS, Case
 from tlx.errors import SelectionError, UserError, unknown
 from tlx.storage import bundles, inventory, limit, memory
+
+if TYPE_CHECKING:
+    from tlx.lessons.told import Step, Told
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -110,6 +115,13 @@ def _parser() -> argparse.ArgumentParser:
         help="train by every strategy, at three rates by three seeds, and judge the advice",
     )
     advise.set_defaults(command=_advise)
+    taught = commands.add_parser("lesson", help="eight questions to predict, look up in the app and have answered")
+    taught.add_argument("--step", type=int, metavar="N", help="this step only (default: all)")
+    taught.add_argument("--answers", action="store_true", help="print the teacher's key and ask nothing")
+    taught.add_argument(
+        "--app", default="http://localhost:8501", metavar="ADDRESS", help="where the app is open (default: %(default)s)"
+    )
+    taught.set_defaults(command=_lesson)
     plant = commands.add_parser("plant", help="make cases whose answer is known out of a case")
     plant.add_argument("case", metavar="CASE", help="a built-in name or the path of a case file")
     plant.add_argument("folder", metavar="FOLDER", type=Path, help="where a folder for each planted case is made")
@@ -309,6 +321,30 @@ def _advise(given: argparse.Namespace) -> None:
     print(*advice_words.what_to_freeze(pipeline.block_gradients(case), strategies), sep="\n")
     if strategies is None:
         print("Not trained: --prove does that and says what the advice is worth.")
+
+
+def _lesson(given: argparse.Namespace) -> None:
+    from tlx.app.lesson import looking
+    from tlx.lessons import terminal
+
+    def link(number: int, step: Step, told: Told) -> str:
+        return f"{home}/{looking.address(step.case, told.look, number)}"
+
+    def read(prompt: str) -> str | None:
+        try:
+            return input(prompt)
+        except EOFError:
+            return None
+        finally:
+            print("" if sys.stdin.isatty() else "\n", end="")  # a line from a file ends no line here
+
+    home, steps, load = given.app.rstrip("/"), terminal.chosen(given.step), cache(loading.load_case)
+    if given.answers:
+        said = terminal.key(steps, load, link, lambda number: f"{home}/{looking.address_of_step(number)}")
+    else:
+        said = terminal.walk(steps, load, link, read, pause=sys.stdin.isatty())
+    for part in said:
+        print(part, end="\n\n", flush=True)
 
 
 def _plant(given: argparse.Namespace) -> None:

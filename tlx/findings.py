@@ -6,7 +6,7 @@ who shows them escapes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -287,3 +287,11 @@ def points_between(low: float, high: float) -> str:
 def _signed(difference: float) -> str:
     number = f"{abs(100 * difference):,.1f}".removesuffix(".0")
     return number if number == "0" else f"{'+' if difference > 0 else '−'}{number}"
+
+
+def _plain(number: float) -> str:
+    return f"{number:.2f}"
+
+
+WRITTEN: dict[str, Callable[[float], str]] = {"share": percent, "points": _signed, "plain": _plain}
+"""How a number of a kind is written beside a mark; of points the axis says the unit."""

@@ -220,6 +220,10 @@ OF_PAGE = {
         "transferability score", "from scratch", "kept", "correspondence", "inherited", "A-distance", "chance band",
         "pull", "regret",
     ),
+    "Lesson": (
+        "transferability score", "from scratch", "bootstrap interval", "decision value", "correspondence", "kept",
+        "chance band", "AUC", "domain-specific", "pull",
+    ),
 }
 # fmt: on
 

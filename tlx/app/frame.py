@@ -70,6 +70,8 @@ def page(title: str, how_to_read: str, terms: Sequence[str] = ()) -> Selection:
     head = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
     head.title(escape(title), anchor=False)
     beside = head.container(horizontal=True, width="content")
+    with beside:
+        navigation.way_back(title, asked)
     with beside.popover("How to read this", icon=":material/help:"):
         st.markdown(how_to_read)
         if terms:

@@ -13,8 +13,10 @@ from tlx import places
 from tlx.app import selection
 from tlx.app.selection import PARAMETERS, Choice
 from tlx.places import ENTRY
+from tlx.text import escape
 
 LOCAL = "New_case"  # the page that is for the visitors of this machine only
+STEP = "lesson.step"  # the setting that says at which step of the lesson somebody is, whatever page they look at
 _NEXT = "tlx next page"
 ICONS = {
     "Start": "home",
@@ -23,6 +25,7 @@ ICONS = {
     "Network": "hub",
     "Features": "equalizer",
     "Compare": "compare_arrows",
+    "Lesson": "school",
     "New case": "add_circle",
 }
 _ADDRESS_JS = """
@@ -74,6 +77,13 @@ def link(title: str, choice: Choice, *, label: str | None = None) -> None:
     if file is not None:
         icon = f":material/{ICONS.get(title, 'chevron_right')}:"
         st.page_link(file, label=label or title, icon=icon, query_params=selection.write(choice))
+
+
+def way_back(title: str, choice: Choice) -> None:
+    """A link back to the step of the lesson from which somebody came to look at this page, if they did."""
+    step = dict(choice.view).get(STEP)
+    if step is not None and title != "Lesson":
+        link("Lesson", choice, label=f"Back to the lesson, step {escape(step, 3)}")
 
 
 def links(place: DeltaGenerator, choice: Choice) -> None:
