@@ -202,7 +202,7 @@ def print_shifts(browser: Any, address: str, query: str, repeats: int) -> None:
             server.terminate()
             server.wait()
     print(f"| a bare page with a sidebar | {statistics.median(found):.2f} | |")
-    for name in ("", "Statistics", "Instances", "Network", "Features", "Compare", "New_case"):
+    for name in ("", "Statistics", "Instances", "Network", "Features", "Compare", "Lesson", "New_case"):
         by_address = [
             closed(browser, address, lambda visit, name=name: shift(visit, name, query)) for _ in range(repeats)
         ]

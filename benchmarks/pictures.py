@@ -1,6 +1,6 @@
 """The pictures of the docs, taken from the running app.
 
-    PYTHONPATH=. python benchmarks/pictures.py [CASE] [--cache FOLDER]
+    PYTHONPATH=. python benchmarks/pictures.py [CASE] [--cache FOLDER] [--only NAME…]
 
 Writes docs/pictures/<name>.png, 1440 px wide: for `digits` (the README's, each also as <name>-dark.png; both again as
 on a small screen, <name>-1024.png, and a phone, <name>-390.png), for `office31` and `mnistm-mnist` those they show.
@@ -42,6 +42,7 @@ def shots(case: str) -> Shots:
             "network": ("Network", chosen | {"layers": "conv1,conv2,conv3"}, 1000),
             "features": ("Features", chosen, 1100),
             "compare": ("Compare", chosen, 1300),
+            "lesson": ("Lesson", {"view": "lesson.step=4"}, 1000),
             "new-case": ("New_case", chosen, 1000),
         }
     easy, hard, layers = STUDIES[case]
@@ -57,7 +58,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("case", nargs="?", default="digits", choices=("digits", *STUDIES))
     parser.add_argument("--cache", default="", help="folder of stored results; without it they are computed")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these pictures alone, by their names without a size")
     given = parser.parse_args()
+    wanted = {name: shot for name, shot in shots(given.case).items() if given.only is None or name in given.only}
     folder = ROOT / "docs" / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     schemes = {"light": "", "dark": "-dark"} if given.case == "digits" else {"light": ""}
@@ -68,9 +71,11 @@ def main() -> None:
         try:
             for scheme, ending in schemes.items():
                 page = browser.new_context(color_scheme=scheme, viewport={"width": 1440, "height": 1000}).new_page()
-                for (width, least), (name, (view, selection, height)) in product(screens, shots(given.case).items()):
+                for (width, least), (name, (view, selection, height)) in product(screens, wanted.items()):
                     page.set_viewport_size({"width": width, "height": max(height, least)})
                     page.goto(f"{address}/{view}?{urlencode({'case': given.case} | selection)}")
+                    if view == "Lesson":
+                        predict(page)
                     settle(page, drawn=view not in ("", "New_case"))
                     page.evaluate(
                         f"() => document.querySelectorAll({SAVED!r}).forEach((one) => {{ one.value = {MINE!r} }})"
@@ -84,6 +89,12 @@ def main() -> None:
             browser.close()
             server.terminate()
             server.wait()
+
+
+def predict(page: Any) -> None:
+    """Predicts what the slider begins with, and has the answer shown."""
+    for button in ("Keep my prediction", "Reveal the answer"):
+        page.get_by_role("button", name=button).click(timeout=60_000)
 
 
 def settle(page: Any, *, drawn: bool) -> None:

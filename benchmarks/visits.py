@@ -23,8 +23,8 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-PAGES = ("", "Statistics", "Instances", "Network", "Features", "Compare", "New_case")
-PLAIN = ("", "New_case")  # pages without a figure
+PAGES = ("", "Statistics", "Instances", "Network", "Features", "Compare", "Lesson", "New_case")
+PLAIN = ("", "Lesson", "New_case")  # pages without a figure
 DRAWN = "() => document.querySelectorAll('.bkv[data-ready]').length"
 DONE = """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
   && document.querySelectorAll('[data-testid=stProgress]').length === 0"""

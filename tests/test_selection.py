@@ -247,3 +247,27 @@ def test_a_link_drawn_before_a_choice_keeps_the_choice(chosen_in_a_fragment):
 def test_back_to_before_a_choice_drops_it(chosen_in_a_fragment):
     """The same address on the same page is Back, and Back steps through choices."""
     assert chosen_in_a_fragment.run().session_state["shown"].neuron is None
+
+
+def page_with_a_fragment():
+    import streamlit as st
+
+    from tlx.app import selection
+
+    choice = selection.current()
+    selection.mirror(choice, links=True)
+    st.session_state.shown = choice
+    if st.session_state.pop("in the fragment", False):  # what a callback and its run do
+        selection.choose(class_name="cow")
+        selection.mirror(selection.chosen())
+
+
+def test_a_link_followed_after_a_choice_in_a_fragment_wins(monkeypatch):
+    """A link that the fragment itself drew may lead to another case, which the choice before it must not hold up."""
+    monkeypatch.setattr(selection, "LAG", 0.0)
+    page = script(page_with_a_fragment)
+    page.query_params["class"] = "dog"
+    page.session_state["in the fragment"] = True
+    page.run()
+    page.query_params["class"] = "pig"
+    assert page.run().session_state["shown"].class_name == "pig"

@@ -38,6 +38,7 @@ VIEWS = {  # page: what it is set to at a second visit
     "Network": "network.panel=weight",
     "Features": "features.model=source",
     "Compare": "",
+    "Lesson": "lesson.step=4",
 }
 CLASSES = {"digits": "0123456789"} | {one.stem: "38" for one in sorted((ROOT / "tlx/data/lesson").glob("*.tlx"))}
 MOST = 250  # MB of memory for one visitor who saw everything

@@ -8,7 +8,7 @@ from e2e.conftest import running
 pytestmark = pytest.mark.e2e
 
 
-TITLES = ["Start", "Statistics", "Instances", "Network", "Features", "Compare"]  # New case is for no stranger
+TITLES = ["Start", "Statistics", "Instances", "Network", "Features", "Compare", "Lesson"]  # New case is for no stranger
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,7 @@ def test_a_figure_far_below_is_drawn_when_somebody_scrolls_there(opened):
     assert below.bounding_box()["height"] == room > 100
 
 
-@pytest.mark.parametrize("title", ["Statistics", "Instances", "Network", "Features", "Compare", "New case"])
+@pytest.mark.parametrize("title", ["Statistics", "Instances", "Network", "Features", "Compare", "Lesson", "New case"])
 def test_opening_a_page_moves_nothing_that_stands(opened, title):
     """By Chromium's own measure, in which 0.1 is said to be noticed; once the code of its widgets has been loaded."""
     start, _ = opened("/")

@@ -69,7 +69,7 @@ def page(title: str, how_to_read: str, terms: Sequence[str] = ()) -> Selection:
     navigation.links(links, asked)
     head = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
     head.title(escape(title), anchor=False)
-    beside = head.container(horizontal=True, width="content")
+    beside = head.container(horizontal=True, width="content", vertical_alignment="center")
     with beside:
         navigation.way_back(title, asked)
     with beside.popover("How to read this", icon=":material/help:"):

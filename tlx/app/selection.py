@@ -258,6 +258,8 @@ def mirror(choice: Choice, *, links: bool = False) -> tuple[dict[str, str], dict
     followed = _by_link(address)
     if links:
         st.session_state[_LINKED] = (_page(), wanted)
+    else:  # a fragment ran: what was chosen in it is known now, and a link that is followed next is another choice
+        st.session_state.pop(_CHANGED, None)
     if not address or (followed and address != wanted):
         return address, wanted
     if address != wanted:

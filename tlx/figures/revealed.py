@@ -18,6 +18,8 @@ from tlx.figures.sources import source_of
 from tlx.findings import WRITTEN
 
 LINE, ROW = 16, 14  # px of a line of a title, and of what is added for a row
+MARGIN = 0.05  # of the axis beyond its ends, so that no mark is cut
+MANY = 4  # things that the key has to say
 LETTERS = 20  # of a line of a title
 LOOKS = {"source": (theme.SOURCE, "x"), "target": (theme.TARGET, "circle")}
 BOTTOM, AWAY = -0.5, -9.0  # of lines across all rows, and where the key's marks are out of sight
@@ -48,11 +50,11 @@ def revealed(
     wrapped = ["\n".join(textwrap.wrap(title, LETTERS)) for title in titles]
     row = LINE * max(1 + title.count("\n") for title in wrapped) + ROW
     low, high = ends
-    room = 0.24 * (high - low)  # for a number beside the last dot
+    left, right = low - MARGIN * (high - low), high + MARGIN * (high - low)
     plot = chart(
         height=92 + row * len(titles),
         x=x,
-        x_range=Range1d(low - 0.015 * (high - low), high + room),
+        x_range=Range1d(left, right),
         y_range=Range1d(-0.55, len(titles) - 0.25),
         toolbar_location=None,
         min_border_right=6,
@@ -72,10 +74,10 @@ def revealed(
         marker=[LOOKS.get(model, OTHER)[1] for model in table["model"]],
         number=table["value"].map(written),
         told=[_told(*one, written) for one in zip(table["low"], table["high"], strict=True)],
-        end=table["high"].fillna(table["value"]),
+        **_numbers_at(table, (left + right) / 2),
         series=[f", {one}" if one else "" for one in table["series"]],
     )
-    _chosen(plot, low - 0.015 * (high - low), high + room)
+    _chosen(plot, left, right)
     bands = rows.dropna(subset=["chance_low"])
     grey = {"fill_color": theme.NEUTRAL, "fill_alpha": 0.35, "line_color": None}
     plot.hbar("place", height=0.5, left="chance_low", right="chance_high", source=source_of(bands, "chance"), **grey)
@@ -89,7 +91,7 @@ def revealed(
         "value", "place", source=source, marker="marker", size=11, color="colour", line_width=3, name="marks"
     )
     words: dict[str, Any] = {"text_baseline": "middle", "text_font_size": "13px", "text_font_style": "bold"}
-    plot.text("end", "place", "number", source=source, x_offset=9, **words)
+    plot.text("beside", "place", "number", source=source, x_offset="shift", text_align="side", **words)
     _said(plot)
     key = [("your prediction", _sample(plot, "dashed", SAID) if numeric else _square(plot, SAID))]
     key += [(guessing, _sample(plot, "dotted", theme.NEUTRAL))] * len(at)
@@ -100,7 +102,8 @@ def revealed(
             key.append((series, plot.scatter([0], [AWAY], marker=marker, size=10, color=colour, line_width=3)))
     items = [LegendItem(label=label, renderers=[sample]) for label, sample in key]
     look = {"border_line_alpha": 0, "background_fill_alpha": 0, "padding": 2, "margin": 2, "spacing": 14}
-    plot.add_layout(Legend(items=items, orientation="horizontal", **look), "above")
+    columns = "auto" if len(items) < MANY else 2  # a telephone has room for no more
+    plot.add_layout(Legend(items=items, orientation="horizontal", ncols=columns, **look), "above")
     plot.add_tools(HoverTool(renderers=[marks], tooltips=_TOOLTIP))
     return plot
 
@@ -113,6 +116,17 @@ def mark(table: pd.DataFrame, said: float | str) -> Mapping[str, Mapping[str, li
         return {"said": {"x": [], "y0": [], "y1": []}, "chosen": {"y": places}}
     line = {"x": [said], "y0": [BOTTOM], "y1": [len(titles) - 0.4]}
     return {"said": line, "chosen": {"y": []}}
+
+
+def _numbers_at(table: pd.DataFrame, middle: float) -> dict[str, pd.Series]:
+    """Where a row's number stands: beyond its whisker, on the side that has more room."""
+    beyond = table["value"] > middle
+    ends = {"low": table["low"].fillna(table["value"]), "high": table["high"].fillna(table["value"])}
+    return {
+        "beside": ends["low"].where(beyond, ends["high"]),
+        "shift": beyond.map({True: -9, False: 9}),
+        "side": beyond.map({True: "right", False: "left"}),
+    }
 
 
 def _said(plot: figure) -> None:

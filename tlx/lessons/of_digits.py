@@ -103,7 +103,7 @@ def classes(table: pd.DataFrame, instances: pd.DataFrame, score: Transferability
         f"(95\N{NO-BREAK SPACE}% interval {points_between(first['low'], first['high'])}); a guess is right once in "
         f"{len(names)} times.",
         table=gains,
-        x="gain over the source model, in points",
+        x="gain, in points",
         unit="points",
         ends=(min(-0.1, float(gains["low"].min())), float(gains["high"].max())),
         guess=0.0,
@@ -179,7 +179,7 @@ def domains(both: dict[str, Discriminability], embedding: Embedding, table: pd.D
             }
             for model, one in both.items()
         ),
-        x="right about the domain of unseen images",
+        x="right about unseen images' domain",
         guess=0.5,
         about=f"Whiskers are 95 % intervals; {after.count('source')} printed and {after.count('target')} handwritten "
         "images, each domain counted alike.",

@@ -92,14 +92,15 @@ def anew(network: Network, reuse: Reuse, score: Transferability) -> Told:
     titles = [network.layer(name).title for name in table["first"]]
     new = int(np.flatnonzero((table["value"] <= table["high"]).to_numpy())[0])
     before, after = table.iloc[:new], table.iloc[new:]
+    within = int((after["value"] <= after["high"]).sum())
     kept = reuse.of("kept")
     into = kept[kept["second"] == table["first"].iloc[new]].iloc[0]
     ends = f"{100 * after['value'].min():.0f} to {percent(round(after['value'].max(), 2))}"
     return Told(
         question="The second of these networks was made from the first: up to a certain layer it has its weights, and "
         "all layers after that began at random and were trained. It reads "
-        f"{percent(score.target_accuracy)} of the test images right, so accuracy does not give it away. Which is the "
-        "first layer that began anew?",
+        f"{percent(score.target_accuracy)} of {counted(score.n, f'{score.split} image')} right, so accuracy does not "
+        "give it away. Which is the first layer that began anew?",
         predicted=OneOf("Your prediction: the first new layer", tuple(titles)),
         look=Look(
             "Network",
@@ -111,8 +112,8 @@ def anew(network: Network, reuse: Reuse, score: Transferability) -> Told:
         ),
         answer=titles[new],
         said=f"{titles[new]}: before it {percent(round(float(before['value'].min()), 2))} of neurons or more have kept "
-        f"their function, from it on {ends}, which is no more than chance; a guess is right once in {len(titles)} "
-        "times.",
+        f"their function, from it on {ends}, in {within} of {counted(len(after), 'layer')} no more than chance; a "
+        f"guess is right once in {len(titles)} times.",
         table=rows(
             {
                 "title": title,
@@ -123,7 +124,7 @@ def anew(network: Network, reuse: Reuse, score: Transferability) -> Told:
             }
             for title, (_, row) in zip(titles, table.iterrows(), strict=True)
         ),
-        x="neurons that kept their function and index",
+        x="found again at their own index",
         about="Every neuron of a layer is counted, so there is no interval; grey bands are what 95 of 100 random "
         "orders give.",
         why=f"{lesson.truth(lesson.REINITIALISED)} Important edges from the last old layer into the first new one: "
@@ -142,22 +143,26 @@ def anew(network: Network, reuse: Reuse, score: Transferability) -> Told:
 def marker_needs(case: Case) -> Panel[tuple[Any, ...]]:
     """The results of `marker`."""
     network = yield need(pipeline.network, case)
-    return network, (yield need(pipeline.discriminability, case, CLASS, "target"))
+    result = yield need(pipeline.discriminability, case, CLASS, "target")
+    return network, result, (yield from needs.class_table(case))
 
 
-def marker(network: Network, result: Discriminability) -> Told:
+def marker(network: Network, result: Discriminability, table: pd.DataFrame) -> Told:
     """What the neuron looks at that tells the domains apart best."""
     listing = [
         (network.layer(result.neurons[at][0]).short_title, result.neurons[at][1], at) for at in result.by_auc[:5]
     ]
     layer, index, at = listing[0]
     times = round(RESAMPLES * float(result.stability[at]))
+    own = table.iloc[table["class_name"].tolist().index(CLASS)]
+    images, ends = counted(int(own["n"]), f"target {own['split']} image"), (own["source_low"], own["source_high"])
     return Told(
-        question=f"Two domains of digits again, and networks of their own. Of {len(result.neurons)} important neurons "
-        f"of class {CLASS} one comes first in telling the domains apart. What does it look at?",
+        question="Two halves of the handwritten digits are source and target here, and both models learned from the "
+        f"halves that bear their names. Yet {CLASS}s are told apart by domain. Of {len(result.neurons)} important "
+        "neurons one does it best. What does it look at?",
         predicted=OneOf(
             "Your prediction: it looks at",
-            ("the colour of the digit", "the clutter behind it", CORNER, "how thick the strokes are"),
+            ("how thick the strokes are", "how the digit is slanted", CORNER, "the loops of the digit"),
         ),
         look=Look(
             "Features",
@@ -168,8 +173,9 @@ def marker(network: Network, result: Discriminability) -> Told:
         ),
         answer=CORNER,
         said=f"{lesson.truth(lesson.MARKED)} Neuron {index} of {layer} alone has an AUC of {result.auc[at]:.2f} "
-        f"({between(result.auc_low[at], result.auc_high[at], '{:.2f}'.format)}; guessing gives 0.50), and is among the "
-        f"first {result.first} in {times} of {RESAMPLES} bootstraps.",
+        f"({between(result.auc_low[at], result.auc_high[at], '{:.2f}'.format)}; guessing gives 0.50), larger for "
+        f"{'target' if result.auc[at] > 0.5 else 'source'} images, and is among the first {result.first} in {times} of "
+        f"{RESAMPLES} bootstraps; a guess at what it looks at is right once in 4 times.",
         table=rows(
             {
                 "title": f"{title}, neuron {number}",
@@ -180,15 +186,16 @@ def marker(network: Network, result: Discriminability) -> Told:
             }
             for title, number, column in listing
         ),
-        x="AUC: 0 answers to source, 1 to target images",
+        x="AUC (0: source, 1: target images)",
         unit="plain",
         guess=0.5,
         guessing="guessing, 0.50",
         about="The first five of the list, with 95 % intervals.",
-        why="The cheapest thing that tells the domains apart is learned first. The mark says nothing about a digit, "
-        "and yet the network has neurons for it: that is what a shortcut looks like from inside.",
-        misread="A neuron that tells the domains apart need not matter for the answer. “Do the ticked neurons matter?” "
-        "on the same page silences it and counts.",
+        why=f"A mark is cheaper to learn than a shape, and in the source images it stands for an {CLASS}: a shortcut. "
+        f"The source model took it, and reads {percent(own['source_accuracy'])} of {CLASS}s without the mark right "
+        f"({between(*ends)}, {images}).",
+        misread="A neuron that tells the domains apart need not matter for the answer: others may read the mark as "
+        "well. “Do the ticked neurons matter?” on the same page silences some and counts.",
         take="Look at the images that excite a neuron before you give it a name.",
         discuss=(
             "Which marks have you seen in data: a hospital's label, a photographer's signature, a ruler beside a mole?",
