@@ -219,7 +219,7 @@ def test_what_is_typed_as_a_prediction() -> None:
 def test_prediction_and_truth_stand_on_one_axis() -> None:
     """A number is a line across all rows, an option the band of its row, and chance the band that it is given as."""
     table = rows([{"title": "a", "value": 0.2, "chance_low": 0.0, "chance_high": 0.1}, {"title": "b", "value": 0.9}])
-    drawn = revealed(table, x="share", unit="share", ends=(0, 1), guess=0.5, guessing="guessing", numeric=True)
+    drawn = revealed(table, x="share", unit="share", ends=(0, 1), guess=0.5, guessing="guessing", said="line")
     sources = {name: drawn.select({"name": name}) for name in ("truth", "chance", "guess", "said", "chosen")}
     data = {
         name: next(one.data for one in found if hasattr(one, "data") and not hasattr(one, "glyph"))

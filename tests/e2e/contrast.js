@@ -22,6 +22,7 @@
     const words = texts.currentNode.textContent.trim(), element = texts.currentNode.parentElement
     const { width, height } = element.getBoundingClientRect(), style = getComputedStyle(element)
     const aside = element.closest("style, script, [data-testid=stHeader], [data-testid=stIconMaterial], [disabled]")
+      ?? element.closest("[data-testid=stSliderThumbValue]") // a child of the thumb that stands above it, on the page
     if (!words || width < 2 || height < 2 || style.visibility === "hidden" || aside) continue
     const opacity = lineage(element).reduce((so_far, one) => so_far * Number(getComputedStyle(one).opacity), 1)
     if (opacity < 0.05) continue

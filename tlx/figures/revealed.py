@@ -36,15 +36,15 @@ def revealed(
     ends: tuple[float, float],
     guess: float,
     guessing: str,
-    numeric: bool,
+    said: str,
 ) -> figure:
     """A row for each title of the table, the first on top.
 
     table: title, series ("" where there is one only), model ("source", "target" or another), value, low, high (NaN
     without an interval), chance_low, chance_high (NaN without a band of chance); x: what the axis means; unit: one of
-    WRITTEN; ends: of the axis; guess: where a line says what guessing gives, NaN for none; guessing: its name; numeric:
-    whether the prediction is a place on the axis. Sources "truth", "chance" and "guess"; "said" and "chosen" are for
-    `mark`.
+    WRITTEN; ends: of the axis; guess: where a line says what guessing gives, NaN for none; guessing: its name; said:
+    what the prediction will be, a "line" across the axis, the band of a "row", or "" where it is in no picture.
+    Sources "truth", "chance" and "guess"; "said" and "chosen" are for `mark`.
     """
     titles = list(dict.fromkeys(table["title"]))
     wrapped = ["\n".join(textwrap.wrap(title, LETTERS)) for title in titles]
@@ -93,7 +93,7 @@ def revealed(
     words: dict[str, Any] = {"text_baseline": "middle", "text_font_size": "13px", "text_font_style": "bold"}
     plot.text("beside", "place", "number", source=source, x_offset="shift", text_align="side", **words)
     _said(plot)
-    key = [("your prediction", _sample(plot, "dashed", SAID) if numeric else _square(plot, SAID))]
+    key = [("your prediction", _sample(plot, "dashed", SAID) if said == "line" else _square(plot, SAID))] * bool(said)
     key += [(guessing, _sample(plot, "dotted", theme.NEUTRAL))] * len(at)
     key += [("chance", _square(plot, theme.NEUTRAL))] * bool(len(bands))
     for series, model in dict(zip(table["series"], table["model"], strict=True)).items():

@@ -47,8 +47,7 @@ def worth(score: Transferability, controls: dict[str, Control], target: DomainIm
         look=Look("Start", "The chart of accuracies has the network from scratch twice. Why twice?", CLASS),
         answer=budget.accuracy,
         interval=(low, high),
-        said=f"From scratch with the same budget: {percent(budget.accuracy)} ({between(low, high)}); always naming the "
-        f"most frequent digit gives {percent(score.majority)}.",
+        said=f"From scratch with the same budget: {percent(budget.accuracy)} ({between(low, high)}).",
         table=rows(
             {"title": title, "model": model, "value": share}
             | dict(zip(("low", "high"), wilson(share, score.n), strict=True))
@@ -56,6 +55,7 @@ def worth(score: Transferability, controls: dict[str, Control], target: DomainIm
         ),
         x="test images read right",
         guess=score.majority,
+        guessing="always naming one digit",
         about="Whiskers are 95 % intervals.",
         why=f"The score of {points(score.score)} holds the target model against the model it started from. Against "
         f"training from scratch at the same budget it gains {points(budget.difference)} "
@@ -96,12 +96,12 @@ def classes(table: pd.DataFrame, instances: pd.DataFrame, score: Transferability
             "Statistics",
             "Sort the class table by “difference”, then by the target model's accuracy. Is the class that gains most "
             "also the one that is read best afterwards? The table's n says how many images a class has.",
+            CLASS,
         ),
         answer=first["title"],
         said=f"Class {first['title']}: from {percent(most['source_accuracy'])} to {percent(most['target_accuracy'])} "
         f"of {counted(int(most['n']), 'image')}, {points(first['value'])} "
-        f"(95\N{NO-BREAK SPACE}% interval {points_between(first['low'], first['high'])}); a guess is right once in "
-        f"{len(names)} times.",
+        f"(95\N{NO-BREAK SPACE}% interval {points_between(first['low'], first['high'])}).",
         table=gains,
         x="gain, in points",
         unit="points",
@@ -168,7 +168,7 @@ def domains(both: dict[str, Discriminability], embedding: Embedding, table: pd.D
         ),
         answer=after.accuracy,
         interval=(after.low, after.high),
-        said=f"{percent(after.accuracy)} ({between(after.low, after.high)}); guessing gives 50 %.",
+        said=f"{percent(after.accuracy)} ({between(after.low, after.high)}).",
         table=rows(
             {
                 "title": {"source": "Source model, before the transfer", "target": "Target model, after it"}[model],
@@ -228,7 +228,7 @@ def freeze(gradients: BlockGradients, strategies: pd.DataFrame, score: Transfera
         answer=titles[best],
         said=f"Training {titles[best]}: {percent(mean[best])} (mean of {by_seed.shape[1]} seeds, "
         f"{percent(ends[best][0])} to {percent(ends[best][1])}). Advised was “{advised}”, with "
-        f"{percent(judged.accuracy)}; a guess is right once in {len(offered)} times.",
+        f"{percent(judged.accuracy)}.",
         table=rows(
             {
                 "title": titles[name],

@@ -51,7 +51,7 @@ def index(network: Network, reuse: Reuse, correspondence: Correspondence) -> Tol
         ),
         answer=share,
         said=f"{percent(share)}: {round(float((table['value'] * n).sum()))} of {int(n.sum())} neurons. In "
-        f"{within} of {counted(len(table), 'layer')} it is no more than chance, which gives {percent(chance)}.",
+        f"{within} of {counted(len(table), 'layer')} it is no more than chance.",
         table=rows(
             row for _, layer in table.assign(again=again).iterrows() for row in _found_again(network, layer, series)
         ),
@@ -59,7 +59,7 @@ def index(network: Network, reuse: Reuse, correspondence: Correspondence) -> Tol
         about="Every neuron of a layer is counted, so there is no interval; grey bands are what 95 of 100 random "
         f"orders give. Crosses: neurons that answer like some neuron of the other network (correlation above {ALIKE}).",
         why=f"{lesson.truth(lesson.PERMUTED)} By what they answer, {percent(every)} of the neurons are found again; by "
-        "index nobody is. Which neuron has which number means nothing to a network.",
+        "index no more than a random order would give. Which neuron has which number means nothing to a network.",
         misread="“Neuron 12 of both networks” is one neuron only where one network was made from the other and kept "
         "its order, as fine-tuning does. Weights compared index by index would call these two networks strangers.",
         take="Say what makes two neurons the same before you compare two networks.",
@@ -112,8 +112,7 @@ def anew(network: Network, reuse: Reuse, score: Transferability) -> Told:
         ),
         answer=titles[new],
         said=f"{titles[new]}: before it {percent(round(float(before['value'].min()), 2))} of neurons or more have kept "
-        f"their function, from it on {ends}, in {within} of {counted(len(after), 'layer')} no more than chance; a "
-        f"guess is right once in {len(titles)} times.",
+        f"their function, from it on {ends}, in {within} of {counted(len(after), 'layer')} no more than chance.",
         table=rows(
             {
                 "title": title,
@@ -175,7 +174,7 @@ def marker(network: Network, result: Discriminability, table: pd.DataFrame) -> T
         said=f"{lesson.truth(lesson.MARKED)} Neuron {index} of {layer} alone has an AUC of {result.auc[at]:.2f} "
         f"({between(result.auc_low[at], result.auc_high[at], '{:.2f}'.format)}; guessing gives 0.50), larger for "
         f"{'target' if result.auc[at] > 0.5 else 'source'} images, and is among the first {result.first} in {times} of "
-        f"{RESAMPLES} bootstraps; a guess at what it looks at is right once in 4 times.",
+        f"{RESAMPLES} bootstraps.",
         table=rows(
             {
                 "title": f"{title}, neuron {number}",
@@ -231,7 +230,7 @@ def halves(result: Discriminability) -> Told:
         ),
         answer=result.accuracy,
         interval=(result.low, result.high),
-        said=f"{percent(result.accuracy)} ({between(result.low, result.high)}); guessing gives 50 %.",
+        said=f"{percent(result.accuracy)} ({between(result.low, result.high)}).",
         table=rows(
             [
                 {
@@ -242,7 +241,7 @@ def halves(result: Discriminability) -> Told:
                     "model": "target",
                 },
                 {
-                    "title": f"The first of {count} neurons alone: AUC",
+                    "title": f"The first of {count} neurons alone: AUC, in per cent",
                     "value": reached,
                     "low": flipped[0],
                     "high": flipped[1],
@@ -252,7 +251,7 @@ def halves(result: Discriminability) -> Told:
         ),
         x="right about the domain, and AUC",
         guess=0.5,
-        about="Whiskers are 95 % intervals, each of one number that nobody had picked beforehand.",
+        about="Whiskers are 95 % intervals, made as if each number had been picked beforehand.",
         why=f"{lesson.truth(lesson.HALVES)} Of {count} neurons at 95 %, some {max(1, round(0.05 * count))} look "
         f"different by chance; here {outside} {'does' if outside == 1 else 'do'}. The list puts them first.",
         misread="The interval of the first neuron was made for a neuron chosen beforehand. Chosen as the most extreme "

@@ -11,7 +11,7 @@ from tlx.cases import Case
 from tlx.errors import SelectionError
 from tlx.findings import WRITTEN
 from tlx.lessons.steps import STEPS, told
-from tlx.lessons.told import OneOf, Prediction, Share, Step, Told, held_against
+from tlx.lessons.told import OneOf, Prediction, Share, Step, Told, guessed, held_against
 
 WIDTH = 88
 Read = Callable[[str], str | None]
@@ -115,7 +115,7 @@ def key(
             f"`{opened(number)}`, {'look first' if content.look.first else 'then look'} in {where}\n\n"
             f"- **Question.** {content.question}{options}\n"
             f"- **Look.** {content.look.how}\n"
-            f"- **Answer.** {content.said}\n"
+            f"- **Answer.** {content.said} {guessed(content)}\n"
             f"- **Why.** {content.why}\n"
             f"- **Easily misread.** {content.misread}\n"
             f"- **Take along.** {content.take}\n"

@@ -61,7 +61,7 @@ Prediction = float | str
 class Told:
     """All that a step says; texts are plain: who shows them escapes them.
 
-    answer: as a prediction is given; said: the answer in a sentence with its interval and what guessing gives; table:
+    answer: as a prediction is given; said: the answer in a sentence with its interval; table:
     rows of the picture (`figures.revealed`), drawn on an axis x in `unit` between `ends`; guess: where guessing lies on
     that axis, NaN for nowhere; guessing: its name; about: what the picture's whiskers and bands are; interval: of the
     answer, where it is a number that has one.
@@ -84,6 +84,13 @@ class Told:
     guess: float = NONE
     guessing: str = "guessing"
     interval: tuple[float, float] = (NONE, NONE)
+
+    @property
+    def shown_as(self) -> str:
+        """What a prediction is in the picture: a "line", a "row", or nothing, "", where no row is of an option."""
+        if isinstance(self.predicted, Share):
+            return "line"
+        return "row" if set(self.predicted.options) <= set(self.table["title"]) else ""
 
 
 @dataclass(frozen=True)
@@ -108,15 +115,22 @@ def written(prediction: Prediction) -> str:
 
 
 def held_against(told: Told, prediction: Prediction) -> str:
-    """The prediction beside the truth and what guessing gives, in one neutral sentence."""
+    """The prediction beside the truth and what guessing gives, without praise or blame."""
     given, true = written(prediction), written(told.answer)
     if isinstance(prediction, str):
-        number = len(told.predicted.options) if isinstance(told.predicted, OneOf) else 0
         met = f"You said {given}, and so it is" if given == true else f"You said {given}; it is {true}"
-        return f"{met}. Guessing is right once in {number} times."
-    low, high = told.interval
-    holds = ", with an interval that holds your number" if low <= prediction <= high else ""
-    return f"You said {given}; it is {true}{holds}, and {told.guessing} gives {percent(told.predicted.guess)}."
+    else:
+        low, high = told.interval
+        holds = ", with an interval that holds your number" if low <= prediction <= high else ""
+        met = f"You said {given}; it is {true}{holds}"
+    return f"{met}. {guessed(told)}"
+
+
+def guessed(told: Told) -> str:
+    """What guessing comes to, in a sentence."""
+    if isinstance(told.predicted, OneOf):
+        return f"Guessing is right once in {len(told.predicted.options)} times."
+    return f"{told.guessing[0].upper()}{told.guessing[1:]} gives {percent(told.predicted.guess)}."
 
 
 def between(low: float, high: float, write: Callable[[float], str] = percent) -> str:

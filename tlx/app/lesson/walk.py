@@ -16,7 +16,7 @@ from tlx.app.once import once
 from tlx.app.selection import Choice, chosen
 from tlx.figures.revealed import mark, revealed
 from tlx.lessons.steps import STEPS
-from tlx.lessons.told import Prediction, Share, Step, Told, held_against, written
+from tlx.lessons.told import Prediction, Step, Told, held_against, written
 from tlx.text import escape
 
 MOST = 2_000  # characters of a step's text
@@ -104,7 +104,7 @@ def _picture(told: Told, given: Prediction) -> None:
         ends=told.ends,
         guess=told.guess,
         guessing=told.guessing,
-        numeric=isinstance(told.predicted, Share),
+        said=told.shown_as,
     )
     label = f"Prediction and truth. {held_against(told, given)}"
     bokeh_view(draw, key="lesson", label=label, overlay=once(mark, told.table, given))
