@@ -77,13 +77,11 @@ def test_predicted_looked_up_and_revealed(number: int) -> None:
     assert spaced(content.question) in said(page)
     assert answer not in said(page)
     assert "Reveal the answer" not in [button.label for button in page.button]
-    press(page, "Keep") if isinstance(content.predicted, OneOf) else None  # nothing is chosen, so nothing is kept
-    assert "You said" not in said(page)
+    if isinstance(content.predicted, OneOf):
+        assert "You said" not in said(press(page, "Keep"))  # nothing is chosen, so nothing is kept
 
     predict(page, content, wrong)
     assert answer not in said(page)
-    links = {link.proto.label: link.proto.query_string for link in page.get("page_link")}
-    assert links == {}  # a page run by itself has no neighbours; `test_every_look_…` holds where they lead
     press(page, "Reveal")
     assert not page.exception
     assert answer in said(page)
@@ -170,8 +168,7 @@ def test_a_step_has_an_address() -> None:
     press(page, "Next")
     assert f"6 of {len(steps.STEPS)}" in said(page)
     press(page, "Back")
-    page.segmented_control[0].set_value(2).run() if hasattr(page, "segmented_control") else None
-    assert "2 of 8" in said(page) or "5 of 8" in said(page)
+    assert f"5 of {len(steps.STEPS)}" in said(page)
 
 
 def test_the_sheet_is_the_key(capsys: pytest.CaptureFixture[str]) -> None:

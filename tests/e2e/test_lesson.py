@@ -17,10 +17,10 @@ def test_the_whole_lesson_is_walked_through(tab):
 
     def press(name: str) -> None:
         page.get_by_role("button", name=name).click()
-        here.settle()
 
     for number in range(1, 9):
         page.get_by_role("heading", name=f"{number} of 8").wait_for(timeout=30_000)
+        page.get_by_role("button", name="Keep my prediction").wait_for(timeout=30_000)
         form = page.locator("[data-testid=stForm]")
         if form.get_by_role("slider").count():
             form.get_by_role("slider").focus()
@@ -42,7 +42,7 @@ def test_the_whole_lesson_is_walked_through(tab):
         press("Reveal the answer")
         page.get_by_text("Take along").wait_for(timeout=10_000)
         page.locator(".bkv[data-ready]").wait_for(timeout=30_000)
-        assert "lesson.step=8" in here.page.url or number < 8
         if number < 8:
             press("Next: ")
+    assert "lesson.step=8" in (here.parameter("view") or "")
     assert page.get_by_role("link", name="End the lesson").is_visible()

@@ -93,6 +93,8 @@ def anew(network: Network, reuse: Reuse, score: Transferability) -> Told:
     new = int(np.flatnonzero((table["value"] <= table["high"]).to_numpy())[0])
     before, after = table.iloc[:new], table.iloc[new:]
     within = int((after["value"] <= after["high"]).sum())
+    least = round(float(before["value"].min()), 2)
+    old = percent(least) if least == 1 else f"{percent(least)} or more"
     kept = reuse.of("kept")
     into = kept[kept["second"] == table["first"].iloc[new]].iloc[0]
     ends = f"{100 * after['value'].min():.0f} to {percent(round(after['value'].max(), 2))}"
@@ -111,7 +113,7 @@ def anew(network: Network, reuse: Reuse, score: Transferability) -> Told:
             first=True,
         ),
         answer=titles[new],
-        said=f"{titles[new]}: before it {percent(round(float(before['value'].min()), 2))} of neurons or more have kept "
+        said=f"{titles[new]}: before it {old} of neurons have kept "
         f"their function, from it on {ends}, in {within} of {counted(len(after), 'layer')} no more than chance.",
         table=rows(
             {
@@ -129,8 +131,8 @@ def anew(network: Network, reuse: Reuse, score: Transferability) -> Told:
         why=f"{lesson.truth(lesson.REINITIALISED)} Important edges from the last old layer into the first new one: "
         f"{percent(round(float(into['value']), 2))} kept, chance {percent(round(float(into['low']), 2))} to "
         f"{percent(round(float(into['high']), 2))}. One new end is enough to lose an edge.",
-        misread="A share of 30 % kept edges sounds like some reuse. Busy neurons meet busy neurons in unrelated "
-        "networks as well; without the grey band the number says nothing.",
+        misread=f"{percent(round(float(into['value']), 2))} of edges kept sounds like some reuse. Busy neurons meet "
+        "busy neurons in unrelated networks as well; without the grey band the number says nothing.",
         take="How well a model does is one question, what it took over from another is a second one.",
         discuss=(
             "Why do charts of neurons and charts of edges change at places half a layer apart?",
