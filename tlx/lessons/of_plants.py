@@ -107,7 +107,8 @@ def anew(network: Network, reuse: Reuse, score: Transferability) -> Told:
         look=Look(
             "Network",
             "Above the picture stand charts over depth: blue is what is found again, the grey band is what chance "
-            "gives. Find the layer from which blue lies in the band. Click it to see its matrices.",
+            "gives. In “Same function, same index” find the layer from which blue lies in the band; click it to see "
+            "its matrices.",
             CLASS,
             network.names[:3],
             first=True,
