@@ -45,4 +45,7 @@ def test_the_whole_lesson_is_walked_through(tab):
         if number < 8:
             press("Next: ")
     assert "lesson.step=8" in (here.parameter("view") or "")
-    assert page.get_by_role("link", name="End the lesson").is_visible()
+    page.get_by_role("link", name="End the lesson").click()
+    page.get_by_role("heading", name="What did the transfer carry over").wait_for(timeout=30_000)
+    here.settle()
+    assert page.get_by_role("link", name="Back to the lesson").count() == 0

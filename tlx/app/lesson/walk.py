@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -13,7 +14,7 @@ from tlx.app.layout import beside
 from tlx.app.lesson import looking, predicting
 from tlx.app.navigation import STEP, link
 from tlx.app.once import once
-from tlx.app.selection import Choice, chosen
+from tlx.app.selection import chosen
 from tlx.figures.revealed import mark, revealed
 from tlx.lessons.steps import STEPS
 from tlx.lessons.told import Prediction, Step, Told, held_against, written
@@ -123,11 +124,8 @@ def _onward(number: int) -> None:
                     args=(STEP, None if to == 1 else str(to)),
                 )
         if number == len(STEPS):
-            link("Start", _without_step(chosen()), label="End the lesson")
-
-
-def _without_step(choice: Choice) -> Choice:
-    return Choice(view=settings.with_setting(choice, STEP, None))
+            here = chosen()
+            link("Start", replace(here, view=settings.with_setting(here, STEP, None)), label="End the lesson")
 
 
 def _text(text: str) -> None:
