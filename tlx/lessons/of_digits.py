@@ -116,8 +116,8 @@ def classes(table: pd.DataFrame, instances: pd.DataFrame, score: Transferability
             if sure
             else "these intervals overlap, so which of them is the worst is open."
         ),
-        misread=f"A table of classes is always sorted, and somebody is always last. All {score.n:,} images give an "
-        f"accuracy within {lost(every[1] - every[0])}, the {int(worst['n'].iloc[0])} of one class within "
+        misread="A table of classes is always sorted, and somebody is always last. The interval of all "
+        f"{score.n:,} images is {lost(every[1] - every[0])} wide, that of one class's {int(worst['n'].iloc[0])} images "
         f"{lost(one[1] - one[0])}.",
         take="Name the class, its number of images and its interval together.",
         discuss=(
