@@ -30,9 +30,12 @@ def test_it_requires_what_the_app_does_but_for_what_computes() -> None:
 
 def test_every_page_opens_and_says_what_it_cannot_compute(tmp_path: Path) -> None:
     """With links to all pages but New case; what is not shipped of an instance is one sentence."""
-    asked = [Visit(path, WANTED) for path in FILES[:-1]]
-    found = walked(asked, demo=True, TLX_SHIPPED="1", TLX_CACHE=str(tmp_path / "empty"))
+    asked, of_lesson = [Visit(path, WANTED) for path in FILES[:-1]], Visit(FILES[0], {"case": "lesson-c", "class": "8"})
+    found = walked([*asked, of_lesson], demo=True, TLX_SHIPPED="1", TLX_CACHE=str(tmp_path / "empty"))
     assert found["asked"] == []
+    page = found["pages"][str(of_lesson)]
+    assert [page[kind] for kind in ("errors", "jobs", "offers", "lacking")] == [[], [], [], []]
+    assert "domains C" in page["text"]
     for path, visit in zip(FILES, asked, strict=False):
         page = found["pages"][str(visit)]
         assert [page[kind] for kind in ("errors", "jobs", "offers")] == [[], [], []], path

@@ -103,11 +103,8 @@ def visited(visitor: ClientConnection, case: str, page: str, class_name: str) ->
         elements = answer(visitor, ask)
         where = f"{page or 'Start'}, {case}, class {class_name}{f', {view}' if view else ''}"
         yield from wrong(elements, where)
-        if (
-            page == "Features"
-            and view
-            and not any("neurons of the source model" in one.markdown.body for one in elements)
-        ):
+        told = " ".join(f"{one.markdown.body} {one.alert.body}" for one in elements)
+        if page == "Features" and view and "neurons of the source model" not in told:
             yield f"{where}: the source model was not shown"
 
 

@@ -26,8 +26,8 @@ def verdict(result: Discriminability) -> str:
     if result.chance:
         return (
             f"Held out, the classifier is right in {share} of the cases, where a coin gets 50 %: **the ranking is "
-            f"noise**. What is important to class {name} ({counted(count, 'neuron')}) responds alike in both domains."
-            f"{_few(result)}"
+            f"noise**. What is important to class {name} ({counted(count, 'neuron')} of the {result.model} model) "
+            f"responds alike in both domains.{_few(result)}"
         )
     return (
         f"From {counted(count, 'important neuron')} of the {result.model} model a linear classifier tells the two "
