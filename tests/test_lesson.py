@@ -195,7 +195,7 @@ def test_the_lesson_in_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "'many' is no prediction here; give a number from 0 to 100." in out
     assert "You said 80 %; it is " in out
     assert terminal.plain(content.said) in out
-    assert "http://there/tlx/?case=digits&class=8&view=lesson.step=1" in out
+    assert "http://there/tlx/Statistics?case=digits&class=8&view=lesson.step=1,statistics.lines=" in out
     assert main(["lesson", "--step", "1"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert terminal.plain(content.said) not in out

@@ -44,7 +44,14 @@ def worth(score: Transferability, controls: dict[str, Control], target: DomainIm
         "network begins from random weights instead, with the same images and as many epochs. How many of the test "
         "images does it read right?",
         predicted=Share("Your prediction: right, in per cent", score.majority),
-        look=Look("Start", "The chart of accuracies has the network from scratch twice. Why twice?", CLASS),
+        look=Look(
+            "Statistics",
+            "Three lines on the target's validation images: the target model (T), the network from scratch, and the "
+            "source model while it learned printed digits (S). The card beside the chart holds the target model "
+            "against training from scratch twice. Why twice?",
+            CLASS,
+            view=(("statistics.lines", ",".join(f"{model} target validation" for model in (*MODELS, "scratch"))),),
+        ),
         answer=budget.accuracy,
         interval=(low, high),
         said=f"From scratch with the same budget: {percent(budget.accuracy)} ({between(low, high)}).",
