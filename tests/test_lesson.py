@@ -92,6 +92,7 @@ def test_predicted_looked_up_and_revealed(number: int) -> None:
     assert list(drawn["value"]) == pytest.approx(content.table["value"].tolist())
     predict(page, content, right)
     assert ("and so it is" if isinstance(right, str) else f"You said {100 * right:.0f} %") in said(page)
+    assert answer not in said(press(page, "Hide"))
 
 
 def test_the_truths_are_those_of_the_stored_results() -> None:

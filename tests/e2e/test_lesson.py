@@ -30,6 +30,7 @@ def test_the_whole_lesson_is_walked_through(tab):
         assert page.get_by_text("Take along").count() == 0
         press("Keep my prediction")
         page.get_by_text("You said").first.wait_for(timeout=10_000)
+        assert page.evaluate("() => document.activeElement.innerText") == "Change my prediction"  # for the keyboard
         if number == LOOKED_UP:
             page.get_by_role("link", name="Look in Network").click()
             page.locator(".bkv[data-ready]").first.wait_for(timeout=60_000)

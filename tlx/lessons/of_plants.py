@@ -168,8 +168,8 @@ def marker(network: Network, result: Discriminability, table: pd.DataFrame) -> T
         ),
         look=Look(
             "Features",
-            "The first row of the list is the neuron. What it looks for and the parts of images that excite it stand "
-            "beside the list. Compare them over both domains.",
+            "The first row of the list is the neuron. What it looks for, and the images that excite it, stand beside "
+            "the list. Compare them over both domains.",
             CLASS,
             first=True,
         ),

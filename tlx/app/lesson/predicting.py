@@ -24,9 +24,10 @@ def revealed(number: int) -> bool:
     return number in shown and said(number) is not None
 
 
-def reveal(number: int) -> None:
-    """Has the answer shown from now on; call it in a callback."""
-    st.session_state.setdefault(_SHOWN, set()).add(number)
+def reveal(number: int, shown: bool) -> None:
+    """Has the answer shown from now on, or hidden again; call it in a callback."""
+    numbers: set[int] = st.session_state.setdefault(_SHOWN, set())
+    (numbers.add if shown else numbers.discard)(number)
 
 
 def form(number: int, predicted: Share | OneOf) -> None:
@@ -42,7 +43,8 @@ def form(number: int, predicted: Share | OneOf) -> None:
             at: Any = predicted.options.index(str(before)) if before in predicted.options else None
             st.radio(predicted.asked, predicted.options, at, key=key, horizontal=beside)
         label = "Keep my prediction" if before is None else "Change my prediction"
-        st.form_submit_button(label, on_click=_keep, args=(number, predicted, key))
+        # By its key it stays the same button, so that the keyboard is still at it.
+        st.form_submit_button(label, key=f"tlx lesson keep {number}", on_click=_keep, args=(number, predicted, key))
 
 
 def _keep(number: int, predicted: Share | OneOf, key: str) -> None:

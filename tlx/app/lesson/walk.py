@@ -69,10 +69,9 @@ def _question(number: int, here: Step, told: Told) -> None:
     st.markdown(f"You said **{_plain(written(given))}**.")
     if not told.look.first:
         _look(number, here, told)
-    if not predicting.revealed(number):
-        st.button(
-            "Reveal the answer", type="primary", key=f"reveal {number}", on_click=predicting.reveal, args=(number,)
-        )
+    done = predicting.revealed(number)
+    label = "Hide the answer" if done else "Reveal the answer"
+    st.button(label, type="primary", key=f"reveal {number}", on_click=predicting.reveal, args=(number, not done))
 
 
 def _look(number: int, here: Step, told: Told) -> None:
