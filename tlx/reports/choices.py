@@ -61,7 +61,7 @@ def _which_criterion(read: Reader, name: str) -> Iterator[Piece]:
         drawn = partial(criteria_figures.agreement, result, network, measure)
         drawings.append(Drawing(drawn, said, escape(said, 600)))
     yield Drawings(drawings, 300)
-    yield Markup(html(criteria_figures.key(result)), "")
+    yield Markup(html(criteria_figures.key(result)[: len(result.names)]), "")
     yield Words(criteria_words.about(result), "small")
     head, *rows = criteria_words.reading(result, network)
     yield Table(f"Layers of class {name} where least is reused, by criterion", head, rows)
