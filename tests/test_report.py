@@ -24,6 +24,7 @@ from tlx.__main__ import main
 from tlx.analysis.intervals import wilson
 from tlx.cases import MODELS
 from tlx.findings import percent
+from tlx.needs import Need, answered
 from tlx.reports import markup, page, writing
 from tlx.reports.reading import Reader
 from tlx.results import MEASURES
@@ -239,6 +240,29 @@ def test_markdown_of_the_views_becomes_html() -> None:
     )
     assert markup.html("[x](javascript:alert)") == "[x](javascript:alert)"
     assert markup.html("**open") == "<strong>open</strong>"
+
+
+# Shown where they are stored, after a click on a page that says what they cost.
+ON_DEMAND = {
+    "control", "criteria", "block_gradients", "tuned", "strategies", "few_labels", "domain_gap", "reuse_means", "crops",
+}  # fmt: skip
+
+
+def test_it_asks_for_what_the_pages_ask_for(shipped: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So after `tlx run` nothing is missing in it."""
+    case, asked, shown = load_case("digits"), set[Need](), set[Need]()
+    read = Reader(case, "")
+    for section in page.sections(read, ("8",)):
+        assert [*section.pieces()]
+
+    def answer(wanted: Need) -> object:
+        shown.update(wanted.kept())
+        return wanted()
+
+    asked = {one for wanted in read.asked for one in wanted.kept() if one.name not in ON_DEMAND}
+    for panel in (*needs.of_case(case), *needs.of_class(case, "8")):
+        answered(panel, answer)
+    assert asked - shown == set()
 
 
 def test_a_result_is_read_once(shipped: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -268,8 +268,9 @@ def _report(given: argparse.Namespace) -> None:
     from tlx.reports import writing
 
     case = loading.load_case(given.case)
-    options = {"compute": given.compute, "force": given.force, "name": given.case}
-    path = writing.report(case, given.file, given.classes, **options)
+    path = writing.report(
+        case, given.file, given.classes, compute=given.compute, force=given.force, name=given.case, told=_say
+    )
     print(f"{path}: {path.stat().st_size / 1e3:,.0f} kB")
 
 

@@ -43,6 +43,11 @@ class Reader:
             return False
         return True
 
+    @property
+    def asked(self) -> tuple[Need, ...]:
+        """The results that it has read."""
+        return tuple(self._read)
+
     def _answer(self, wanted: Need) -> Any:
         if wanted not in self._read:
             try:
@@ -61,11 +66,13 @@ class Reader:
             try:
                 yield from part
             except LackingError as lacking:
-                yield Words(f"{self._where(lacking.label)}")
+                yield Words(self._lacking(lacking.label))
             except (EmptyError, SelectionError) as error:
                 yield Words(sentence(error), "small")
 
-    def _where(self, label: str) -> str:
+    def _lacking(self, label: str) -> str:
+        """What is not there and what would make it (Markdown)."""
+        what = escape(label[:1].lower() + label[1:])
         if self.case.bundle:
-            return f"The bundle does not hold this: {escape(label[:1].lower() + label[1:])}."
-        return f"Not computed yet ({escape(label[:1].lower() + label[1:])}): `{self.command}` does that."
+            return f"The bundle does not hold this: {what}."
+        return f"Not computed yet ({what}): **{escape(self.command, 600)}** does that."

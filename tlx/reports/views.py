@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +21,7 @@ from tlx.figures.galleries import address, uncut
 from tlx.figures.key import classes, domains, html
 from tlx.figures.label_efficiency import label_efficiency
 from tlx.figures.neuron_pictures import panel_html, whole_images
+from tlx.figures.pictures import Pictures
 from tlx.figures.ranking import ranking
 from tlx.figures.ranking_layout import ranking_table
 from tlx.figures.reuse import reuse
@@ -274,10 +275,14 @@ def _ranking(read: Reader, name: str) -> Iterator[Piece]:
     cut = uncut(sheets)
     for neuron in neurons[:NEURONS]:
         title = f"Neuron {neuron.index} of {network.layer(neuron.layer).title}, {neuron.model} model"
-        crops: Mapping[str, list[Crop]] = read(needs.seen_by, neuron) or whole_images(
-            {domain: read(needs.strongest, neuron.model, domain) for domain in DOMAINS}, table, cut, neuron
-        )
-        yield Markup(panel_html(looks.get(neuron), crops, cut), title)
+        yield Markup(panel_html(looks.get(neuron), _crops(read, neuron, table, cut), cut), title)
+
+
+def _crops(read: Reader, neuron: NeuronRef, table: pd.DataFrame, cut: Pictures) -> Mapping[str, Sequence[Crop]]:
+    """What activates a neuron most in each domain: the parts that it sees, or whole pictures where none are stored."""
+    crops: Mapping[str, Sequence[Crop]] = read(needs.seen_by, neuron) if read.has(needs.seen_by, neuron) else {}
+    strongest = {domain: read(needs.strongest, neuron.model, domain) for domain in DOMAINS}
+    return crops or whole_images(strongest, table, cut, neuron)
 
 
 def _first(rows: pd.DataFrame) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
+import shlex
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tlx import needs, pipeline, running
@@ -16,6 +17,7 @@ from tlx.reports import notebook, page
 from tlx.reports.reading import LackingError, Reader
 from tlx.storage.memory import NotStoredError, reading_only
 
+_log = logging.getLogger("tlx.report")
 CLASSES = 2  # looked at closely where nobody chose
 KINDS = (".html", ".ipynb")
 _HEAD = 4_096  # characters in which a report has its mark
@@ -29,6 +31,7 @@ def report(
     compute: bool = False,
     force: bool = False,
     name: str = "",
+    told: Callable[[str], None] | None = None,
 ) -> Path:
     """Writes the report of a case and answers with its path.
 
@@ -39,6 +42,7 @@ def report(
         compute: whether what the pages show of these classes is computed first, where it is not stored.
         force: whether a file that is no report is replaced, too.
         name: what the command line calls the case: its name, or the path of its file.
+        told: hears once why something cannot be computed; by default that is logged.
 
     Raises:
         UserError: the file cannot be written or is another's, a class does not exist, or nothing is stored.
@@ -54,7 +58,7 @@ def report(
         if case.bundle:
             raise UserError(f"{name} is a bundle: it holds results, and nothing can be computed from it")
         chosen = _known(case, classes) if classes else tuple(running.by_interest(case)[:CLASSES])
-        running.run(case, chosen, told=lambda sentence: print(f"tlx: {sentence}", file=sys.stderr))
+        running.run(case, chosen, told=told or _log.warning)
     chosen = chosen_classes(case, classes, name)
     text = notebook.written(case, chosen, name, __version__) if path.suffix == ".ipynb" else pieces(case, chosen, name)
     try:
@@ -68,7 +72,7 @@ def pieces(case: Case, class_names: tuple[str, ...], name: str = "") -> Iterator
     """The page, piece by piece."""
     from tlx import __version__
 
-    command = f"tlx run {name or case.name} --classes {' '.join(class_names)}"
+    command = shlex.join(["tlx", "run", name or case.name, "--classes", *class_names])
     yield from page.written(Reader(case, command), class_names, __version__)
 
 

@@ -36,8 +36,8 @@ def judged_on(target: DomainImages) -> str:
     if target.headline == "test":
         return f"Accuracies are of {counted(count, 'test image')} of the target, on which nothing was chosen."
     return (
-        f"The target has no test images: accuracies are of its {counted(count, 'validation image')}, which also chose "
-        "the epochs, so that they may be somewhat high."
+        f"The target has no test images: accuracies are of its {counted(count, 'validation image')}, on which epochs "
+        "and checkpoints may have been chosen, so that they may be somewhat high."
     )
 
 
