@@ -31,8 +31,8 @@ Frame = tuple[Network, Mapping[str, DomainImages]]
 
 BEGIN = 2.0  # seconds before anything is computed: torch is imported, a model is loaded
 FORWARD = 0.25e-3  # for one image of 32 x 32 through the network
-BACKWARD = 0.75e-3  # and forward and back again
-EDGES = 20e-3  # and to value all edges of one model on it
+BACKWARD = 0.5e-3  # and forward and back again
+EDGES = 14e-3  # and to value all edges of one model on it
 FIT = 10e-6  # and to tell two domains apart, for one neuron and instance
 CLASSIFIER = 1.0  # and by the important neurons of a class
 PICTURE = 1.0  # and to place a class's instances in a picture
