@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bokeh.resources import Resources
@@ -49,33 +50,26 @@ class Section:
 def sections(read: Reader, class_names: tuple[str, ...]) -> list[Section]:
     """All sections, in the order of the pages."""
     first = class_names[0]
-    parts = [
-        ("worth", "What the transfer was worth", "", lambda: read.settled([overview.worth(read)])),
+    parts: list[tuple[str, str, str, Callable[[], Iterator[Piece]]]] = [
+        ("worth", "What the transfer was worth", "", lambda: overview.worth(read)),
         ("findings", "What is most worth a look", "", lambda: overview.found(read, first)),
         ("caveats", "What to keep in mind", "", lambda: overview.caveats(read, class_names)),
-        ("statistics", "Statistics", "How well do both models do?", lambda: views.statistics(read, class_names)),
-        (
-            "instances",
-            "Instances",
-            "Where do the images lie for the target model?",
-            lambda: views.instances(read, class_names),
-        ),
-        (
-            "network",
-            "Network",
-            "What of the source model does the target model reuse?",
-            lambda: views.network(read, class_names),
-        ),
-        (
-            "features",
-            "Features",
-            "Which neurons tell the domains apart, and what do they look for?",
-            lambda: views.features(read, class_names),
-        ),
     ]
+    views_of = {
+        "Statistics": ("How well do both models do?", views.statistics),
+        "Instances": ("Where do the images lie for the target model?", views.instances),
+        "Network": ("What of the source model does the target model reuse?", views.network),
+        "Features": ("Which neurons tell the domains apart, and what do they look for?", views.features),
+    }
     if choices.any_stored(read, class_names):
-        parts.append(("compare", "Compare", "What else could be chosen?", lambda: choices.compare(read, class_names)))
-    return [Section(*part) for part in parts]
+        views_of["Compare"] = ("What else could be chosen?", choices.compare)
+    for title, (about, view) in views_of.items():
+        parts.append((title.lower(), title, about, partial(view, read, class_names)))
+    return [Section(name, title, about, partial(_settled, read, pieces)) for name, title, about, pieces in parts]
+
+
+def _settled(read: Reader, pieces: Callable[[], Iterator[Piece]]) -> Iterator[Piece]:
+    return read.settled([pieces()])
 
 
 def written(read: Reader, class_names: tuple[str, ...], version: str) -> Iterator[str]:
@@ -95,7 +89,7 @@ def written(read: Reader, class_names: tuple[str, ...], version: str) -> Iterato
         colours=COLOURS,
         font=Markup(FONT),
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
-        facts=overview.facts(read, version),
+        facts=read.settled([overview.facts(read, version)]),
         pictures=read.settled([overview.pictures(read, class_names[0])]),
         sections=shown,
         terms=_terms(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from contextlib import suppress
 from functools import partial
 
 import streamlit as st
@@ -12,6 +13,7 @@ from tlx import findings, needs
 from tlx.app import jobs
 from tlx.app.once import once
 from tlx.cases import Case
+from tlx.errors import UserError
 from tlx.networks import heap
 from tlx.text import file_name
 
@@ -36,8 +38,11 @@ def report_button(case: Case, class_name: str) -> None:
 
 
 def _classes(case: Case, class_name: str) -> tuple[str, ...]:
-    table = jobs.stored(needs.class_table, case)
-    worst = None if table is None else once(findings.worst_class, table)
+    """The chosen class and, where it is known already, the worst."""
+    worst = None
+    with suppress(UserError):
+        table = jobs.stored(needs.class_table, case)
+        worst = None if table is None else once(findings.worst_class, table)
     return (class_name,) if worst in (None, class_name) else (class_name, worst)
 
 
