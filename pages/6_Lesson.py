@@ -12,6 +12,7 @@ selection = frame.page(
     "set as the question needs it; a link above its title leads back here. The answer is shown once you have "
     "predicted: your number and the true one on one axis, with what guessing gives. Nobody counts what was right.",
     terms=glossary.OF_PAGE["Lesson"],
+    telling=False,  # it is asked for in the second step
 )
 
 

@@ -172,6 +172,12 @@ def test_a_step_has_an_address() -> None:
     assert f"5 of {len(steps.STEPS)}" in said(page)
 
 
+def test_the_frame_does_not_give_an_answer_away() -> None:
+    """Elsewhere the class that gains most is chosen where nobody chose: that is what the second step asks for."""
+    page = app(PAGE, case="digits").run()
+    assert next(box for box in page.selectbox if box.label == "Class").value == "0"
+
+
 def test_the_sheet_is_the_key(capsys: pytest.CaptureFixture[str]) -> None:
     """docs/lesson.md holds what `python -m tlx lesson --answers` prints, between its two marks."""
     assert main(["lesson", "--answers"]) == 0

@@ -50,11 +50,12 @@ STYLE = """<style>
 ABOUT = f"**tlx {tlx.__version__}** explains and diagnoses transfer learning between two neural networks."
 
 
-def page(title: str, how_to_read: str, terms: Sequence[str] = ()) -> Selection:
+def page(title: str, how_to_read: str, terms: Sequence[str] = (), *, telling: bool = True) -> Selection:
     """Draws the frame and answers with what is selected; the first call of every page.
 
     title: of the page (plain text); how_to_read: three sentences (Markdown) behind the help button; terms: of the
-    glossary, listed below them. Ends the page with one sentence where the case cannot be used.
+    glossary, listed below them; telling: whether the class that changes most is chosen where nobody chose one. Ends the
+    page with one sentence where the case cannot be used.
     """
     navigation.follow()
     icon_title = title if title == "tlx" else f"{title} · tlx"
@@ -77,7 +78,7 @@ def page(title: str, how_to_read: str, terms: Sequence[str] = ()) -> Selection:
         if terms:
             st.markdown(once(glossary.entries, tuple(terms)))
     case, choice = _case(asked, first_run)
-    facts = _facts(case)
+    facts = _facts(case, telling)
     choice, dropped = selection.settle(choice, facts)
     notices = [*selection.take_notices(), *dropped]
     if notices:
@@ -170,7 +171,7 @@ def _case(choice: Choice, first_run: bool) -> tuple[Case, Choice]:
     return by_name[name], replace(choice, case=name)
 
 
-def _facts(case: Case) -> Facts:
+def _facts(case: Case, telling: bool) -> Facts:
     """What the case has to choose from; ends the page where that cannot be found out."""
     network, domains = jobs.require(needs.frame, case)
     classes = present_in_either(domains)
@@ -180,7 +181,7 @@ def _facts(case: Case) -> Facts:
     counts = {domain: len(domains[domain]) for domain in cases.DOMAINS}
     both = {name: [domain for domain in cases.DOMAINS if name in domains[domain].classes] for name in classes}
     only = {name: having[0] for name, having in both.items() if len(having) == 1}
-    return Facts(classes, network, counts, _most_changed(case), only)
+    return Facts(classes, network, counts, _most_changed(case) if telling else None, only)
 
 
 def _most_changed(case: Case) -> str | None:
