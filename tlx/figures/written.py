@@ -19,10 +19,11 @@ _UNCHOSEN = {"type": "value", "value": "black"}
 
 def prepared(figure: LayoutDOM, name: str) -> LayoutDOM:
     """The same figure; its own button saves it under this name, and a wheel scrolls the page over it."""
-    for tool in figure.select({"type": SaveTool}):
-        tool.filename = re.sub(r"[^\w-]+", "-", name)  # else the browser asks for a name first
-    for toolbar in figure.select({"type": Toolbar}):
-        toolbar.active_scroll = None  # else a click arms the wheel, and the page no longer scrolls over the figure
+    for model in figure.references():
+        if isinstance(model, SaveTool):
+            model.filename = re.sub(r"[^\w-]+", "-", name)  # else the browser asks for a name first
+        elif isinstance(model, Toolbar):
+            model.active_scroll = None  # else a click arms the wheel, and the page no longer scrolls over the figure
     return figure
 
 
