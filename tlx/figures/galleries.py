@@ -100,6 +100,11 @@ def address_of(pictures: Pictures, domain: str, instance: int) -> str:
     return address(cut_out(pictures, domain, instance))
 
 
+def forget() -> None:
+    """Lets the decoded sheets go: megabytes each, decoded again in a moment."""
+    _pixels.cache_clear()
+
+
 @lru_cache(maxsize=6)  # decoded sheets take megabytes each, and a gallery cuts from several in turn
 def _pixels(sheet: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(sheet)) as image:

@@ -15,6 +15,7 @@ from tlx.app import jobs
 from tlx.app.once import once
 from tlx.cases import Case
 from tlx.errors import UserError
+from tlx.figures import galleries
 from tlx.networks import heap
 from tlx.text import file_name
 
@@ -58,6 +59,7 @@ def _packed(case: Case, class_names: tuple[str, ...]) -> bytes:
     packed = io.BytesIO()
     with gzip.open(packed, "wt", 6, encoding="utf-8", newline="\n") as stream:
         stream.writelines(writing.pieces(case, class_names))
+    galleries.forget()
     gc.collect()  # figures' parts know each other, so that none goes by itself
     heap.give_back()
     return packed.getvalue()
