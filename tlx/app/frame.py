@@ -90,7 +90,7 @@ def page(title: str, how_to_read: str, terms: Sequence[str] = (), *, telling: bo
         navigation.links(links, choice)
     _sidebar(choice, facts, first_run)
     with st.sidebar:
-        navigation.give_back(choice)
+        navigation.give_back(title, choice)
         if completion is not None:
             navigation.complete_address(*completion)
     assert choice.class_name is not None  # `settle` chose one

@@ -105,9 +105,9 @@ def follow() -> None:
         st.switch_page(file)
 
 
-def give_back(choice: Choice) -> None:
-    """Has a phone's browser close the sidebar when another case or class was chosen; call it within the sidebar."""
-    _close(key="tlx sidebar", data={"chosen": f"{choice.case} {choice.class_name}"})
+def give_back(title: str, choice: Choice) -> None:
+    """Has a phone's browser close the sidebar once another page, case or class was chosen; call it in the sidebar."""
+    _close(key="tlx sidebar", data={"chosen": f"{title} {choice.case} {choice.class_name}"})
 
 
 def complete_address(address: dict[str, str], wanted: dict[str, str]) -> None:
