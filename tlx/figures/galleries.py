@@ -92,7 +92,8 @@ def cut_out(pictures: Pictures, domain: str, instance: int) -> np.ndarray:
     """An instance's picture, (tile, tile, 3) uint8."""
     sheet, column, row = pictures.place(instance)
     left, top = column * pictures.tile, row * pictures.tile
-    return _pixels(pictures.sheets[domain][sheet])[top : top + pictures.tile, left : left + pictures.tile]
+    # A copy: whoever keeps it would keep the whole sheet.
+    return _pixels(pictures.sheets[domain][sheet])[top : top + pictures.tile, left : left + pictures.tile].copy()
 
 
 def address_of(pictures: Pictures, domain: str, instance: int) -> str:
@@ -105,7 +106,7 @@ def forget() -> None:
     _pixels.cache_clear()
 
 
-@lru_cache(maxsize=6)  # decoded sheets take megabytes each, and a gallery cuts from several in turn
+@lru_cache(maxsize=3)  # decoded sheets take megabytes each, and a gallery cuts from several in turn
 def _pixels(sheet: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(sheet)) as image:
         return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
