@@ -434,6 +434,7 @@ def of_class_after_one_click(case: Case, class_name: str) -> Iterator[Panel[Any]
     """Of a class, what any button shows, and any layer or pair of layers that the views begin with."""
     yield one(pipeline.domain_gap, case, class_name)
     yield _wherever_the_layers_begin(case, class_name)
+    yield _looks_wherever_the_layers_begin(case, class_name)
     yield one(pipeline.criteria, case, class_name)
     for model in MODELS:
         yield _silenced(case, class_name, model)
@@ -455,14 +456,22 @@ def _wherever_the_layers_begin(case: Case, class_name: str) -> Panel[None]:
     """The panels of the neuron and the weight that are chosen at first."""
     subject, _ = yield from compared(case, class_name)
     for layer in subject.network.names:
-        neuron = defaults.neuron(subject, [layer])
-        yield from looks(case, defaults.with_similar(subject, neuron))
-        yield from seen_by(case, neuron)
+        yield from seen_by(case, defaults.neuron(subject, [layer]))
+    for pair in subject.network.pairs:
+        edge = defaults.edge(subject, pair)
+        if edge is not None:
+            yield from kernel_response(case, class_name, edge)
+
+
+def _looks_wherever_the_layers_begin(case: Case, class_name: str) -> Panel[None]:
+    """What the same panels draw of what neurons look for."""
+    subject, _ = yield from compared(case, class_name)
+    for layer in subject.network.names:
+        yield from looks(case, defaults.with_similar(subject, defaults.neuron(subject, [layer])))
     for pair in subject.network.pairs:
         edge = defaults.edge(subject, pair)
         if edge is not None:
             yield from looks(case, defaults.ends(subject, edge))
-            yield from kernel_response(case, class_name, edge)
 
 
 def _silenced(case: Case, class_name: str, model: str) -> Panel[Any]:
