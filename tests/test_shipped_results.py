@@ -45,7 +45,7 @@ WEIGHT = "network.panel=weight"
 
 
 def visits() -> Iterator[Visit]:
-    """Every page for every class, and each choice of the pages at least once: models, layers and adjacent pairs.
+    """Every view for every class, the other pages once, and each choice at least once: models, layers, adjacent pairs.
 
     Where a page has more choices than classes, or fewer, each has the next class.
     """
@@ -58,7 +58,7 @@ def visits() -> Iterator[Visit]:
         return Visit(path, query, {key.replace("_", " "): value for key, value in widgets.items()})
 
     for name in pipeline.classes(case):
-        for path in FILES[:-1]:
+        for path in FILES[:5]:
             yield visit(path, name)
         yield visit(FEATURES, name, view="features.model=source")
         yield visit(NETWORK, name, view=WEIGHT)
@@ -70,7 +70,8 @@ def visits() -> Iterator[Visit]:
     for measure in SIMILARITIES:
         yield visit(NETWORK, next(names), view=f"network.similarity={measure}")
     yield visit(STATISTICS, next(names), view="statistics.confusion=on")
-    yield visit(FILES[-1], next(names))
+    for path in FILES[5:]:  # of no class, or of all
+        yield visit(path, next(names))
 
 
 SHOWN = {
