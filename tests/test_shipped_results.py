@@ -60,8 +60,7 @@ def visits() -> Iterator[Visit]:
     for name in pipeline.classes(case):
         for path in FILES[:5]:
             yield visit(path, name)
-        yield visit(FEATURES, name, view="features.model=source")
-        yield visit(NETWORK, name, view=WEIGHT)
+    yield visit(FEATURES, next(names), view="features.model=source")  # of every class in tools/demo.py
     for layers in (*of_layers, network.names):
         yield visit(NETWORK, next(names), *layers)
         yield visit(NETWORK, next(names), *layers, view=WEIGHT)

@@ -92,8 +92,9 @@ def test_a_line_is_drawn_when_it_is_asked_for(opened):
     assert ADDED in figures.marks(opened.page, "accuracy", "name of lines")["name"]
 
 
-def test_every_finding_leads_to_its_view_with_its_selection(tab):
+def test_every_finding_leads_to_its_view_with_its_selection(tab, monkeypatch):
     """All five links of the start page open what they name: its class, layers, neuron or images; Back leads back."""
+    monkeypatch.setenv("TLX_SHIPPED", "1")  # as the server has it
     case = load_case("digits")
     table, network = pipeline.class_table(case), pipeline.network(case)
     worst = findings.worst_class(table)
