@@ -3,9 +3,9 @@
     python tools/demo.py        # `make demo` makes the environment before
 
 Opens every view for every class of `digits` and of the Lesson's cases by its address, Features for both models, the
-pages of no class once a case, over Streamlit's websocket, and asks for a report. Prints the server's memory; ends with status 1 where a page shows an
-error, lacks or computes anything, or where after a class or the report the memory passes what one visitor may take. The
-peak in between is told.
+pages of no class once a case, over Streamlit's websocket, and asks for a report. Prints the server's memory; ends with
+status 1 where a page shows an error, lacks or computes anything, or where after a class or the report the memory passes
+what one visitor may take. The peak in between is told.
 """
 
 from __future__ import annotations
