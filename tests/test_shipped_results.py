@@ -63,7 +63,8 @@ def visits() -> Iterator[Visit]:
     yield visit(FEATURES, next(names), view="features.model=source")  # of every class in tools/demo.py
     for layers in (*of_layers, network.names):
         yield visit(NETWORK, next(names), *layers)
-        yield visit(NETWORK, next(names), *layers, view=WEIGHT)
+        if len(layers) > 1:
+            yield visit(NETWORK, next(names), *layers, view=WEIGHT)
     for layer in ("", *network.names):
         yield visit(INSTANCES, next(names), view=f"instances.layer={layer},instances.both=on")
     for measure in SIMILARITIES:

@@ -54,7 +54,7 @@ def test_the_wheel_scrolls_the_page_until_its_tool_is_chosen(tab, path, key):
     assert page.evaluate(RANGES) != looked
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/Statistics?class=8", "/Compare"])
+@pytest.mark.parametrize("path", ["/Network?class=8", "/Instances?class=8", "/Compare"])
 def test_a_swipe_over_any_figure_scrolls_the_page(tab, path):
     """On a phone, wherever the finger is put down; it selects, moves and zooms nothing."""
     opened = tab(phone=True).open(path)
