@@ -54,7 +54,7 @@ $(VENV)/.dev: requirements.txt requirements-dev.txt
 	$(BIN)/pip install --quiet --requirement requirements-dev.txt
 	touch $@
 
-# What a fresh clone shows without computing. The results are computed anew, in a store of their own, in ten minutes.
+# What a fresh clone shows without computing. The results are computed anew, in a store of their own.
 digits-results: $(VENV)/.app
 	TLX_SHIPPED=0 TLX_CACHE=$(or $(TLX_CACHE),$(VENV)/digits-results) $(BIN)/python -m tlx export digits \
 		tlx/data/digits/results.tlx --whole 10 --clicks
@@ -64,7 +64,7 @@ digits-sources: $(VENV)/.app
 	TLX_SHIPPED=0 TLX_CACHE=$(or $(TLX_CACHE),$(VENV)/digits-results) PYTHONPATH=. $(BIN)/python tools/sources.py \
 		$(VENV)/digits-sources
 
-# The planted cases of the Lesson: small bundles with all that their pages show, in ten minutes.
+# The planted cases of the Lesson: small bundles with all that their pages show.
 lesson-results: $(VENV)/.app
 	TLX_SHIPPED=0 TLX_CACHE=$(or $(TLX_CACHE),$(VENV)/digits-results) PYTHONPATH=. $(BIN)/python tools/lesson.py \
 		$(VENV)/lesson-results

@@ -381,6 +381,7 @@ def test_a_neuron_that_sees_all_of_an_image_is_shown_whole_ones():
         "target": [(1, "d", 3.0)],
     }
     assert found["source"][0].pixels.reshape(-1, 3).mean(axis=0).tolist() == [0, 0, 255]
+    assert found["source"][0].pixels.base is None  # who keeps it keeps no decoded sheet
 
 
 def test_each_crop_stands_beside_its_whole_image():

@@ -85,3 +85,14 @@ def test_a_figure_is_drawn_and_leaves_nothing_behind(tab):
     opened.go_to("New case")  # which has no figure
     opened.page.wait_for_function("() => Bokeh.documents.length === 0", timeout=30_000)
     assert opened.page.evaluate("() => [...Bokeh.index.roots].length") == 0
+
+
+def test_on_a_phone_the_sidebar_gives_the_page_back(tab):
+    """Once another page is chosen in it, which it would lie over."""
+    opened = tab(phone=True).open("/?class=8").ready()
+    sidebar = opened.page.locator("[data-testid=stSidebar]")
+    opened.page.locator("[data-testid=stExpandSidebarButton]").click()
+    sidebar.and_(opened.page.locator("[aria-expanded=true], [data-collapsed=false]")).wait_for()
+    sidebar.get_by_role("link", name="Lesson").click()
+    opened.page.wait_for_url("**/Lesson?**")
+    sidebar.and_(opened.page.locator("[aria-expanded=false], [data-collapsed=true]")).wait_for(state="attached")

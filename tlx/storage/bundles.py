@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -213,11 +212,7 @@ def _opened(path: Path, size: int, modified: int) -> Bundle:
         entries = {entry.filename: entry for entry in archive.infolist()}
         _check_sizes(entries.values(), len(archive.infolist()), size)
         text = archive.read(MANIFEST)
-        # Thousands of names stand in the archive twice, in the manifest and in its results: here one string does.
-        same = {name: name for name in entries}
-        for entry in archive.infolist():
-            entry.orig_filename, entry.date_time = same.get(entry.orig_filename, entry.orig_filename), _EPOCH
-        manifest = json.loads(text, object_pairs_hook=lambda pairs: {same.get(name, name): one for name, one in pairs})
+        manifest = json.loads(text)
         if manifest["format"] != FORMAT:
             raise codec.CodecError(f"it has format {str(manifest['format'])[:20]}, and this tlx reads {FORMAT}")
         values = {name: (int(one[0]), str(one[1])) for name, one in manifest["values"].items()}
@@ -232,7 +227,7 @@ def _opened(path: Path, size: int, modified: int) -> Bundle:
             results_version=codec.decode(manifest["results_version"], int, _nothing),
             fingerprints={part: str(manifest["fingerprints"][part]) for part in PARTS},
             values=values,
-            results={key: _result(one, same) for key, one in manifest["results"].items()},
+            results={key: _result(one) for key, one in manifest["results"].items()},
             digest=hashlib.sha256(text).hexdigest(),
             _zip=archive,
             _lock=Lock(),
@@ -251,11 +246,11 @@ def _check_sizes(entries: Iterable[zipfile.ZipInfo], count: int, size: int) -> N
         raise codec.CodecError("it would unpack to far more than its size")
 
 
-def _result(entry: Any, same: Mapping[str, str]) -> tuple[str, Any]:
+def _result(entry: Any) -> tuple[str, Any]:
     kind, content = entry
     if kind not in ("value", "json", *_ERRORS) or (kind != "value" and not isinstance(content, str)):
         raise codec.CodecError(f"a result cannot be of kind {str(kind)[:20]!r}")
-    return sys.intern(kind), same.get(content, content) if isinstance(content, str) else content
+    return kind, content
 
 
 def _nothing(name: str) -> bytes:

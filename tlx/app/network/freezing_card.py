@@ -26,9 +26,8 @@ def what_to_freeze(selection: Selection) -> None:
         return
     known = jobs.at_hand(needs.strategies, case)
     strategies = known[0] if known else None
-    subject, reused = costs.require(
-        f"Compare the neurons for class {name}", needs.compared, case, name, controls.measure()
-    )
+    comparing = f"Compare the neurons of both models for class {name}"
+    subject, reused = costs.require(comparing, needs.compared, case, name, controls.measure())
     st.markdown(once(words.words, gradients, strategies))
     table = once(words.of_class, subject.network, reused, gradients, strategies)
     blocks(table, f"of class {escape(name)}")
