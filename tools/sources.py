@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,15 +25,14 @@ from tlx.networks import checkpoints, models
 from tlx.storage import bundles, memory
 
 
-def ladder(folder: Path) -> list[Path]:
-    """Checkpoints of the source model of `digits`, the last 0, 1, … of its analysed layers drawn anew."""
-    digits = load_case("digits")
-    source = pipeline.trained(digits, "source")
-    names = list(pipeline.network(digits).names)
+def ladder(case: Case, folder: Path, counts: Iterable[int] | None = None) -> list[Path]:
+    """Checkpoints of a case's source model, the last 0, 1, … (or these many) of its analysed layers drawn anew."""
+    source = pipeline.trained(case, "source")
+    names = [layer.module for layer in pipeline.network_of(case, "source").layers]
     torch.manual_seed(1)
-    fresh = {name: one.numpy() for name, one in models.build(digits, len(source.classes)).state_dict().items()}
+    fresh = {name: one.numpy() for name, one in models.build(case, len(source.classes)).state_dict().items()}
     paths = []
-    for count in range(len(names) + 1):
+    for count in range(len(names) + 1) if counts is None else counts:
         kept = names[: len(names) - count]  # the head is drawn anew as soon as a layer is
         tensors = {
             name: fresh[name] if count and name.rpartition(".")[0] not in kept else np.asarray(value)
@@ -60,7 +60,7 @@ def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".venv/digits-sources")
     folder.mkdir(parents=True, exist_ok=True)
     candidates.FOLDER.mkdir(exist_ok=True)
-    every = [*candidates.printed(), *candidates.ladder(ladder(folder))]
+    every = [*candidates.printed(), *candidates.ladder(ladder(load_case("digits"), folder))]
     for case in every:
         began = time.perf_counter()
         case = replace(case, files=fingerprints.of_case(case))
