@@ -59,7 +59,7 @@ digits-results: $(VENV)/.app
 	TLX_SHIPPED=0 TLX_CACHE=$(or $(TLX_CACHE),$(VENV)/digits-results) $(BIN)/python -m tlx export digits \
 		tlx/data/digits/results.tlx --whole 10 --clicks
 
-# The candidate sources of Compare: eight and a ladder of eight, three seeds of fine-tuning each.
+# The candidate sources of Compare: eight and a ladder of eight, three seeds of fine-tuning each; 5 minutes on two cores.
 digits-sources: $(VENV)/.app
 	TLX_SHIPPED=0 TLX_CACHE=$(or $(TLX_CACHE),$(VENV)/digits-results) PYTHONPATH=. $(BIN)/python tools/sources.py \
 		$(VENV)/digits-sources

@@ -33,7 +33,8 @@ def what_to_freeze(
     if pulls[at] <= 1:
         pulled += "; no block is pulled harder than by images that the source model knows, so that little has to change"
     batches = len(gradients.fitted)
-    steady = f"it is the first in {percent(round(freezing.steadiness(gradients), 2))} of resamples of the batches"
+    share = percent(round(freezing.steadiness(gradients), 2))
+    steady = f"it is the first in {share} of resamples of this source model's batches"
     if batches < LEAST:
         steady = f"from {counted(batches, 'batch', 'batches')} nobody can say how steady that is"
     said = [f"Advised to be trained: {named(freezing.title(own))}. {pulled}; {steady}."]
