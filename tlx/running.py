@@ -17,6 +17,7 @@ from tlx.storage.bundles import Writer
 from tlx.storage.memory import NotStoredError
 
 ONE_PASS = ("predictions", "activations", "vectors")  # of a model and a domain, told by `pipeline.responses`
+IN_BATCHES = "neuron_images"  # computes what it is made of itself, many of a layer at once, which takes half the time
 
 
 Finished = Callable[[str, float], None]  # (what was done, seconds)
@@ -123,8 +124,8 @@ class _Run:
                     self._told(str(error))
 
     def answer(self, wanted: Need) -> Any:
-        """The result; feature images are drawn at the end, many of a layer in one batch, which takes half the time."""
-        if wanted.name != "neuron_images":
+        """The result; feature images are drawn at the end, those of all classes together."""
+        if wanted.name != IN_BATCHES:
             return self.settled(wanted)
         _, model, places = wanted.arguments
         self._neurons[model] |= dict.fromkeys(places)
@@ -138,7 +139,7 @@ class _Run:
 
     def settled(self, wanted: Need) -> Any:
         missing = not wanted.stored
-        parts = wanted.made_of() if missing else []
+        parts = wanted.made_of() if missing and wanted.name != IN_BATCHES else []
         for part in parts:
             if not part.stored:
                 self.settled(part)
