@@ -26,6 +26,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 PAGES = ("", "Statistics", "Instances", "Network", "Features", "Compare", "Lesson", "New_case")
 PLAIN = ("", "Lesson", "New_case")  # pages without a figure
 DRAWN = "() => document.querySelectorAll('.bkv[data-ready]').length"
+SEEN = """() => [...document.querySelectorAll('.bkv')].every((figure) => 'ready' in figure.dataset
+  || figure.getBoundingClientRect().top >= innerHeight)"""  # figures in the window are drawn
 DONE = """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
   && document.querySelectorAll('[data-testid=stProgress]').length === 0"""
 
@@ -98,8 +100,8 @@ def visit(address: str, query: str, server: subprocess.Popen[bytes], began: floa
 
 
 def complete(page: str) -> str:
-    """What holds in a browser as soon as a page is complete."""
-    return f"({DONE})()" + ("" if page in PLAIN else f" && ({DRAWN})() > 0")
+    """What holds in a browser as soon as a page is complete, as far as the window shows it."""
+    return f"({DONE})()" + ("" if page in PLAIN else f" && ({DRAWN})() > 0 && ({SEEN})()")
 
 
 def say(what: str, since: float) -> None:

@@ -14,7 +14,9 @@ const living = new Map() // host's parent -> what is drawn there
 // layout -> the part that was looked at when the figure left the page; it comes back with the same layout
 const looked = (window[Symbol.for("tlx looked at")] ??= new Map())
 const REMEMBERED = 20
-const NEAR = "50% 0px" // of the window's height, from which on a figure is drawn
+const NEAR = "50% 0px" // of the window's height, from which on a figure is drawn when there is time
+const MOMENT = 50 // ms for which a page's theme is taken to be the same
+let answered // that theme
 
 export default function () {
   window[Symbol.for("tlx bokeh view")] ??= { view, files } // `files` stands in `figure_files.js`
@@ -80,7 +82,7 @@ async function update(state) {
     offerFullScreen(state)
   }
   quietly(state, () => {
-    layOver(state)
+    layOver(state.drawing.doc, state.data.overlay)
     applySelection(state)
   })
   host.setAttribute("aria-label", data.label)
@@ -90,24 +92,31 @@ async function update(state) {
   host.dataset.ready = String(++state.drawings)
 }
 
-// A figure far below is drawn when somebody scrolls there, or prints the page; until then its room is kept.
+// A figure in the window is drawn at once, one just below as soon as the browser has nothing else to do, one far below
+// when somebody scrolls there, and all when the page is printed; until then a figure's room is kept.
 function comesNear(state) {
   const { host, data } = state
   host.setAttribute("aria-label", data.label)
   host.style.minHeight = data.height ? `${data.height}px` : ""
+  const root = host.closest("[data-testid=stMain]")
   return new Promise((resolve) => {
-    const around = { root: host.closest("[data-testid=stMain]"), rootMargin: NEAR }
-    const watching = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && near(), around)
+    const watching = [["0px", () => near()], [NEAR, () => idle(near)]].map(([rootMargin, then]) => {
+      const observer = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && then(), { root, rootMargin })
+      observer.observe(host)
+      return observer
+    })
     const near = () => {
-      watching.disconnect()
+      watching.forEach((observer) => observer.disconnect())
       removeEventListener("beforeprint", near)
       resolve()
     }
     state.near = near // also when it leaves the page
-    watching.observe(host)
     addEventListener("beforeprint", near)
   })
 }
+
+// Safari has no idle time to offer.
+const idle = (then) => (window.requestIdleCallback ?? setTimeout)(then)
 
 // BokehJS as streamlit-bokeh ships it, from this very server: no other host is asked. One per page, loaded once.
 function library(version) {
@@ -129,16 +138,18 @@ function serverRoot() {
   return bundle === undefined ? "" : bundle.slice(0, bundle.indexOf("/static/js/"))
 }
 
-// Drawn out of sight and then put in the old one's place.
+// Drawn out of sight and then put in the old one's place. Its colours and what is chosen in it are laid in before it is
+// painted, once.
 async function draw(state, bokeh, theme, item, keepZoom) {
   const { host, data } = state
   const place = document.createElement("div")
   place.className = "bkv-fresh"
   host.append(place)
   bokeh.require("core/properties").use_theme(theme)
-  const views = await bokeh.embed.embed_item({ ...item, target_id: null }, place)
-  const doc = views.roots[0].model.document
+  const doc = bokeh.require("document").Document.from_json(item.doc)
   if (theme.dark) darken(doc)
+  layOver(doc, data.overlay)
+  const views = await bokeh.embed.add_document_standalone(doc, place)
   const drawing = { views, doc, place, bokeh, natural: new Map(fixedRanges(doc)) }
   if (state.gone) return discard(drawing)
   if (keepZoom && state.drawing) copyZoom(state.drawing.doc, doc)
@@ -279,9 +290,9 @@ function listen(state) {
 }
 
 // Columns of what was chosen, in place of the figure's own.
-function layOver(state) {
-  for (const [name, columns] of Object.entries(state.data.overlay)) {
-    const source = sourceNamed(state.drawing.doc, name)
+function layOver(doc, overlay) {
+  for (const [name, columns] of Object.entries(overlay)) {
+    const source = sourceNamed(doc, name)
     const same = source && Object.entries(columns).every(([key, column]) => String(source.data[key]) === String(column))
     if (source && !same) source.data = { ...source.data, ...columns }
   }
@@ -300,8 +311,16 @@ function quietly(state, change) {
   try { change() } finally { state.quiet = false }
 }
 
-// The page's colours and font, as plain colours.
+// The page's colours and font, as plain colours. All figures of a page ask at once, and one answer does for all.
 function pageTheme(host) {
+  if (answered === undefined) {
+    answered = themeAt(host)
+    setTimeout(() => { answered = undefined }, MOMENT)
+  }
+  return answered
+}
+
+function themeAt(host) {
   const style = getComputedStyle(host)
   const [text, back, font] = ["--st-text-color", "--st-background-color", "--st-font"]
     .map((name) => style.getPropertyValue(name).trim())

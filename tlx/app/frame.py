@@ -32,13 +32,15 @@ from tlx.storage.incidents import recent
 from tlx.text import csv, escape, file_name, sentence
 
 ICON = "🔀"  # an emoji: a Material icon would be fetched from a font server
-# Until a widget's code has been loaded Streamlit shows a grey line in its place, lower than the widget will be.
+# Until a widget's code has been loaded Streamlit shows a grey line in its place, lower than the widget will be. It
+# pulses, for which a browser without a graphics card paints the window sixty times a second while the page is drawn.
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 3.9rem clamp(1rem, 3.5vw, 3rem) 4rem }
 [data-testid="stMainBlockContainer"] h1 { font-size: 2rem; padding: 0 }
 [data-testid="stSidebar"] a:focus-visible { outline: 2px solid currentColor; outline-offset: 1px }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8 }
 [data-tag], [data-testid="stBaseButton-primary"]:enabled { background-color: #2f6f9f !important }
+[data-testid="stSkeleton"] { animation: none }
 .stElementContainer:has(> [data-testid="stSkeleton"]):is([class*="st-key-tlx-widget"], .stHorizontalBlock > *) {
   min-height: 68px;
 }
