@@ -72,7 +72,8 @@ def fire(page: AppTest, key: str, event: str, value: Any) -> AppTest:
 def sent(page: AppTest, key: str) -> dict[str, Any]:
     """What a component got: its data, or the settings that a `bokeh_view` sends with its figure."""
     proto = component(page, key).proto
-    data: dict[str, Any] = json.loads(proto.json or _parts(proto.bytes)[0])
+    packed = gzip.decompress(proto.bytes) if key.startswith("files ") else None
+    data: dict[str, Any] = json.loads(packed or proto.json or _parts(proto.bytes)[0])
     return data
 
 

@@ -17,7 +17,7 @@ from tlx.app.numbers import numbers, of_cases, of_classes, of_instances
 PAGES = {
     "pages/1_Statistics.py": "statistics.confusion=on",
     "pages/2_Instances.py": "instances.both=on,instances.gather=target%2C8%2C9",
-    "pages/3_Network.py": "",
+    "pages/3_Network.py": "network.criteria=on",
     "pages/4_Features.py": "",
     "pages/5_Compare.py": "",
 }

@@ -17,6 +17,7 @@ from tlx.results import CRITERIA, Criteria
 from tlx.words import criteria as words
 
 PAGE = "pages/3_Network.py"
+OPEN = {"class": "cup", "view": "network.criteria=on"}
 NAMES = ("conductance", "activation", "deep_lift")
 LEFT_OUT = {"lrp": "LRP cannot run here: '<b>relu</b>' is called 2 times in one pass"}
 LAYERS = tuple(toy.UNITS)
@@ -64,7 +65,7 @@ RESULT = Criteria("cup", NAMES, LEFT_OUT, 10, 4, "test", agreement(), deletion()
 def shown(monkeypatch):
     toy.install(monkeypatch)
     fakes.install(monkeypatch, {"criteria": lambda *_: RESULT})
-    return run_to_end(app(PAGE, **{"class": "cup"}))
+    return run_to_end(app(PAGE, **OPEN))
 
 
 def test_it_is_offered_with_its_cost_and_not_computed(monkeypatch, tmp_path):
@@ -72,6 +73,10 @@ def test_it_is_offered_with_its_cost_and_not_computed(monkeypatch, tmp_path):
     monkeypatch.setenv("TLX_SHIPPED", "0")
     toy.install(monkeypatch)
     page = run_to_end(app(PAGE, **{"class": "cup"}))
+    assert not [one.label for one in page.button if "criteria" in one.label]
+    (switch,) = [one for one in page.toggle if "criteria" in one.label]
+    switch.set_value(True)
+    run_to_end(page)
     (button,) = [one.label for one in page.button if "criteria" in one.label]
     assert spaced(button).startswith("Compare attribution criteria on class cup (about ")
     assert "Here it stands beside others" in text_of(page)

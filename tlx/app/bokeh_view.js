@@ -58,8 +58,11 @@ async function itemOf(state) {
     if (packed.length === 0) await new Promise((resolve) => setTimeout(resolve, 15))
     if (state.gone || state.data.digest !== digest) return undefined
   }
-  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).json()
+  return unzipped(packed)
 }
+
+const unzipped = (packed) =>
+  new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).json()
 
 async function update(state) {
   const { host } = state

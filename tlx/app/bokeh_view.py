@@ -26,45 +26,21 @@ Handler = Callable[[Event], object]
 
 _HTML = """<div class="bkv" role="figure"></div>
 """
-_CSS = """
-.bkv { position: relative; width: 100%; }
-.bkv-fresh { position: absolute; inset: 0 0 auto 0; visibility: hidden; }
-.bkv:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 3px; border-radius: 4px }
-.bkv-said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
-.bkv-cursor {
-  position: absolute; z-index: 2; width: 26px; height: 26px; margin: -13px 0 0 -13px; border-radius: 50%;
-  border: 3px solid var(--st-primary-color); box-shadow: 0 0 0 2px #fff, inset 0 0 0 1px #fff; pointer-events: none
-}
-.bkv-cursor[hidden] { display: none }
-.bkv-cursor span {
-  position: absolute; top: 30px; left: 0; width: max-content; max-width: 300px; padding: 4px 8px; font-size: 13px;
-  border-radius: 6px; color: var(--st-text-color); background: var(--st-background-color);
-  border: 1px solid var(--st-primary-color)
-}
-.bkv-cursor.leftwards span { left: auto; right: 0 }
-.bkv-full {
-  position: absolute; z-index: 1; left: 0; bottom: 0; display: flex; gap: 7px; align-items: center; padding: 3px 9px;
-  font: inherit; font-size: 13px; cursor: pointer; color: var(--st-text-color); background: var(--st-background-color);
-  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, 0.5rem)
-}
-.bkv-full:hover { border-color: var(--st-primary-color); color: var(--st-primary-color) }
-.bkv-full:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px }
-:fullscreen:has(.bkv) { box-sizing: border-box; border: 24px solid transparent; overflow: auto }
-"""
+# It is sent with each figure, so it is short; the code that it hands over to may come after the figures.
 _LOADER = """
 const slot = Symbol.for("tlx bokeh view")
-export default function (component) {
-  let gone = false, stop = () => {}
-  const begin = () => {
-    if (gone) return
-    if (window[slot]) stop = window[slot].PART(component)
-    else setTimeout(begin, 10) // the code may come after the figures
-  }
+export default (component) => {
+  let gone, stop
+  const begin = () => gone || (window[slot] ? stop = window[slot].PART(component) : setTimeout(begin, 10))
   begin()
-  return () => { gone = true; stop() }
+  return () => { gone = true; stop?.() }
 }
 """
 CODE = ("bokeh_view.js", "figure_files.js", "figure_keys.js", "full_screen.js")
+
+
+def _text(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def loader(part: str) -> str:
@@ -72,19 +48,19 @@ def loader(part: str) -> str:
     return _LOADER.replace("PART", part)
 
 
-_component = st.components.v2.component("tlx_bokeh_view", html=_HTML, css=_CSS, js=loader("view"), isolate_styles=False)
+_component = st.components.v2.component("tlx_bokeh_view", html=_HTML, js=loader("view"), isolate_styles=False)
 _code = st.components.v2.component(
     "tlx_bokeh_code",
     html='<span class="without-looks"></span>\n',
-    css=".stElementContainer:has(.without-looks) { display: none }\n",
-    js="\n".join([*(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in CODE), DRAWING]),
+    css=_text("bokeh_view.css"),
+    js="\n".join([*map(_text, CODE), DRAWING]),
     isolate_styles=False,
 )
 LARGE = 8 * 2**10  # bytes from which a figure is an element of its own, which a browser that has it is not sent again
 _large_figure = st.components.v2.component(
     "tlx_large_figure",
     html='<span class="without-looks"></span>\n',
-    js=(Path(__file__).with_name("large_figure.js")).read_text(encoding="utf-8"),
+    js=_text("large_figure.js"),
     isolate_styles=False,
 )
 
@@ -99,7 +75,7 @@ class Sent:
 
 
 def code() -> None:
-    """Sends the code that draws figures; once on a page."""
+    """Sends the code that draws figures, and their looks; once on a page."""
     _code(key="tlx bokeh code")
 
 
@@ -175,7 +151,7 @@ def _sent(draw: Callable[[], LayoutDOM], name: str, height: int | None) -> Sent:
         figure.height = height
     text = figure_json(prepared(figure, name)).encode()
     digest = hashlib.sha256(text).hexdigest()
-    return Sent(gzip.compress(text, 6, mtime=0), digest, figure.height)
+    return Sent(gzip.compress(text, 9, mtime=0), digest, figure.height)
 
 
 def _hand_over(key: str, kind: str, handlers: Mapping[str, Handler | None]) -> None:

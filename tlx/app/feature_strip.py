@@ -74,7 +74,7 @@ def _tile(domain: str, crop: Crop, size: int) -> str:
     what = escape_html(
         f"{domain} domain, instance {crop.instance}, class {crop.label}: activation {crop.activation:.3g}"
     )
-    source = address(crop.pixels, 3 * SIZE, "PNG")
+    source = address(crop.pixels, 3 * SIZE, exact=True)
     return (
         f'<div style="width:{size}px;font-size:12px;line-height:1.3;text-align:center" title="{what}">'
         f'<img alt="{what}" src="{source}" width="{size}" height="{size}" style="border-radius:4px;'

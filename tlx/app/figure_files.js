@@ -5,19 +5,19 @@ const NARROWEST = 640, BESIDE = 340, WIDEST = 1280 // px of a figure alone, of o
 const ROOM = 16, LINE = 22, SAMPLE = [44, 20] // px: between figures, and of the key
 const PICTURE = /(?:\.?\/)?media\/[0-9a-f]{16,}\.(?:webp|png|jpe?g|gif)/g
 const HEAVIEST = 12 * 2 ** 20 // characters of the pictures that a file takes along
-const rows = new Map() // element of a row of buttons -> what it saves
+const rows = new Map() // element of a row of buttons -> a promise of what it saves
 
-function files({ data, parentElement }) {
+function files({ data: packed, parentElement }) {
   const row = parentElement.querySelector(".figure-files"), status = row.querySelector("[role=status]")
-  row.setAttribute("aria-label", data.figures === null ? "All figures as a file" : "The figure as a file")
-  rows.set(row, data)
+  const told = unzipped(packed)
+  rows.set(row, told)
   for (const button of row.querySelectorAll("button")) {
     button.onclick = async () => {
       if (row.querySelector("[aria-busy=true]")) return
       button.setAttribute("aria-busy", "true")
       status.textContent = ""
       try {
-        const states = statesOf(data), { form } = button.dataset
+        const data = await told, states = statesOf(data), { form } = button.dataset
         await Promise.all(states.map(drawnNow))
         const blob = form === "html" ? await page(states, data) : await image(states, data, form)
         offer(blob, `${data.name}.${form}`)
@@ -162,7 +162,8 @@ async function page(states, data) {
   const items = states.map((state) => itemFrom(state))
   const said = JSON.stringify(items)
   const [code, pictures] = await Promise.all([codeOf(bokeh.version), taken(said)])
-  const keys = new Map([...rows.values()].filter(({ figures }) => figures).map((row) => [row.figures.at(-1), row.key]))
+  const saved = await Promise.all(rows.values())
+  const keys = new Map(saved.filter(({ figures }) => figures).map((row) => [row.figures.at(-1), row.key]))
   const keyOf = ({ data: { key } }) => (data.figures ? [] : keys.get(key) ?? [])
   const parts = states.map((state, at) => part(state, at, states[at - 1], keyOf(state)))
   const title = document.querySelector("[data-testid=stMain] h1")?.textContent ?? data.name

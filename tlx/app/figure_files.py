@@ -6,7 +6,9 @@ nothing again, and no page runs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gzip
+import json
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -15,42 +17,18 @@ from tlx.figures.key import HEIGHT, WIDTH, Entry
 
 FORMS = {"html": "HTML", "png": "PNG", "svg": "SVG"}
 
-_CSS = """
-.figure-files { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: center }
-.figure-files button {
-  min-height: 2.5rem; padding: 0.25rem 0.75rem; cursor: pointer; white-space: nowrap; font: inherit;
-  font-size: 0.875rem; color: var(--st-text-color); background: var(--st-background-color);
-  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, 0.5rem)
-}
-.figure-files button:hover { border-color: var(--st-primary-color); color: var(--st-primary-color) }
-.figure-files button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px }
-.figure-files button[aria-busy=true] { cursor: progress; opacity: 0.6 }
-.figure-files [role=status]:empty { display: none }
-.stMain:not(:has(.bkv)) .stElementContainer:has(.figure-files) { display: none }
-"""
+
+def _buttons(forms: Mapping[str, str], label: str) -> str:
+    each = "".join(f'<button type="button" data-form="{form}">{name}</button>' for form, name in forms.items())
+    return f'<div class="figure-files" role="group" aria-label="{label}">{each}<span role="status"></span></div>\n'
 
 
-def _buttons(buttons: str) -> str:
-    return f'<div class="figure-files" role="group">{buttons}<span role="status"></span></div>\n'
-
-
-_ICON = (
-    '<svg width="14" height="14" viewBox="0 0 16 16" aria-hidden="true" style="margin-right:7px;vertical-align:-2px">'
-    '<path d="M8 1v9M4 6.5L8 10.5L12 6.5M2 11v3.5H14V11" fill="none" stroke="currentColor" stroke-width="1.6"/></svg>'
-)
 _forms = st.components.v2.component(
-    "tlx_figure_files",
-    html=_buttons(
-        "".join(f'<button type="button" data-form="{form}">{_ICON}{name}</button>' for form, name in FORMS.items())
-    ),
-    css=_CSS,
-    js=loader("files"),
-    isolate_styles=False,
+    "tlx_figure_files", html=_buttons(FORMS, "The figure as a file"), js=loader("files"), isolate_styles=False
 )
 _all = st.components.v2.component(
     "tlx_all_figures",
-    html=_buttons(f'<button type="button" data-form="html">{_ICON}All figures (HTML)</button>'),
-    css=_CSS,
+    html=_buttons({"html": "All figures (HTML)"}, "All figures as a file"),
     js=loader("files"),
     isolate_styles=False,
 )
@@ -62,12 +40,17 @@ def forms(figures: Sequence[str], *, name: str, key: Sequence[Entry] = ()) -> No
     figures: keys of their `bokeh_view`s; name: of the file, without its ending; key: what stands below them in it.
     """
     said = [{"sample": _svg(entry.sample), "text": entry.text} for entry in key]
-    _forms(key=f"files {name}", data={"figures": list(figures), "name": name, "key": said}, width="content")
+    _forms(key=f"files {name}", data=_packed(list(figures), name, said), width="content")
 
 
 def all_figures(name: str) -> None:
     """A button that saves every figure of the page in one file; it shows where there is one."""
-    _all(key="files of all figures", data={"figures": None, "name": name, "key": []}, width="content")
+    _all(key="files of all figures", data=_packed(None, name, []), width="content")
+
+
+def _packed(figures: list[str] | None, name: str, key: list[dict[str, str]]) -> bytes:
+    """What a row of buttons saves, as gzipped JSON: a key is drawings, whose text is ten times as long."""
+    return gzip.compress(json.dumps({"figures": figures, "name": name, "key": key}).encode(), 9, mtime=0)
 
 
 def _svg(sample: str) -> str:

@@ -65,7 +65,6 @@ def page(title: str, how_to_read: str, terms: Sequence[str] = (), *, telling: bo
     with guard():  # nothing is computed under a setting that cannot be obeyed
         limit.given()
     st.html(STYLE)
-    bokeh_view.code()
     links = st.sidebar.empty()  # first of all: the sidebar takes its room before there is anything that it could move
     first_run = selection.is_first_run()
     asked = selection.current()
@@ -74,6 +73,7 @@ def page(title: str, how_to_read: str, terms: Sequence[str] = (), *, telling: bo
     head.title(escape(title), anchor=False)
     beside = head.container(horizontal=True, width="content", vertical_alignment="center")
     with beside:
+        bokeh_view.code()  # in a row that has its height anyway: a grey line stands in its place until it is loaded
         navigation.way_back(title, asked)
     with beside.popover("How to read this", icon=":material/help:"):
         st.markdown(how_to_read)

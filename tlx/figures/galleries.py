@@ -74,12 +74,12 @@ def _tile(pictures: Pictures, row: Mapping[Hashable, object], size: int) -> str:
     )
 
 
-def address(pixels: np.ndarray, largest: int = 512, form: str = "WEBP") -> str:
-    """An image, (H, W, 1 or 3) uint8, as a data address, of at most so many pixels a side; a "PNG" loses nothing."""
+def address(pixels: np.ndarray, largest: int = 512, *, exact: bool = False) -> str:
+    """An image, (H, W, 1 or 3) uint8, as a data address, of at most so many pixels a side; exact: it loses nothing."""
     image, buffer = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]), io.BytesIO()
     image.thumbnail((largest, largest))
-    image.save(buffer, form, quality=90)
-    return f"data:image/{form.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    image.save(buffer, "WEBP", quality=90, lossless=exact)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def box(pictures: Pictures, size: int) -> str:

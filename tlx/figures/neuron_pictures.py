@@ -54,22 +54,19 @@ def _is_whole(crop: Crop, pictures: Pictures, domain: str) -> bool:
     return crop.pixels.shape == whole.shape and bool((crop.pixels == whole).all())
 
 
-def _source(part: np.ndarray) -> str:
-    """A picture as an address: of few pixels each as it is, of more a few kilobytes."""
-    return address(part, 3 * SIDE, "PNG" if max(part.shape[:2]) <= SIDE else "WEBP")
-
-
 def _tile(domain: str, crop: Crop, pictures: Pictures) -> str:
     what = escape_html(
         f"{domain} domain, instance {crop.instance}, class {crop.label}: activation {crop.activation:.3g}"
     )
     whole = cut_out(pictures, domain, crop.instance)
-    parts = [whole] if _is_whole(crop, pictures, domain) else [crop.pixels, whole]
-    names = ["the whole image"] if len(parts) == 1 else ["the part it sees", "the whole image"]
+    parts = {"the whole image": address(whole, 3 * SIDE)}
+    if not _is_whole(crop, pictures, domain):  # of few pixels each as it is, of more a few kilobytes
+        seen = address(crop.pixels, 3 * SIDE, exact=max(crop.pixels.shape[:2]) <= SIDE)
+        parts = {"the part it sees": seen, **parts}
     images = "".join(
-        f'<img alt="{name}: {what}" src="{_source(part)}" width="{SIDE}" height="{SIDE}" '
+        f'<img alt="{name}: {what}" src="{source}" width="{SIDE}" height="{SIDE}" '
         f'style="image-rendering:pixelated;display:block">'
-        for name, part in zip(names, parts, strict=True)
+        for name, source in parts.items()
     )
     return (
         f'<div title="{what}" style="min-width:0"><div style="display:flex;gap:2px;border-radius:4px;overflow:hidden;'

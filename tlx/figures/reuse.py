@@ -16,6 +16,7 @@ from tlx.results import MEASURES, Network, Reuse
 
 SECOND = theme.CLASS_PALETTE[0]  # the class compared with: far from blue, red and grey
 HEIGHT = 118  # px
+_TOLD = ("x", "value", "class_name", "place", "n", "counted", "chance", "low", "high")  # of a point, where one points
 _TITLE, _LABELS = 15, 17  # characters that fit into a line above the chart, and along its axis
 _HOVER = """<div style="font-size:12px;line-height:1.5"><b>class @class_name, @place</b>
 <div>@value{0.00} of @n @counted</div><div>by chance @chance{0.00} (@low{0.00} to @high{0.00})</div></div>"""
@@ -135,7 +136,7 @@ def _classes(plot: figure, data: pd.DataFrame, looks: Mapping[str, _Look]) -> No
     styled = {
         part: [getattr(looks[name], part) for name in data["class_name"]] for part in ("colour", "marker", "size")
     }
-    points = ColumnDataSource(data.assign(**styled).to_dict("list"), name="points")
+    points = ColumnDataSource(data.assign(**styled)[[*_TOLD, *styled]].to_dict("list"), name="points")
     drawn = plot.scatter(
         "x", "value", source=points, marker="marker", size="size", fill_color="colour", line_color=None,
         fill_alpha=0.8,

@@ -13,6 +13,7 @@ from bokeh.models import LayoutDOM, SaveTool, Toolbar
 from tlx.figures.plain_text import plain
 
 DRAWING = Path(__file__).with_name("drawing.js").read_text(encoding="utf-8")  # what pages and files have in common
+DIGITS = 5  # of numbers in figures: of the widest picture a tenth of a pixel
 # What Bokeh writes for text without a colour; the page's theme knows better.
 _UNCHOSEN = {"type": "value", "value": "black"}
 
@@ -32,11 +33,17 @@ def figure_json(figure: LayoutDOM) -> str:
 
     Equal text is neither sent to a browser again nor drawn again.
     """
-    item = json.loads(json.dumps(json_item(plain(figure))))  # Bokeh repeats parts by reference; each is numbered once
+    text = json.dumps(json_item(plain(figure)))
+    item = json.loads(text, parse_float=_short)  # Bokeh repeats parts by reference; each is numbered once
     numbers: dict[str, str] = {}
     _renumber(item["doc"], numbers)
     item["root_id"] = numbers[item["root_id"]]
     return json.dumps(item, separators=(",", ":"))
+
+
+def _short(number: str) -> float:
+    """As many digits as a picture can show: the others are most of what a figure weighs."""
+    return float(f"{float(number):.{DIGITS}g}")
 
 
 def _renumber(node: Any, numbers: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from tlx import glossary, needs, pipeline
-from tlx.app import costs, frame
+from tlx.app import costs, frame, settings
 from tlx.app.bokeh_view import bokeh_view
 from tlx.app.layout import beside
 from tlx.app.numbers import numbers
@@ -34,7 +34,9 @@ def which_criterion(selection: Selection) -> None:
     frame.now(selection)
     case, name = selection.case, selection.class_name
     st.subheader("Which criterion?", anchor=False)
-    result = costs.offer(f"Compare attribution criteria on class {name}", pipeline.criteria, case, name)
+    asked = settings.switch(st.toggle, "Other attribution criteria beside conductance", "network.criteria")
+    offered = f"Compare attribution criteria on class {name}"
+    result = costs.offer(offered, pipeline.criteria, case, name) if asked else None
     if result is None:
         st.caption(
             "Conductance is one way to say which neurons a class rests on. Here it stands beside others: how far they "
