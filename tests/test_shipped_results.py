@@ -59,7 +59,7 @@ def visits() -> Iterator[Visit]:
 
     for name in pipeline.classes(case):
         for path in FILES[:5]:
-            yield visit(path, name)
+            yield visit(path, name, view="network.criteria=on" if path == NETWORK else "")
     yield visit(FEATURES, next(names), view="features.model=source")  # of every class in tools/demo.py
     for layers in (*of_layers, network.names):
         yield visit(NETWORK, next(names), *layers)
@@ -127,6 +127,8 @@ def _of_choices(visit: Visit) -> set[str]:
         beside = {"neuron conductance"}
     elif visit.path == NETWORK and (layers == [""] or len(layers) > 1):
         beside = {"network edge map"}
+    if "network.criteria" in visit.query["view"]:
+        beside |= {"criteria overlap", "criteria rank"}
     both = {"scatter source"} if "instances.both" in visit.query["view"] else set()
     return beside | both | ({"confusion target"} if "statistics.confusion" in visit.query["view"] else set())
 

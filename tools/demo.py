@@ -35,7 +35,7 @@ VIEWS = {  # page: what it is set to at a second visit
     "": "",
     "Statistics": "statistics.confusion=on",
     "Instances": "instances.both=on",
-    "Network": "network.panel=weight",
+    "Network": "network.criteria=on,network.panel=weight",
     "Features": "features.model=source",
     "Compare": "",
     "Lesson": "lesson.step=4",

@@ -131,7 +131,7 @@ def label(neuron: NeuronRef) -> str:
 
 def features_link(selection: Selection, neuron: NeuronRef) -> None:
     """A link to the Features page with this neuron."""
-    frame.link("Features", selection.choice(neuron=neuron), label="How well this neuron tells the domains apart")
+    frame.link("Features", selection.choice(neuron=neuron), label="How well it tells the domains apart")
 
 
 def gallery(
