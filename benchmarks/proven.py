@@ -57,7 +57,8 @@ def rungs(case: Case) -> Iterator[Case]:
     folder.mkdir(exist_ok=True)
     for count, path in zip(RUNGS, ladder(case, folder, RUNGS), strict=True):
         plan = ModelPlan(checkpoint=str(path))
-        yield _other(case, f"ladder-{count}", f"Its last {count} layers drawn anew", source_model=plan)
+        what = "layer" if count == 1 else f"{count} layers"
+        yield _other(case, f"ladder-{count}", f"Its last {what} drawn anew", source_model=plan)
 
 
 def _other(case: Case, name: str, title: str, **changes: object) -> Case:

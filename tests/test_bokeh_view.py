@@ -7,6 +7,7 @@ import re
 
 import pytest
 from bokeh.document import Document
+from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 from streamlit_help import component, figure_of, fire, script, sent, source_of
 
@@ -37,6 +38,15 @@ def test_renumbering_keeps_the_figure_whole():
     assert renderer in document.roots[0].renderers
     ids = set(re.findall(r'"id":"([^"]+)"', json.dumps(item, separators=(",", ":"))))
     assert ids == {f"m{i + 1}" for i in range(len(ids))}
+
+
+def test_numbers_are_as_long_as_a_picture_shows():
+    """A third takes six digits, not sixteen; whole numbers and wide places stay what they are."""
+    plot = figure()
+    plot.scatter([1 / 3, 57344.06], [-1e-7 / 3, 1234567], name="points")
+    (source,) = Document.from_json(json.loads(figure_json(plot))["doc"]).select({"type": ColumnDataSource})
+    assert list(source.data["x"]) == [0.333333, 57344.1]
+    assert list(source.data["y"]) == [-3.33333e-08, 1234567]
 
 
 def test_text_without_a_colour_follows_the_theme():

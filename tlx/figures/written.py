@@ -13,7 +13,7 @@ from bokeh.models import LayoutDOM, SaveTool, Toolbar
 from tlx.figures.plain_text import plain
 
 DRAWING = Path(__file__).with_name("drawing.js").read_text(encoding="utf-8")  # what pages and files have in common
-DIGITS = 5  # of numbers in figures: of the widest picture a tenth of a pixel
+DIGITS = 6  # of numbers in figures: of the widest picture a tenth of a pixel
 # What Bokeh writes for text without a colour; the page's theme knows better.
 _UNCHOSEN = {"type": "value", "value": "black"}
 
