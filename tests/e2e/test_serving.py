@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from e2e.figures import marks, place
+from e2e.figures import drawn, marks, place
 from e2e.test_network import INDEX, tap, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -14,6 +14,12 @@ SHIFTS = """
   new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shifted += one.value })
     .observe({ type: "layout-shift" })
 """
+# What the figures of a page look like, by their keys.
+PICTURES = """() => Object.fromEntries([...document.querySelectorAll(".bkv")].map((box) => {
+  const view = [...Bokeh.index.roots].find((view) => box.contains(view.el))
+  const [, key] = box.closest(".stElementContainer").className.match(/st-key-(\\S+)/)
+  return [key, view.export("png", false).canvas.toDataURL()]
+}))"""
 
 
 class Wire:
@@ -88,6 +94,35 @@ def test_a_box_ticked_takes_one_run(opened):
     assert wire.sent == 1
     assert 0 < wire.received < 100_000
     assert list(marks(features.page, "ranking", "rows")["tick"])[6] == "✓"
+
+
+def test_another_class_is_put_into_the_living_figures(opened):
+    """None is drawn anew, and each looks and is walked through by keys as if it had been."""
+    network, _ = opened("/Network")
+
+    zigzag = network.page.locator(".st-key-zigzag .bkv")
+
+    def seen():
+        for key in ("reuse kept", "zigzag", "neuron conductance"):
+            drawn(network.page, key)
+        network.page.wait_for_timeout(500)  # pictures in it are loaded
+        return network.page.evaluate(PICTURES)
+
+    def first_stop():
+        zigzag.dispatch_event("keydown", {"key": "ArrowRight"})
+        return zigzag.locator("[aria-live]").inner_text()
+
+    before = seen()
+    network.page.evaluate("document.querySelectorAll('.bk-Figure').forEach((one) => { one.here = true })")
+    network.choose_class("3")
+    network.page.locator(".st-key-neuron-conductance .bkv[data-ready='2']").wait_for(timeout=30_000)
+    swapped = seen(), first_stop()
+    assert network.page.evaluate("[...document.querySelectorAll('.bk-Figure')].every((one) => one.here)")
+    network.page.reload()
+    network.ready()
+    assert swapped == (seen(), first_stop())
+    assert swapped[0].keys() == before.keys()
+    assert swapped[0]["zigzag"] != before["zigzag"]
 
 
 def test_a_figure_far_below_is_drawn_when_somebody_scrolls_there(opened):

@@ -3,8 +3,9 @@
 // (`LOADER` in Python). They call `view` when one mounts and again whenever its data or the theme change; the function
 // it returns runs once, at unmount.
 
+// What figures of the same parts differ in; everything else that differs takes another drawing.
 const SWAPPED = ["data", "text", "low", "high", "start", "end", "factors", "axis_label", "ticks", "major_label_overrides",
-                 "visible", "location", "html", "tooltips"]
+                 "label", "index", "visible", "location", "html", "tooltips", "tags"]
 const REST = 120 // ms without a further change after which a selection counts as made
 // A frame around a figure tells who uses the keyboard where it is; a click needs none.
 const CANVAS = `.bk-events:focus:not(:focus-visible) { outline: none }
@@ -76,10 +77,9 @@ async function update(state) {
   const sameTheme = theme.key === state.theme?.key
   const sameFigure = data.digest === state.digest
   if (!(sameTheme && sameFigure)) {
-    const keep = sameTheme && data.layout !== null && data.layout === state.layout
     const item = await itemOf(state)
     if (state.gone || item === undefined) return
-    if (!(keep && swap(state, bokeh, item))) await draw(state, bokeh, theme, item, sameFigure)
+    if (!(sameTheme && swap(state, item))) await draw(state, bokeh, theme, item, sameFigure)
     if (state.gone) return
     Object.assign(state, { theme, digest: data.digest, layout: data.layout })
     offerFullScreen(state)
@@ -153,7 +153,7 @@ async function draw(state, bokeh, theme, item, keepZoom) {
   if (theme.dark) darken(doc)
   layOver(doc, data.overlay)
   const views = await bokeh.embed.add_document_standalone(doc, place)
-  const drawing = { views, doc, place, bokeh, natural: new Map(fixedRanges(doc)) }
+  const drawing = { views, doc, place, bokeh, item, natural: new Map(fixedRanges(doc)) }
   if (state.gone) return discard(drawing)
   if (keepZoom && state.drawing) copyZoom(state.drawing.doc, doc)
   else lookAgain(doc, looked.get(data.layout))
@@ -198,41 +198,44 @@ function discard(drawing) {
   place.remove()
 }
 
-// Same layout, other numbers: the living figure takes the named models' new values and keeps zoom, tools and tooltips.
-// False where the two do not pair up; the figure must then be drawn anew.
-function swap(state, bokeh, item) {
-  const next = bokeh.require("document").Document.from_json(item.doc)
-  const [old, fresh] = [named(state.drawing.doc), named(next)]
-  const pairs = [...fresh].map(([key, models]) => [old.get(key) ?? [], models])
-  const fits = old.size === fresh.size && pairs.every(([to, from]) => to.length === from.length)
-  if (fits) {
-    quietly(state, () => {
-      for (const [to, from] of pairs) to.forEach((model, i) => take(model, from[i]))
+// Of the same parts, with other numbers: the living figure takes them, and keeps tools and tooltips, and where its
+// layout is the same the zoom. False where the figure must be drawn anew.
+function swap(state, item) {
+  const { drawing, data } = state
+  if (drawing === undefined) return false
+  const sameLayout = data.layout !== null && data.layout === state.layout
+  const events = changes(drawing.item.doc, item.doc)
+  if (events === undefined || !(sameLayout || unmoved(drawing))) return false
+  quietly(state, () => {
+    drawing.doc.apply_json_patch({ events })
+    for (const { model: { id }, attr, new: value } of events) {
+      if (drawing.natural.has(id)) drawing.natural.get(id)[attr] = value
+      if (attr === "data") drawing.doc.get_model_by_id(id).selected.indices = []
+    }
+    if (!sameLayout) lookAgain(drawing.doc, looked.get(data.layout))
+  })
+  drawing.item = item
+  enterable(state) // in `figure_keys.js`
+  return true
+}
+
+// What makes the first figure the second, as Bokeh's protocol has it; undefined where their parts differ. Equal parts
+// have equal numbers: see `figure_json` in Python.
+function changes(one, other) {
+  const events = []
+  const pair = (one, other, id) => {
+    if (one === other) return true
+    if (!(one && other && typeof one === "object" && typeof other === "object")) return false
+    const names = Object.keys(one)
+    return names.length === Object.keys(other).length && names.every((name) => {
+      if (!(name in other)) return false
+      const [was, is] = [one[name], other[name]]
+      if (id === undefined || !SWAPPED.includes(name)) return pair(was, is, name === "attributes" ? one.id : undefined)
+      if (JSON.stringify(was) !== JSON.stringify(is)) events.push({ kind: "ModelChanged", model: { id }, attr: name, new: is })
+      return true
     })
   }
-  release(bokeh, next)
-  return fits
-}
-
-function take(model, fresh) {
-  const changes = {}
-  for (const name of SWAPPED) {
-    if (name in fresh.properties && fresh.properties[name].dirty) changes[name] = fresh[name]
-  }
-  model.setv(changes)
-  if ("data" in changes && model.selected) model.selected.indices = []
-}
-
-// The named models of a document and the sources of its named renderers, by type and name.
-function named(doc) {
-  const found = new Map()
-  const add = (key, model) => found.set(key, [...(found.get(key) ?? []), model])
-  for (const model of doc._all_models.values()) {
-    if (model.name == null) continue
-    add(`${model.type} ${model.name}`, model)
-    if (model.data_source && model.data_source.name == null) add(`source of ${model.name}`, model.data_source)
-  }
-  return found
+  return pair(one, other) ? events : undefined
 }
 
 function sourceNamed(doc, name) {
@@ -246,12 +249,22 @@ function fixedRanges(doc) {
   return ranges.map(({ id, start, end }) => [id, { start, end }])
 }
 
+// Those that show another part than at first.
+function movedRanges({ doc, natural }) {
+  return fixedRanges(doc).filter(([id, { start, end }]) => {
+    const first = natural.get(id)
+    return first && (first.start !== start || first.end !== end)
+  })
+}
+
+function unmoved(drawing) {
+  const following = [...drawing.doc._all_models.values()].filter((model) => model.type === "DataRange1d")
+  return movedRanges(drawing).length === 0 && !following.some((range) => range.have_updated_interactively)
+}
+
 function remember({ drawing, layout }) {
   if (drawing === undefined || layout == null) return
-  const moved = fixedRanges(drawing.doc).filter(([id, { start, end }]) => {
-    const natural = drawing.natural.get(id)
-    return natural && (natural.start !== start || natural.end !== end)
-  })
+  const moved = movedRanges(drawing)
   looked.delete(layout)
   if (moved.length) looked.set(layout, moved)
   if (looked.size > REMEMBERED) looked.delete(looked.keys().next().value)

@@ -100,9 +100,11 @@ def bokeh_view(
     `once`. label: what screen readers say. taps, on_tap: report taps as {"x", "y"} in data coordinates. select,
     on_select: names of the sources (or renderers) whose selection is reported as {"name", "indices"}; selected: indices
     to select now, by name. overlay: columns to put into named sources: what a click changes, so that it takes no other
-    figure. layout: while it stays the same, new numbers are put into the living figure's named models, which keeps zoom
-    and tools; give it only where the figure's parts stay the same too. height: of the figure, px. full_screen: a
-    button shows it on the whole screen, with what stands in the same keyed container.
+    figure. layout: while it stays the same, another figure keeps the zoom, also after a visit to another page; give it
+    where coordinates then mean the same. height: of the figure, px. full_screen: a button shows it on the whole screen,
+    with what stands in the same keyed container.
+
+    Another figure of the same parts is not drawn anew: the living one takes its numbers, and keeps tools.
 
     A figure whose model has {"stops": …} among its tags can be entered by Tab and walked through with arrows, see
     `figure_keys.js`; Enter is then a tap.

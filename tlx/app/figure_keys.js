@@ -21,9 +21,11 @@ function enterable(state) {
   })
   view.canvas_view.events_el.tabIndex = -1 // one way in
   if (state.cursor === undefined) prepare(state)
-  for (const range of [plot.x_range, plot.y_range]) range.change.connect(() => point(state))
+  state.followed ??= () => point(state) // Bokeh connects the same one once
+  for (const range of [plot.x_range, plot.y_range]) range.change.connect(state.followed)
   const { words } = state.at ?? {}
   state.at = state.stops.find((stop) => stop.words === words)
+  if (state.at === undefined) state.cursor.hidden = true
   point(state)
 }
 

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from bokeh.models import (
     CategoricalColorMapper,
+    CDSView,
     ColumnDataSource,
     CustomJS,
     CustomJSHover,
+    GroupFilter,
     HoverTool,
     LinearColorMapper,
     Range1d,
@@ -32,6 +34,7 @@ from tlx.figures.zigzag.margin_bars import Columns
 from tlx.figures.zigzag.subject import Options, Subject, layout_of
 from tlx.results import NeuronRef
 
+_SIDES = {side: side for side in ("left", "right", "top", "bottom")}  # of quads, by their sources' columns
 _MARGIN = 6.0
 _USUAL = 930.0  # pixels a page usually leaves for the view
 # Pixels to a length of 1 from which on whole lines, two lines and one line of text fit above a block.
@@ -140,14 +143,22 @@ def _tooltip(plot: figure, renderers: Sequence[GlyphRenderer], words: str, **for
 
 
 def _papers(plot: figure, columns: Columns) -> None:
-    sides = {name: name for name in ("left", "right", "top", "bottom")}
-    look: dict[str, Any] = {
-        "hatch_pattern": "hatch",
-        "hatch_color": shades.HATCH,
-        "hatch_weight": 0.8,
-        "hatch_scale": 7,
-    }
-    plot.quad(**sides, source=_source(columns, "papers"), fill_color=theme.PAPER, line_color="frame", **look)
+    source = _source(columns, "papers")
+    plot.quad(**_SIDES, source=source, fill_color=theme.PAPER, line_color="frame")
+    _hatched(plot, source, scale=7, weight=0.8)
+
+
+def _hatched(plot: figure, source: ColumnDataSource, **look: float) -> None:
+    """Lines over the quads of a source that have "/" in their column "hatch".
+
+    Of one pattern, since Bokeh makes five pictures of it for every row if each has its own.
+    """
+    look = {f"hatch_{name}": value for name, value in look.items()}
+    lines = CDSView(filter=GroupFilter(column_name="hatch", group="/"))
+    plot.quad(
+        **_SIDES, source=source, view=lines, fill_color=None, line_color=None,
+        hatch_pattern="/", hatch_color=shades.HATCH, **look,
+    )  # fmt: skip
 
 
 def _image(plot: figure, source: ColumnDataSource, darkest: str) -> GlyphRenderer:
@@ -170,11 +181,9 @@ def _matrices(plot: figure, layout: Layout, subject: Subject, options: Options, 
 
 
 def _histogram(plot: figure, columns: Columns, name: str) -> None:
-    sides = {side: side for side in ("left", "right", "top", "bottom")}
-    look: dict[str, Any] = {"hatch_pattern": "hatch", "hatch_color": shades.HATCH, "hatch_scale": 5}
-    bars = plot.quad(
-        **sides, source=_source(columns, name), fill_color="colour", line_color=theme.NEUTRAL, line_width=0.6, **look
-    )
+    source = _source(columns, name)
+    bars = plot.quad(**_SIDES, source=source, fill_color="colour", line_color=theme.NEUTRAL, line_width=0.6)
+    _hatched(plot, source, scale=5)
     _tooltip(plot, [bars], tooltips.BAR)
 
 
@@ -208,9 +217,9 @@ def _by_model(value: float) -> dict[str, Any]:
 
 
 def _boxes(plot: figure, source: ColumnDataSource) -> None:
-    sides, dark = ("left", "right", "top", "bottom"), _by_model(1.0)
+    dark = _by_model(1.0)
     plot.segment("x0", "y0", "x1", "y1", source=source, line_color=dark, line_width=1)
-    box = plot.quad(*sides, source=source, fill_color=_by_model(0.35), line_color=dark, name="boxes")
+    box = plot.quad(**_SIDES, source=source, fill_color=_by_model(0.35), line_color=dark, name="boxes")
     plot.segment("m0", "n0", "m1", "n1", source=source, line_color=dark, line_width=2)
     pie = plot.circle(
         "pie_x", "pie_y", "pie_radius", source=source, fill_color=theme.PAPER, line_color=theme.NEUTRAL, line_width=0.8
@@ -221,8 +230,7 @@ def _boxes(plot: figure, source: ColumnDataSource) -> None:
 
 
 def _frame(plot: figure, layout: Layout, subject: Subject, heads: ColumnDataSource) -> None:
-    sides = {name: name for name in ("left", "right", "top", "bottom")}
-    bars = plot.quad(**sides, source=_source(frame.bars(layout), "bars"), color="colour", alpha="alpha")
+    bars = plot.quad(**_SIDES, source=_source(frame.bars(layout), "bars"), color="colour", alpha="alpha")
     _tooltip(plot, [bars], tooltips.STRIP)
     source = _source(frame.indices(layout, subject), "indices")
     text = {
@@ -252,7 +260,7 @@ def _frame(plot: figure, layout: Layout, subject: Subject, heads: ColumnDataSour
     texts = [(title, 1), *((text, 0) for text in (indices, ranges, captions, reason))]
     args = {"plot": plot, "source": source, "closest": TEXT, "digit": DIGIT - 0.5, **_SCALES}
     fit = CustomJS(args=args | {"texts": texts, "titles": title, "ranges": ranges, "captions": captions}, code=_FIT)
-    for model, change in ((plot, "inner_width"), (plot.x_range, "start"), (plot.x_range, "end")):
+    for model, change in ((plot, "inner_width"), (plot.x_range, "start"), (plot.x_range, "end"), (source, "data")):
         model.js_on_change(change, fit)
 
 
@@ -263,7 +271,6 @@ def focus(layout: Layout, chosen: Focus, edges: Sequence[EdgeHit]) -> dict[str, 
 
 def _focus(plot: figure, columns: dict[str, Columns]) -> None:
     """What the reader chose, framed on top of everything."""
-    sides = {name: name for name in ("left", "right", "top", "bottom")}
     neuron, both = (_source(columns[name], name) for name in ("focus", "edge_focus"))
-    plot.quad(**sides, source=neuron, fill_color=shades.MATCH, fill_alpha=0.12, line_color=shades.MATCH, line_width=2)
-    plot.quad(**sides, source=both, fill_color=None, line_color=shades.MATCH, line_width=3)
+    plot.quad(**_SIDES, source=neuron, fill_color=shades.MATCH, fill_alpha=0.12, line_color=shades.MATCH, line_width=2)
+    plot.quad(**_SIDES, source=both, fill_color=None, line_color=shades.MATCH, line_width=3)
