@@ -85,7 +85,7 @@ def _parts(message: bytes) -> tuple[bytes, bytes]:
 
 def figure_of(page: AppTest, key: str) -> Document:
     """The Bokeh document a `bokeh_view` got, read back."""
-    packed = _parts(component(page, key).proto.bytes)[1] or component(page, f"{key} figure").proto.bytes[64:]
+    packed = _parts(component(page, key).proto.bytes)[1] or component(page, f"tlx unseen {key}").proto.bytes[64:]
     return Document.from_json(json.loads(gzip.decompress(packed))["doc"])
 
 

@@ -51,15 +51,16 @@ def loader(part: str) -> str:
 _component = st.components.v2.component("tlx_bokeh_view", html=_HTML, js=loader("view"), isolate_styles=False)
 _code = st.components.v2.component(
     "tlx_bokeh_code",
-    html='<span class="without-looks"></span>\n',
+    html="<span></span>\n",
     css=_text("bokeh_view.css"),
     js="\n".join([*map(_text, CODE), DRAWING]),
     isolate_styles=False,
 )
+_UNSEEN = "tlx unseen"  # how keys of components begin that show nothing and take no room: see `looks.css`
 LARGE = 8 * 2**10  # bytes from which a figure is an element of its own, which a browser that has it is not sent again
 _large_figure = st.components.v2.component(
     "tlx_large_figure",
-    html='<span class="without-looks"></span>\n',
+    html="<span></span>\n",
     js=_text("large_figure.js"),
     isolate_styles=False,
 )
@@ -76,7 +77,7 @@ class Sent:
 
 def code() -> None:
     """Sends the code that draws figures, and their looks; once on a page."""
-    _code(key="tlx bokeh code")
+    _code(key=f"{_UNSEEN} code")
 
 
 def bokeh_view(
@@ -126,7 +127,7 @@ def bokeh_view(
     }
     beside = len(sent.packed) >= LARGE
     if beside:
-        _large_figure(key=f"{key} figure", data=sent.digest.encode() + sent.packed)
+        _large_figure(key=f"{_UNSEEN} {key}", data=sent.digest.encode() + sent.packed)
     _component(
         key=key,
         data=message(settings, b"" if beside else sent.packed),

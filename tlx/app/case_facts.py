@@ -15,19 +15,9 @@ from tlx.findings import counted
 from tlx.needs import need
 from tlx.text import escape
 
-# Where there is little room Streamlit would cut off what is longer.
-_WRAPPING = """<style>
-.st-key-beside-facts :is([data-testid="stMetricLabel"], [data-testid="stMetricDelta"]) :is(div, p) {
-  white-space: normal;
-  overflow: visible;
-}
-.st-key-beside-facts [data-testid="stMetricDelta"] { height: auto; }
-</style>"""
-
 
 def case_facts(case: Case) -> None:
     """Images and classes per domain, the architecture with its parameters, the analysed layers."""
-    st.html(_WRAPPING)
     network, domains = jobs.require(needs.frame, case)
     pairs = beside([6, 6], name="facts", least=340)  # two beside each other where there is no room for four
     with pairs[0]:

@@ -18,7 +18,7 @@ import streamlit as st
 
 import tlx
 from tlx import cases, findings, glossary, needs
-from tlx.app import bokeh_view, figure_files, jobs, navigation, selection
+from tlx.app import bokeh_view, figure_files, jobs, looks, navigation, selection
 from tlx.app.known_cases import known_cases
 from tlx.app.navigation import link as link  # a part of the frame that pages and panels use
 from tlx.app.once import once
@@ -32,23 +32,6 @@ from tlx.storage.incidents import recent
 from tlx.text import csv, escape, file_name, sentence
 
 ICON = "🔀"  # an emoji: a Material icon would be fetched from a font server
-# Until a widget's code has been loaded Streamlit shows a grey line in its place, lower than the widget will be. It
-# pulses, for which a browser without a graphics card paints the window sixty times a second while the page is drawn.
-STYLE = """<style>
-[data-testid="stMainBlockContainer"] { padding: 3.9rem clamp(1rem, 3.5vw, 3rem) 4rem }
-[data-testid="stMainBlockContainer"] h1 { font-size: 2rem; padding: 0 }
-[data-testid="stSidebar"] a:focus-visible { outline: 2px solid currentColor; outline-offset: 1px }
-[data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8 }
-[data-tag], [data-testid="stBaseButton-primary"]:enabled { background-color: #2f6f9f !important }
-[data-testid="stSkeleton"] { animation: none }
-.stElementContainer:has(> [data-testid="stSkeleton"]):is([class*="st-key-tlx-widget"], .stHorizontalBlock > *) {
-  min-height: 68px;
-}
-[data-testid="stSidebar"] .stVerticalBlock .stVerticalBlock > .stElementContainer:has(> [data-testid="stSkeleton"]) {
-  height: 32px;
-  overflow: hidden;
-}
-</style>"""
 ABOUT = f"**tlx {tlx.__version__}** explains and diagnoses transfer learning between two neural networks."
 
 
@@ -64,12 +47,12 @@ def page(title: str, how_to_read: str, terms: Sequence[str] = (), *, telling: bo
     st.set_page_config(page_title=icon_title, page_icon=ICON, layout="wide", menu_items={"About": ABOUT})
     with guard():  # nothing is computed under a setting that cannot be obeyed
         limit.given()
-    st.html(STYLE)
+    looks.sheet()
     links = st.sidebar.empty()  # first of all: the sidebar takes its room before there is anything that it could move
     first_run = selection.is_first_run()
     asked = selection.current()
     navigation.links(links, asked)
-    head = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
+    head = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="tlx head")
     head.title(escape(title), anchor=False)
     beside = head.container(horizontal=True, width="content", vertical_alignment="center")
     with beside:

@@ -28,10 +28,6 @@ from tlx.findings import counted
 from tlx.results import InstanceRef
 
 _LASSO = "instances lasso"
-# Many pictures beside a plot are scrolled, so that it stays in sight; a telephone has nothing beside them.
-_SCROLLED = """<style>
-@media (min-width: 1100px) { .st-key-gathered-pictures { max-height: 24rem; overflow: auto } }
-</style>"""
 
 
 def gathered(instances: pd.DataFrame) -> list[Pair]:
@@ -99,7 +95,6 @@ def gallery(pictures: Pictures, instances: pd.DataFrame) -> None:
     rows = once(_wrong_first, instances, pairs)
     st.markdown(once(_counted, rows, wanted))
     with st.container(key="gathered-pictures"):
-        st.html(_SCROLLED)
         views.gallery(pictures, rows)
     head = st.container(horizontal=True)
     case = case_name() or ""

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-_STICKY = """<style>
-@media (min-width: 1100px) {{
-  :is(.st-key-{name} > *, .st-key-{name} > * > *) > [data-testid="stColumn"]:last-child {{
-    position: sticky; top: 3.5rem; align-self: flex-start;
-  }}
-}}
-</style>"""
+Least = Literal[84, 120, 130, 150, 200, 220, 270, 290, 300, 330, 340, 358, 360, 400]
 # Streamlit stacks its columns on telephones only; half a laptop's screen would squeeze a figure to a strip.
-_RULE = """<style>
-:is(.st-key-{name} > *, .st-key-{name} > * > *) > [data-testid="stColumn"] {{
-  min-width: min(100%, {least}px);
+_RULE = """:is([class*="-least{0}"] > *, [class*="-least{0}"] > * > *) > [data-testid="stColumn"] {{
+  min-width: min(100%, {0}px);
 }}
-</style>"""
+"""
+RULES = "".join(map(_RULE.format, get_args(Least)))  # style sheet of all columns
 
 
 def beside(
     shares: int | Sequence[float],
     *,
     name: str,
-    least: int = 360,
+    least: Least = 360,
     align: Literal["top", "center", "bottom"] = "top",
     gap: Literal["small", "medium"] = "medium",
     sticky: bool = False,
@@ -37,7 +31,5 @@ def beside(
     name: unique on the page; align: of their contents; gap: between them; sticky: the last one stays in sight while the
     others scroll.
     """
-    key = f"beside {name}".replace(" ", "-")  # as Streamlit writes it into a class
-    place = st.container(key=key)
-    place.html(_RULE.format(name=key, least=least) + (_STICKY.format(name=key) if sticky else ""))
+    place = st.container(key=f"beside {name} least{least}{' sticky' if sticky else ''}")
     return tuple(place.columns(shares, gap=gap, vertical_alignment=align))

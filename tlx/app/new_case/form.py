@@ -14,8 +14,6 @@ from tlx.app.new_case.fields import Field, Section
 from tlx.networks import names
 from tlx.text import escape
 
-_LEAST = 200  # pixels of a column
-
 
 def draw(problems: Mapping[str, Sequence[str]], home: Path) -> None:
     """Draws all fields, each with what is wrong with it below.
@@ -45,7 +43,7 @@ def folded_key(section: Section) -> str:
 
 
 def _columns(section: Section, problems: Mapping[str, Sequence[str]], home: Path, filled: Collection[str]) -> None:
-    places = beside(len(section.columns), name=f"form {section.title}", least=_LEAST)
+    places = beside(len(section.columns), name=f"form {section.title}", least=200)
     captions = section.captions or ("",) * len(places)
     for column, caption, place in zip(section.columns, captions, places, strict=True):
         with place:
