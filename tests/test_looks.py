@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             said.append(message)
 
         scope = {"type": "http", "method": "GET", "path": path, "headers": headers, "query_string": b""}
-        asyncio.run(served(scope, receive, send))
+        with ThreadPoolExecutor(1) as pool:  # in this thread a browser's loop may be running
+            pool.submit(lambda: asyncio.run(served(scope, receive, send))).result()
         start, *parts = said
         return start["status"], dict(start["headers"]), b"".join(part["body"] for part in parts).decode()
 
