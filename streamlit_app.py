@@ -72,5 +72,5 @@ def start_page() -> None:
 
 if __name__ == "__main__":
     start_page()
-else:
+else:  # `streamlit run` finds these words in the file, not what they make
     app = st.App(__file__, middleware=[Middleware(looks.InHead)])

@@ -28,5 +28,5 @@ Held.share = 1 / 64  # 4 MB of results, those of a class, and 1 MB of what is ma
 if __name__ == "__main__":
     start, *others = pages().values()
     st.navigation([st.Page(start, default=True), *map(st.Page, others)], position="hidden").run()
-else:
+else:  # `streamlit run` finds these words in the file, not what they make
     app = st.App(__file__, middleware=[Middleware(looks.InHead)])

@@ -47,6 +47,8 @@ def test_the_worst_class_what_it_is_taken_for_and_its_images(newcomer):
     assert len(told) == count
     assert all(f"class {worst}," in one and f"says {worst}" not in one for one in told)
     assert newcomer.made <= 3
+    gallery = page.locator(".st-key-gathered-pictures")
+    assert gallery.evaluate("(one) => getComputedStyle(one).overflowY") == "auto"  # the plot stays in sight beside them
 
 
 def test_the_layer_pair_that_keeps_least_for_the_worst_class(newcomer):
