@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from starlette.routing import Route
 from streamlit.testing.v1 import AppTest
 from streamlit_help import app
 
-from tlx.app import looks
+from tlx.app import bokeh_view, looks
 
 DOCUMENT = "<!DOCTYPE html><html><head><title>one</title></head><body>two</body></html>"
 BROWSER = [(b"accept", b"text/html,application/xhtml+xml"), (b"accept-encoding", b"gzip")]
@@ -86,3 +87,11 @@ def test_columns_have_a_rule_for_each_width() -> None:
     """Named after the class that their container's key becomes."""
     assert '[class*="-least290"]' in looks.SHEET
     assert "min-width: min(100%, 290px)" in looks.SHEET
+
+
+def test_no_rule_is_worked_out_for_all_of_a_page() -> None:
+    """Where a rule asks what stands anywhere in an element, one that comes costs as much as all: 1.9 ms, not 0.1."""
+    sheets = looks.SHEET + Path(bokeh_view.__file__).with_suffix(".css").read_text(encoding="utf-8")
+    asked = re.findall(r"([^\s,{}]*):has\(([^)]*)", sheets)
+    assert len(asked) > 3
+    assert [(of, what) for of, what in asked if not what.startswith("> ") and of != ":fullscreen"] == []

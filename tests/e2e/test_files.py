@@ -92,6 +92,17 @@ def test_one_file_holds_every_figure_of_a_page(tab, offline, tmp_path):
     assert shown.evaluate(f"[...{hovers}.urls ?? {hovers}.get('urls')].every((url) => url.startsWith('data:'))")
 
 
+def test_all_figures_are_offered_where_there_is_one(tab):
+    """Also after a page without any, and not on it."""
+    page = tab().open("/New_case").ready().page
+    button = page.get_by_role("button", name="All figures", include_hidden=True)
+    button.wait_for(state="attached")
+    assert not button.is_visible()
+    for name, offered in (("Statistics", True), ("New case", False)):
+        page.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
+        button.wait_for(state="visible" if offered else "hidden")
+
+
 def test_a_section_of_several_charts_is_saved_whole(tab, offline, tmp_path):
     """Compare's charts over depth, none of them empty."""
     page = tab().open("/Compare?case=digits").ready().page

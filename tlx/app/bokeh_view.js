@@ -30,6 +30,7 @@ function view(component) {
   if (state === undefined) {
     state = { host: parentElement.querySelector(".bkv"), queue: Promise.resolve(), drawings: 0, timers: new Map() }
     living.set(parentElement, state)
+    offered()
     state.host.addEventListener("pointerdown", (event) => state.touched?.(event), true)
   }
   Object.assign(state, { component, ...unpacked(component.data) }) // the newest data and the newest way to report
@@ -39,6 +40,7 @@ function view(component) {
     state.near?.()
     state.leave?.()
     living.delete(parentElement)
+    offered()
     state.timers.forEach(clearTimeout)
     remember(state)
     discard(state.drawing)

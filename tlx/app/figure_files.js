@@ -11,6 +11,7 @@ function files({ data: packed, parentElement }) {
   const row = parentElement.querySelector(".figure-files"), status = row.querySelector("[role=status]")
   const told = unzipped(packed)
   rows.set(row, told)
+  offered()
   for (const button of row.querySelectorAll("button")) {
     button.onclick = async () => {
       if (row.querySelector("[aria-busy=true]")) return
@@ -30,6 +31,13 @@ function files({ data: packed, parentElement }) {
     }
   }
   return () => rows.delete(row)
+}
+
+// Rows show where there is a figure to save. (Not a rule with `:has`: it would be worked out for all of a page's elements
+// each time that one comes or goes.)
+function offered() {
+  const display = living.size ? "" : "none"
+  for (const row of rows.keys()) row.closest(".stElementContainer")?.style.setProperty("display", display)
 }
 
 // In the order in which they stand on the page.
