@@ -148,3 +148,17 @@ def test_opening_a_page_moves_nothing_that_stands(tab, title):
         one.page.evaluate("window.shifted = 0")
         one.go_to(title if way == "link to Start" else "Start")
     assert max(moved.values()) < 0.1, moved
+
+
+def test_what_comes_late_finds_its_room(tab):
+    """A page's links and numbers, whose code a slow machine has loaded only when the page stands already."""
+    one, held = tab(), []
+    one.page.route("**/static/js/{Metric,PageLink}.*", lambda route: held.append(route))
+    below = [one.page.locator(what).first for what in ("[data-testid=stSidebar] .stSelectbox", ".bkv[data-ready]")]
+    one.open("/Statistics?case=digits&class=8")
+    before = [place.bounding_box()["y"] for place in below]
+    assert len(held) == 2
+    for route in held:
+        route.continue_()
+    one.ready()
+    assert [place.bounding_box()["y"] for place in below] == pytest.approx(before, abs=2)
