@@ -107,8 +107,13 @@ def holding(folder: Path) -> Iterator[Callable[[], None]]:
 
 
 def at_work(opened: Tab) -> Tab:
-    """Waits until the page shows the progress of a job."""
-    opened.page.wait_for_selector(BUSY, timeout=COMPUTED)
+    """Waits until the page shows the progress of a job; asks for it where work held before has made it seem long."""
+    busy = opened.page.locator(BUSY)
+    offered = opened.page.get_by_role("button", name=re.compile("^Compare the neurons"))
+    busy.or_(offered).first.wait_for(timeout=COMPUTED)
+    if offered.is_visible():
+        offered.click()
+        busy.first.wait_for(timeout=COMPUTED)
     return opened.settle()
 
 
