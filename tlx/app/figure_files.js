@@ -33,8 +33,8 @@ function files({ data: packed, parentElement }) {
   return () => rows.delete(row)
 }
 
-// Rows show where there is a figure to save. (Not a rule with `:has`: it would be worked out for all of a page's elements
-// each time that one comes or goes.)
+// Rows show where there is a figure to save. A rule with `:has` would be worked out for all of a page's elements each time
+// that one comes or goes.
 function offered() {
   const display = living.size ? "" : "none"
   for (const row of rows.keys()) row.closest(".stElementContainer")?.style.setProperty("display", display)
