@@ -20,7 +20,7 @@ from tlx.figures.zigzag import legend
 from tlx.figures.zigzag.figure import focus, zigzag
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Options, Subject, layout_of
-from tlx.results import MEASURES, Network, NeuronRef, Reuse
+from tlx.results import Network, NeuronRef, Reuse
 from tlx.text import escape
 from tlx.words import conductance as conductance_words
 from tlx.words import reuse as reuse_words
@@ -62,14 +62,15 @@ def explorer() -> None:
 
 def over_depth(reused: Reuse, network: Network, known: dict[str, Reuse], second: str | None) -> None:
     """How much is reused in each layer, by every measure, with chance: the summary of the picture below."""
-    for measure, column in zip(MEASURES, beside(len(MEASURES), name="reuse", least=120, gap="small"), strict=True):
+    columns = beside([*map(len, reuse.GROUPS)], name="reuse", least=290, gap="small")
+    for measures, column in zip(reuse.GROUPS, columns, strict=True):
         with column:
             bokeh_view(
-                partial(reuse.reuse, network, known, name, measure, second=second),
-                key=f"reuse {measure}",
-                label=once(reuse_words.spoken, reused, network, measure),
-                on_tap=controls.opener(network, reused, measure),
-                overlay={"shown": once(reuse.shown, network, reused, measure, layers)},
+                partial(reuse.reuse, network, known, name, measures, second=second),
+                key=f"reuse {measures[0]}",
+                label=" ".join(once(reuse_words.spoken, reused, network, measure) for measure in measures),
+                on_tap=controls.opener(network, reused, measures),
+                overlay={"shown": once(reuse.shown, network, reused, measures, layers)},
             )
 
 
@@ -83,7 +84,7 @@ def compared_classes(reused: Reuse, network: Network) -> tuple[str | None, dict[
     known = controls.known_reuse(case, reused, other)
     told = glossary.help_for("kept", "inherited", "rank agreement", "weight cosine", "chance band")
     st.caption(reuse_words.caption(name, second, others=len(known) > 1 + bool(second)), help=told)
-    charts = [f"reuse {measure}" for measure in MEASURES]
+    charts = [f"reuse {measures[0]}" for measures in reuse.GROUPS]
     frame.downloads(charts, partial(numbers, reused.table, case.name, name), name=f"reuse-{case.name}-{name}")
     return second, known
 

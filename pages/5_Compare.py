@@ -54,12 +54,13 @@ if len(depth):
     told = glossary.help_for("kept", "correspondence", "inherited", "A-distance")
     st.subheader("Over depth", anchor=False, help=told)
     st.caption("Colours and marks are those of the scores above; values are means over the classes stored.")
-    panels = side_by_side.PANELS
-    for measure, column in zip(panels, beside(len(panels), name="depth", least=300), strict=True):
+    panels, groups = side_by_side.PANELS, side_by_side.GROUPS
+    for measures, column in zip(groups, beside(len(groups), name="depth", least=340, gap="small"), strict=True):
         with column:
-            chart = partial(side_by_side.over_depth, depth, measure, names, name)
-            bokeh_view(chart, key=f"depth {measure}", label=f"{panels[measure][0]} by relative depth")
-    drawn, key = [f"depth {measure}" for measure in panels], once(side_by_side.key, table)
+            chart = partial(side_by_side.over_depth, depth, measures, names, name)
+            told = " and ".join(panels[measure][0] for measure in measures)
+            bokeh_view(chart, key=f"depth {measures[0]}", label=f"{told} by relative depth")
+    drawn, key = [f"depth {measures[0]}" for measures in groups], once(side_by_side.key, table)
     frame.downloads(drawn, partial(of_cases, depth), name="cases-over-depth", key=key)
 
 which_source(known, selection.case)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
-from streamlit_help import app, component, figure_of, fire, run_to_end, source_of, text_of
+from streamlit_help import app, component, fire, run_to_end, source_of, text_of
 
 from tlx import cases, pipeline
 from tlx.analysis import means
@@ -233,12 +233,25 @@ def test_lines_over_depth_keep_each_cases_look():
         }
     )
     depth = depth.assign(classes=2, name=["b", "b", "a"], title="t")
-    plot = side_by_side.over_depth(depth, "inherited", ["a", "b"], "a")
-    lines = next(model for model in plot.select({"name": "lines"}) if hasattr(model, "data")).data
+    depth = pd.concat([depth, depth.assign(measure="domain_gap", value=[-1.0, 2.0, 1.0])])
+    plot = side_by_side.over_depth(depth, ("domain_gap", "inherited"), ["a", "b"], "a")
+    lines = plot.select_one({"name": "lines"}).data
     looks = side_by_side.looks(["a", "b"]).set_index("name")["colour"]
+    assert len(lines["name"]) == 4
     assert dict(zip(lines["name"], lines["colour"], strict=True)) == looks.to_dict()
     assert dict(zip(lines["name"], lines["width"], strict=True)) == {"a": 3.0, "b": 1.5}
-    assert lines["ys"][lines["name"].index("b")] == [0.5, 0.25]
+    for at, measure, values in ((0, "domain_gap", [-1.0, 2.0]), (1, "inherited", [0.5, 0.25])):
+        row = [*zip(lines["measure"], lines["name"], strict=True)].index((measure, "b"))
+        ticks = _ticks(plot, at)
+        assert lines["ys"][row] == pytest.approx([ticks["0"] + value * (ticks["1"] - ticks["0"]) for value in values])
+        assert at < min(lines["xs"][row]) < max(lines["xs"][row]) < at + 1
+    assert "-1" in _ticks(plot, 0)  # the axis reaches as far down as a value does
+
+
+def _ticks(plot, at):
+    """Where the numbers along a chart's axis stand."""
+    words = pd.DataFrame(plot.select_one({"name": "words"}).data)
+    return words[(words["align"] == "right") & (words["x"].astype(int) == at)].set_index("text")["y"]
 
 
 def test_only_the_chosen_case_is_looked_at_every_time(offered, monkeypatch):
@@ -256,8 +269,7 @@ def test_only_the_chosen_case_is_looked_at_every_time(offered, monkeypatch):
 
 
 def test_every_chart_is_read_back(offered):
-    """The three panels hold the chosen case's rows."""
+    """All charts over depth hold the chosen case's rows."""
     page = run_to_end(app(PAGE, case="bars"))
-    for measure in side_by_side.PANELS:
-        assert figure_of(page, f"depth {measure}")
-        assert "bars" in set(source_of(page, f"depth {measure}", "points")["name"])
+    drawn = pd.concat(pd.DataFrame(source_of(page, f"depth {group[0]}", "points")) for group in side_by_side.GROUPS)
+    assert set(drawn[drawn["name"] == "bars"]["measure"]) == set(side_by_side.PANELS)

@@ -3,6 +3,7 @@ from xml.etree import ElementTree
 
 import fakes
 import numpy as np
+import pandas as pd
 import pytest
 import zigzag_case as toy
 from streamlit_help import app, fire, run_to_end, selectbox, sent, source_of, spaced, text_of
@@ -10,6 +11,7 @@ from streamlit_help import app, fire, run_to_end, selectbox, sent, source_of, sp
 from tlx import defaults, pipeline
 from tlx.app.network import controls, neuron_panel, weight_panel
 from tlx.errors import EmptyError
+from tlx.figures import reuse
 from tlx.figures.zigzag import legend
 from tlx.figures.zigzag.layout import EdgeHit
 from tlx.figures.zigzag.subject import Options, layout_of
@@ -60,7 +62,10 @@ def test_the_page_says_what_the_eye_should_find(page):
     assert "10 target instances of every split" in text_of(page)
     said = sent(page, "reuse kept")["label"]
     assert "between the same neurons of the source model: most, 75 % (" in spaced(said)
-    assert list(source_of(page, "reuse kept", "chance")["low"]) == toy.compared(None, "cup").of("kept")["low"].tolist()
+    assert "median cosine of the incoming weights" in spaced(said).lower()
+    points = pd.DataFrame(source_of(page, "reuse kept", "points"))
+    low = points[(points["measure"] == "kept") & (points["class_name"] == "cup")]["low"]
+    assert low.tolist() == toy.compared(None, "cup").of("kept")["low"].tolist()
 
 
 def test_tapping_an_index_chooses_the_neuron_everywhere(page, layout):
@@ -117,13 +122,13 @@ def test_the_tapped_weight_and_its_counterpart_are_framed_in_the_view(page, layo
 
 
 def test_a_second_class_is_drawn_beside_the_chosen_one(page):
-    """It gets diamonds in all three charts, and the caption names it as text."""
+    """It gets diamonds in all charts, and the caption names it as text."""
     page.selectbox(key="tlx setting network.second").set_value("<b>pen</b>")
     run_to_end(page)
     assert "class \\<b\\>pen" in text_of(page)
     assert address(page, "view") == "network.second=%3Cb%3Epen%3C/b%3E"
-    for measure in MEASURES:
-        assert "diamond" in source_of(page, f"reuse {measure}", "points")["marker"]
+    points = pd.concat(pd.DataFrame(source_of(page, f"reuse {group[0]}", "points")) for group in reuse.GROUPS)
+    assert set(points[points["marker"] == "diamond"]["measure"]) == set(MEASURES)
 
 
 def test_how_many_neurons_is_asked_only_where_some_can_be_left_out(page, monkeypatch):
@@ -214,7 +219,9 @@ def test_a_link_opens_the_view_that_its_sender_saw(page, layout, monkeypatch):
 
 def test_a_tap_on_a_chart_opens_its_layers(page):
     """Place 3 of the layers: conv2 and fc3 come with it, all that the toy has."""
-    fire(page, "reuse correspondence", "tap", {"x": 2.5, "y": 0.5})
+    points = pd.DataFrame(source_of(page, "reuse kept", "points"))
+    third = points[(points["measure"] == "correspondence") & (points["place"] == "3")].iloc[0]
+    fire(page, "reuse kept", "tap", {"x": third["x"], "y": third["value_y"]})
     run_to_end(page)
     assert address(page, "layers") == "conv1,conv2,fc3"
 

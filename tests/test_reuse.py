@@ -1,7 +1,8 @@
 from dataclasses import replace
-from itertools import pairwise, permutations
+from itertools import chain, pairwise, permutations
 
 import numpy as np
+import pandas as pd
 import pytest
 import zigzag_case as toy
 from scipy.stats import spearmanr
@@ -231,7 +232,7 @@ def test_the_words_are_empty_when_nothing_is_defined():
 
 
 @pytest.mark.parametrize(
-    ("measure", "x", "ends"),
+    ("measure", "place", "ends"),
     [
         ("correspondence", 0.4, ("conv1",)),
         ("correspondence", 2.9, ("fc3",)),
@@ -240,16 +241,42 @@ def test_the_words_are_empty_when_nothing_is_defined():
         ("kept", -0.1, None),
     ],
 )
-def test_a_tap_on_the_chart_means_a_layer_or_a_pair(measure, x, ends):
-    """Beside all places it means nothing."""
-    assert chart.tapped(toy.NETWORK, toy.compared(None, "cup"), measure, x) == ends
+def test_a_tap_on_a_chart_means_a_layer_or_a_pair(measure, place, ends):
+    """Beside all places it means nothing; each place is found where it is drawn, whichever chart comes first."""
+    reused = toy.compared(None, "cup")
+    for measures in (("kept", "correspondence"), ("correspondence", "kept")):
+        places = 2 if measure == "kept" else 3
+        x = _between(_ends(reused, measures, measure), place / places)
+        assert chart.tapped(toy.NETWORK, reused, measures, x) == ends
+
+
+def _ends(reused, measures, measure):
+    """Where a chart begins and ends along the figure: the lower one of its axes."""
+    strokes = chart.reuse(toy.NETWORK, {"cup": reused}, "cup", measures).select_one({"name": "strokes"}).data
+    level = strokes["y0"] == strokes["y1"]
+    bottom = level & (strokes["y0"] == strokes["y0"][level].min())
+    at = measures.index(measure)
+    return strokes["x0"][bottom][at], strokes["x1"][bottom][at]
+
+
+def _between(ends, share):
+    return ends[0] + share * (ends[1] - ends[0])
+
+
+@pytest.mark.parametrize("x", [-0.5, 2.5, 1e9])
+def test_a_tap_beside_all_charts_means_nothing(x):
+    assert chart.tapped(toy.NETWORK, toy.compared(None, "cup"), ("kept", "correspondence"), x) is None
 
 
 def test_the_charts_show_which_layers_are_open():
-    """Conv2 and fc3 are places 2 and 3; of pairs only the one between them."""
-    reused = toy.compared(None, "cup")
-    assert chart.shown(toy.NETWORK, reused, "correspondence", ("conv2", "fc3")) == {"x": [1.5, 2.5]}
-    assert chart.shown(toy.NETWORK, reused, "kept", ("conv2", "fc3")) == {"x": [1.5]}
+    """Conv2 and fc3 are places 2 and 3 of three; of pairs only the one between them, the second of two."""
+    reused, measures = toy.compared(None, "cup"), ("kept", "correspondence")
+    shown = chart.shown(toy.NETWORK, reused, measures, ("conv2", "fc3"))
+    pairs, layers = (_ends(reused, measures, measure) for measure in measures)
+    wanted = [_between(pairs, 3 / 4), _between(layers, 3 / 6), _between(layers, 5 / 6)]
+    assert shown["x"] == pytest.approx(wanted)
+    wide = [(pairs[1] - pairs[0]) / 2, *[(layers[1] - layers[0]) / 3] * 2]
+    assert shown["width"] == pytest.approx(wide)
 
 
 @pytest.mark.parametrize(
@@ -264,15 +291,60 @@ def test_names_along_the_axis_do_not_run_into_each_other(places, kept):
     assert chart._thinned([]) == {}  # layers without edges between them
 
 
-def test_the_chart_draws_the_chosen_class_over_the_others():
-    """One line a class, the chosen one in colour; the band is the chosen class's chance."""
+def test_the_charts_draw_the_chosen_class_over_the_others():
+    """One line a class, the chosen one in colour and last; the band is the chosen class's chance."""
     known = {name: toy.compared(None, name) for name in ("pen", "cup")}
-    figure = chart.reuse(toy.NETWORK, known, "cup", "kept")
-    data = figure.select_one({"name": "points"}).data
-    ours = [at for at, name in enumerate(data["class_name"]) if name == "cup"]
-    assert [data["place"][at] for at in ours] == ["1→2", "2→3"]
-    assert [data["value"][at] for at in ours] == pytest.approx([3 / 4, 2 / 3])
-    lines = figure.select_one({"name": "lines"}).data
+    figure = chart.reuse(toy.NETWORK, known, "cup")
+    data = pd.DataFrame(figure.select_one({"name": "points"}).data)
+    ours = data[(data["class_name"] == "cup") & (data["measure"] == "kept")]
+    assert ours["place"].tolist() == ["1→2", "2→3"]
+    assert ours["value"].tolist() == pytest.approx([3 / 4, 2 / 3])
+    lines = pd.DataFrame(figure.select_one({"name": "lines"}).data)
+    assert len(lines) == 2 * len(MEASURES)
+    assert lines["name"].tolist() == ["pen"] * len(MEASURES) + ["cup"] * len(MEASURES)
     assert dict(zip(lines["name"], lines["width"], strict=True)) == {"pen": 1.0, "cup": 2.5}
-    band = figure.select_one({"name": "chance"}).data
-    assert list(band["low"]) == known["cup"].of("kept")["low"].tolist()
+    chance = figure.select_one({"name": "chance"}).data
+    assert chance["measure"] == list(dict.fromkeys(known["cup"].table["measure"]))
+
+
+def test_marks_and_chance_stand_at_their_values():
+    """A chart's 0 and 1 are where its axis says; three quarters are three quarters of the way up, also the band's."""
+    reused = toy.compared(None, "cup")
+    figure = chart.reuse(toy.NETWORK, {"cup": reused}, "cup", ("correspondence", "kept"))
+    words = pd.DataFrame(figure.select_one({"name": "words"}).data)
+    for at, measure in enumerate(("correspondence", "kept")):
+        own = words[(words["x"] >= at) & (words["x"] < at + 1) & (words["align"] == "right")].set_index("text")["y"]
+        rows = reused.of(measure)
+        points = pd.DataFrame(figure.select_one({"name": "points"}).data)
+        drawn = points[points["measure"] == measure]["value_y"]
+        assert (drawn - own["0"]).tolist() == pytest.approx((rows["value"] * (own["1"] - own["0"])).tolist())
+        chance = figure.select_one({"name": "chance"}).data
+        band = np.array(chance["band_ys"][chance["measure"].index(measure)])
+        wanted = np.concatenate([rows["low"], rows["high"][::-1]]) * (own["1"] - own["0"]) + own["0"]
+        np.testing.assert_allclose(band, wanted)
+
+
+def test_a_value_below_zero_is_drawn_below_zero():
+    """And its chart alone reaches down to -1; what chance gives ends where a chart of shares does."""
+    reused = toy.compared(None, "cup")
+    table = reused.table.copy()
+    table.loc[table["measure"] == "rank_agreement", "value"] = -0.5
+    table.loc[table["measure"].isin(["rank_agreement", "weight_cosine"]), "low"] = -0.9
+    figure = chart.reuse(toy.NETWORK, {"cup": replace(reused, table=table)}, "cup", ("weight_cosine", "rank_agreement"))
+    words = pd.DataFrame(figure.select_one({"name": "words"}).data)
+    lowest = words[words["align"] == "right"].groupby(words["x"].astype(int))["text"].first()
+    assert lowest.tolist() == ["0", "-1"]
+    points = pd.DataFrame(figure.select_one({"name": "points"}).data)
+    ranks = points[points["measure"] == "rank_agreement"]["value_y"]
+    ticks = words[(words["align"] == "right") & (words["x"] > 1)].set_index("text")["y"]
+    assert ranks.tolist() == pytest.approx([(ticks["-1"] + ticks["0"]) / 2] * len(ranks))
+    strokes = figure.select_one({"name": "strokes"}).data
+    chance = figure.select_one({"name": "chance"}).data
+    bottom = strokes["y0"][strokes["y0"] == strokes["y1"]].min()
+    assert min(chance["band_ys"][chance["measure"].index("weight_cosine")]) == pytest.approx(bottom)
+
+
+def test_measures_are_drawn_in_groups_as_equal_as_can_be():
+    """Each once, in their order."""
+    assert [*chain(*chart.GROUPS)] == [*MEASURES]
+    assert [len(group) for group in chart.GROUPS] == [3, 2, 2]

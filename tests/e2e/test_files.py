@@ -104,14 +104,14 @@ def test_all_figures_are_offered_where_there_is_one(tab):
 
 
 def test_a_section_of_several_charts_is_saved_whole(tab, offline, tmp_path):
-    """Compare's charts over depth, none of them empty."""
+    """Compare's charts over depth, two in a figure, none of them empty."""
     page = tab().open("/Compare?case=digits").ready().page
     figures.drawn(page, "depth kept")
     shown = offline(saved(page, "cases-over-depth", "HTML", tmp_path))
     lengths = """Bokeh.documents.map((one) => [...one._all_models.values()]
       .find((model) => model.name === "points" && model.data).data.depth.length)"""
-    assert shown.locator("figure").count() == 4
-    assert min(shown.evaluate(lengths)) >= 6
+    assert shown.locator("figure").count() == 2
+    assert min(shown.evaluate(lengths)) >= 12
 
 
 def test_a_name_in_a_file_is_text(tab, offline, tmp_path):

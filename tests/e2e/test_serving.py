@@ -21,6 +21,13 @@ PICTURES = """() => Object.fromEntries([...document.querySelectorAll(".bkv")].ma
   return [key, view.export("png", false).canvas.toDataURL()]
 }))"""
 
+# Large figures arrive, but nobody can read them until the page is told so.
+HELD = """
+  window.held = true
+  const held = class extends Map { get(key) { return window.held ? undefined : super.get(key) } }
+  window[Symbol.for("tlx figures")] = new held()
+"""
+
 
 class Wire:
     """What a tab has sent and received over its websocket since `since`."""
@@ -133,6 +140,21 @@ def test_a_figure_far_below_is_drawn_when_somebody_scrolls_there(opened):
     below.scroll_into_view_if_needed()
     features.page.locator(".st-key-domain-gap .bkv[data-ready]").wait_for(timeout=30_000)
     assert below.bounding_box()["height"] == room > 100
+
+
+def test_a_figure_just_below_waits_for_those_in_the_window(tab):
+    """Large figures are held back: nothing is drawn, then the scatter, then the charts below it without a scroll."""
+    opened = tab()
+    opened.page.add_init_script(HELD)
+    opened.open("/Instances?case=digits&class=8").ready()
+    above, below = (f".st-key-{key} .bkv" for key in ("scatter-target", "domain-score-8"))
+    opened.page.wait_for_timeout(2_000)
+    tops = [opened.page.locator(one).bounding_box()["y"] for one in (above, below)]
+    assert tops[0] < opened.page.viewport_size["height"] < tops[1] < 1.5 * opened.page.viewport_size["height"]
+    assert opened.page.locator(".bkv[data-ready]").count() == 0
+    opened.page.evaluate("window.held = false")
+    for one in (above, below):
+        opened.page.locator(f"{one}[data-ready]").wait_for(timeout=30_000)
 
 
 @pytest.mark.parametrize("title", ["Statistics", "Instances", "Network", "Features", "Compare", "Lesson", "New case"])

@@ -16,7 +16,7 @@ const living = new Map() // host's parent -> what is drawn there
 const looked = (window[Symbol.for("tlx looked at")] ??= new Map())
 const REMEMBERED = 20
 const NEAR = "50% 0px" // of the window's height, from which on a figure is drawn when there is time
-const LATER = 600 // ms for which what is in the window has the browser to itself
+const LATER = 600 // ms for which what is in the window has the browser to itself, and again while it is not drawn
 const MOMENT = 50 // ms for which a page's theme is taken to be the same
 let answered // that theme
 
@@ -98,16 +98,20 @@ async function update(state) {
   host.dataset.ready = String(++state.drawings)
 }
 
-// A figure in the window is drawn at once, one just below a moment later when the browser has nothing else to do, one far
-// below when somebody scrolls there, and all when the page is printed; until then a figure's room is kept.
+// A figure in the window is drawn at once, one just below once those are drawn and the browser has nothing else to do, one
+// far below when somebody scrolls there, and all when the page is printed; until then a figure's room is kept.
 function comesNear(state) {
   const { host, data } = state
   host.setAttribute("aria-label", data.label)
   host.style.minHeight = data.height ? `${data.height}px` : ""
   const root = host.closest("[data-testid=stMain]")
   return new Promise((resolve) => {
-    const later = () => setTimeout(() => state.gone || idle(near), LATER)
-    const watching = [["0px", () => near()], [NEAR, later]].map(([rootMargin, then]) => {
+    const here = () => {
+      state.seen = true
+      near()
+    }
+    const later = () => setTimeout(() => state.gone || (awaited() ? later() : idle(near)), LATER)
+    const watching = [["0px", here], [NEAR, later]].map(([rootMargin, then]) => {
       const observer = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && then(), { root, rootMargin })
       observer.observe(host)
       return observer
@@ -121,6 +125,9 @@ function comesNear(state) {
     addEventListener("beforeprint", near)
   })
 }
+
+// Whether something in the window is still to be drawn.
+const awaited = () => [...living.values()].some(({ seen, drawing, host }) => seen && !drawing && !("failed" in host.dataset))
 
 // Safari has no idle time to offer.
 const idle = (then) => (window.requestIdleCallback ?? setTimeout)(then)

@@ -2,78 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 
+import numpy as np
 import pandas as pd
-from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
+from bokeh.models import ColumnDataSource, HoverTool, MultiLine, Patches, Scatter, VBar
 from bokeh.plotting import figure
 
 from tlx.figures import theme
-from tlx.figures.chart import chart
+from tlx.figures.panels import Panel, Panels, grouped, titled
+from tlx.figures.sources import source_of
 from tlx.results import MEASURES, Network, Reuse
 
 SECOND = theme.CLASS_PALETTE[0]  # the class compared with: far from blue, red and grey
-HEIGHT = 118  # px
-_TOLD = ("x", "value", "class_name", "place", "n", "counted", "chance", "low", "high")  # of a point, where one points
+HEIGHT = 50  # px of a chart
+GROUPS = grouped(MEASURES, 3)  # as a page draws them, a figure for each: what a telephone has room for
+
+_LEFT = 0.27  # of a chart's room, for what stands along its axis
+_TOLD = ("value", "class_name", "place", "n", "counted", "chance", "low", "high")  # of a point one points at
 _TITLE, _LABELS = 15, 17  # characters that fit into a line above the chart, and along its axis
 _HOVER = """<div style="font-size:12px;line-height:1.5"><b>class @class_name, @place</b>
 <div>@value{0.00} of @n @counted</div><div>by chance @chance{0.00} (@low{0.00} to @high{0.00})</div></div>"""
 
 
 def reuse(
-    network: Network, known: Mapping[str, Reuse], chosen: str, measure: str, *, second: str | None = None
+    network: Network,
+    known: Mapping[str, Reuse],
+    chosen: str,
+    measures: Sequence[str] = tuple(MEASURES),
+    *,
+    second: str | None = None,
 ) -> figure:
-    """One measure over depth, small enough to stand beside the others.
+    """Measures over depth, a small chart for each beside the others.
 
     known: by class name; chosen: the class drawn in blue, with chance's 95 % range; second: a class to compare it with,
     drawn in another colour, dashed and with diamonds.
 
-    Sources: lines (one row for each class), points (all classes), chance, shown (see `shown`). Raises KeyError for an
-    unknown measure.
+    Sources, of all measures: lines (one for each class), points (all classes), chance, shown (see `shown`). Raises
+    KeyError for an unknown measure.
     """
-    about = MEASURES[measure]
-    data = table(network, known, measure)
-    places = list(dict.fromkeys(data["place"]))
-    data["x"] = [places.index(place) + 0.5 for place in data["place"]]
-    plot = chart(
-        "\n".join([*wrap(about.title, _TITLE), " "][:2]),  # of two lines each, so that the charts stand in line
-        x_range=Range1d(0, len(places)),
-        y_range=(-1.05, 1.05) if (data["value"] < 0).any() else (-0.03, 1.05),
-        height=HEIGHT,
-        tools="",
-        min_border=4,
-        min_border_right=10,
-    )
-    plot.title.text_font_size = "12px"
-    plot.xgrid.visible = False
-    plot.yaxis.ticker = FixedTicker(ticks=[-1, 0, 0.5, 1])
-    written = _thinned(places)
-    plot.xaxis.ticker = FixedTicker(ticks=list(written))
-    plot.xaxis.major_label_overrides = written
-    plot.axis.minor_tick_line_color = None
-    plot.toolbar_location = None
-    columns = ColumnDataSource({"x": []}, name="shown")
-    plot.vbar("x", 1, 1.05, bottom=-1.05, source=columns, fill_color=theme.TARGET, fill_alpha=0.12, line_color=None)
-    rows = data[data["class_name"] == chosen]
-    band = ColumnDataSource(rows[["x", "low", "high", "chance"]].to_dict("list"), name="chance")
-    plot.varea("x", "low", "high", source=band, fill_color=theme.NEUTRAL, fill_alpha=0.25)
-    plot.line("x", "chance", source=band, line_color=theme.NEUTRAL, line_dash="dotted", line_width=1.5)
+    data = table(network, known, measures)
+    signed = set(data.loc[data["value"] < 0, "measure"])
+    panels = _panels(network, known[chosen], measures, signed)
+    for at, measure in enumerate(measures):
+        rows = data["measure"] == measure
+        places = [place for _, place in _places(network, known[chosen].of(measure))]
+        data.loc[rows, "x"] = panels.x(at, data.loc[rows, "place"].map(places.index) + 0.5)
+        for column in ("value", "chance", "low", "high"):  # what chance gives may reach below the chart, and ends there
+            data.loc[rows, f"{column}_y"] = panels.y(at, data.loc[rows, column]).clip(panels.bottom, panels.top)
+    plot = panels.figure()
+    columns = ColumnDataSource({"x": [], "width": []}, name="shown")
+    open_ones = VBar(
+        x="x", width="width", bottom=panels.bottom, top=panels.top, fill_color=theme.TARGET, fill_alpha=0.12,
+        line_color=None,
+    )  # fmt: skip
+    plot.add_glyph(columns, open_ones)
+    _chance(plot, data[data["class_name"] == chosen])
     _classes(plot, data, _looks(known, chosen, second))
     return plot
 
 
-def shown(network: Network, reuse: Reuse, measure: str, layers: Sequence[str]) -> dict[str, list[float]]:
+def shown(network: Network, reuse: Reuse, measures: Sequence[str], layers: Sequence[str]) -> dict[str, list[float]]:
     """The places whose matrices, or weights between them, are drawn: columns of the source of that name."""
-    places = _places(network, reuse.of(measure))
-    return {"x": [at + 0.5 for at, (ends, _) in enumerate(places) if set(ends) <= set(layers)]}
+    panels = _panels(network, reuse, measures)
+    columns: dict[str, list[float]] = {"x": [], "width": []}
+    for at, measure in enumerate(measures):
+        opened = [place for place, ends in enumerate(_ends(network, reuse, measure)) if set(ends) <= set(layers)]
+        columns["x"] += panels.x(at, np.array(opened) + 0.5).tolist()
+        columns["width"] += [float(np.diff(panels.x(at, [0, 1]))[0])] * len(opened)
+    return columns
 
 
-def tapped(network: Network, reuse: Reuse, measure: str, x: float) -> tuple[str, ...] | None:
+def tapped(network: Network, reuse: Reuse, measures: Sequence[str], x: float) -> tuple[str, ...] | None:
     """The layer, or the two layers of the pair, that a tap at x means; None beside all places."""
-    places = list(dict.fromkeys(_places(network, reuse.of(measure))))
-    return places[int(x)][0] if 0 <= x < len(places) else None
+    hit = _panels(network, reuse, measures).hit(x)
+    places = _ends(network, reuse, measures[hit[0]]) if hit else []
+    return places[int(hit[1])] if hit and 0 <= hit[1] < len(places) else None
+
+
+def _panels(network: Network, reuse: Reuse, measures: Sequence[str], signed: Container[str] = ()) -> Panels:
+    """A chart for each measure, its places one apart. signed: measures with a value below 0."""
+    return Panels([_panel(network, reuse, measure, signed=measure in signed) for measure in measures], HEIGHT, _LEFT)
+
+
+def _panel(network: Network, reuse: Reuse, measure: str, *, signed: bool) -> Panel:
+    places = [name for _, name in _places(network, reuse.of(measure))]
+    return Panel(
+        titled(MEASURES[measure].title, _TITLE),
+        x=(0, max(len(places), 1)),
+        y=(-1.05, 1.05) if signed else (-0.03, 1.05),
+        x_ticks=_thinned(places),
+        y_ticks={-1.0: "-1", 0.0: "0", 1.0: "1"} if signed else {0.0: "0", 0.5: "0.5", 1.0: "1"},
+    )
+
+
+def _ends(network: Network, reuse: Reuse, measure: str) -> list[tuple[str, ...]]:
+    return [ends for ends, _ in _places(network, reuse.of(measure))]
 
 
 def _places(network: Network, rows: pd.DataFrame) -> list[tuple[tuple[str, ...], str]]:
@@ -91,12 +116,12 @@ def _thinned(places: Sequence[str]) -> dict[float, str]:
     return {at + 0.5: place for at, place in list(enumerate(places))[:: max(-(-len(places) // room), 1)]}
 
 
-def table(network: Network, known: Mapping[str, Reuse], measure: str) -> pd.DataFrame:
+def table(network: Network, known: Mapping[str, Reuse], measures: Sequence[str]) -> pd.DataFrame:
     """One row for each class and layer (or pair): class_name, place, counted, and what `Reuse.table` says."""
     every = pd.concat({name: of.table for name, of in known.items()}, names=["class_name", "row"])  # once for all
-    data = every[every["measure"] == measure].reset_index("class_name").reset_index(drop=True)
+    data = every[every["measure"].isin(measures)].reset_index("class_name").reset_index(drop=True)
     data["place"] = [place for _, place in _places(network, data)]
-    return data.assign(counted=MEASURES[measure].counted)
+    return data.assign(counted=data["measure"].map(lambda measure: MEASURES[measure].counted))
 
 
 @dataclass(frozen=True)
@@ -119,26 +144,44 @@ def _looks(known: Mapping[str, Reuse], chosen: str, second: str | None) -> dict[
     return {name: compared.get(name, _Look()) for name in known}
 
 
+def _chance(plot: figure, rows: pd.DataFrame) -> None:
+    """Of each measure the range by chance, and what is expected."""
+    drawn = []
+    for measure, part in rows.groupby("measure", sort=False):
+        band = part.dropna(subset=["low_y", "high_y"])
+        around = {"band_xs": [*band["x"], *band["x"][::-1]], "band_ys": [*band["low_y"], *band["high_y"][::-1]]}
+        drawn.append({"measure": measure, "xs": [*part["x"]], "ys": [*part["chance_y"]]} | around)
+    source = ColumnDataSource(pd.DataFrame(drawn).to_dict("list"), name="chance")
+    grey = theme.NEUTRAL
+    plot.add_glyph(source, Patches(xs="band_xs", ys="band_ys", fill_color=grey, fill_alpha=0.25, line_color=None))
+    plot.add_glyph(source, MultiLine(xs="xs", ys="ys", line_color=grey, line_dash="dotted", line_width=1.5))
+
+
 def _classes(plot: figure, data: pd.DataFrame, looks: Mapping[str, _Look]) -> None:
-    """A line for each class in the order of `looks`, the last one on top, and a point for each of its numbers."""
-    groups = {name: rows for name, rows in data.groupby("class_name", sort=False) if name in looks}
-    lines = [(name, groups[name]["x"].tolist(), groups[name]["value"].tolist()) for name in looks if name in groups]
+    """A line for each measure and class in the order of `looks`, the last class on top, and a point for each number."""
+    groups = dict(iter(data.groupby(["class_name", "measure"], sort=False)))
+    lines = [
+        (name, groups[name, measure])
+        for name in looks
+        for measure in data["measure"].unique()
+        if (name, measure) in groups
+    ]
     columns: dict[str, list[object]] = {
-        "name": [name for name, *_ in lines],
-        "xs": [xs for _, xs, _ in lines],
-        "ys": [ys for *_, ys in lines],
+        "name": [name for name, _ in lines],
+        "measure": [rows["measure"].iloc[0] for _, rows in lines],
+        "xs": [rows["x"].tolist() for _, rows in lines],
+        "ys": [rows["value_y"].tolist() for _, rows in lines],
     }
     for part in ("colour", "alpha", "width", "dash"):
-        columns[part] = [getattr(looks[name], part) for name, *_ in lines]
-    source = ColumnDataSource(columns, name="lines")
+        columns[part] = [getattr(looks[name], part) for name, _ in lines]
     look = {"line_color": "colour", "line_alpha": "alpha", "line_width": "width", "line_dash": "dash"}
-    plot.multi_line("xs", "ys", source=source, **look)
+    plot.add_glyph(ColumnDataSource(columns, name="lines"), MultiLine(xs="xs", ys="ys", **look))
     styled = {
         part: [getattr(looks[name], part) for name in data["class_name"]] for part in ("colour", "marker", "size")
     }
-    points = ColumnDataSource(data.assign(**styled)[[*_TOLD, *styled]].to_dict("list"), name="points")
-    drawn = plot.scatter(
-        "x", "value", source=points, marker="marker", size="size", fill_color="colour", line_color=None,
-        fill_alpha=0.8,
-    )  # fmt: skip
+    points = source_of(data.assign(**styled)[["measure", "x", "value_y", *_TOLD, *styled]], "points")
+    marks = Scatter(
+        x="x", y="value_y", marker="marker", size="size", fill_color="colour", line_color=None, fill_alpha=0.8
+    )
+    drawn = plot.add_glyph(points, marks)
     plot.add_tools(HoverTool(renderers=[drawn], tooltips=_HOVER, visible=False))

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import pandas as pd
-from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Range1d, Span, TapTool, Whisker
+from bokeh.models import (
+    ColumnDataSource,
+    FactorRange,
+    HoverTool,
+    MultiLine,
+    Range1d,
+    Scatter,
+    Span,
+    TapTool,
+    Whisker,
+)
 from bokeh.plotting import figure
 
 from tlx.figures import theme
 from tlx.figures.chart import chart
 from tlx.figures.key import Entry, line, mark
+from tlx.figures.panels import Panel, Panels, grouped, titled
 from tlx.figures.sources import source_of
 from tlx.results import MEASURES
 
@@ -18,6 +32,12 @@ COMPARED = {name: measure for name, measure in MEASURES.items() if measure.compa
 PANELS = {name: (measure.title, measure.unit, (measure.lowest - 0.03, 1.05)) for name, measure in COMPARED.items()} | {
     "domain_gap": ("Domain gap of the target model", "proxy A-distance", (-0.6, 2.1))
 }
+GROUPS = grouped(PANELS, 2)  # a figure for each: what a telephone has room for
+HEIGHT = 215  # px of a chart over depth
+
+_LEFT = 0.27  # of such a chart's room, for what stands along its axis
+_TITLE = 20  # characters that fit into a line above it
+_DRAWN = ("chance", "value")  # the second on top
 
 _SCORE = """<div style="font-size:13px"><b>@title</b><br>score <b>@points{+0.0}</b> points
 (95 % interval @low{+0.0} to @high{+0.0}, n = @n{0,0})<br>target model @target_accuracy{0.0 %}, source model
@@ -74,34 +94,45 @@ def scores(table: pd.DataFrame, chosen: str) -> figure:
     return plot
 
 
-def over_depth(table: pd.DataFrame, measure: str, names: list[str], chosen: str) -> figure:
-    """One measure over relative depth (0 the first analysed layer, 1 the last), a line for each case; chance dotted.
+def over_depth(table: pd.DataFrame, measures: Sequence[str], names: list[str], chosen: str) -> figure:
+    """Measures over relative depth (0 the first analysed layer, 1 the last), a line for each case; chance dotted.
 
     table: name, title, measure, depth, place, value, chance, classes. names: of all cases, for their looks. Sources
-    "lines", "chance" (one row a case) and "points". Raises KeyError for an unknown measure.
+    "lines", "chance" (one row for each measure and case) and "points". Raises KeyError for an unknown measure.
     """
-    title, unit, (low, high) = PANELS[measure]
-    rows = table[table["measure"] == measure].merge(looks(names), on="name")
-    plot = chart(
-        title,
-        height=300,
-        x="relative depth: first analysed layer to last",
-        y=unit,
-        x_range=Range1d(-0.05, 1.05),
-        y_range=Range1d(low, high),
-        name=f"depth {measure}",
+    known = table[table["measure"].isin(measures)].merge(looks(names), on="name")
+    panels = Panels([_panel(measure, known[known["measure"] == measure]) for measure in measures], HEIGHT, _LEFT)
+    rows = [(at, known[known["measure"] == measure]) for at, measure in enumerate(measures)]
+    placed = pd.concat(
+        part.assign(x=panels.x(at, part["depth"]), **{f"{name}_y": panels.y(at, part[name]) for name in _DRAWN})
+        for at, part in rows
     )
-    plot.xgrid.visible = False
-    for column, name in (("chance", "chance"), ("value", "lines")):
-        source = _lines(rows, column, chosen, name)
+    plot = panels.figure()
+    for column, name in zip(_DRAWN, ("chance", "lines"), strict=True):
         dash, alpha = ("dotted", 0.7) if name == "chance" else ("solid", 1.0)
-        plot.multi_line(
-            "xs", "ys", source=source, line_color="colour", line_width="width", line_dash=dash, line_alpha=alpha
-        )
-    points = source_of(rows.assign(size=[9 if name == chosen else 6 for name in rows["name"]]), "points")
-    marks = plot.scatter("depth", "value", source=points, marker="marker", size="size", color="colour")
-    plot.add_tools(HoverTool(renderers=[marks], tooltips=_DEPTH))
+        look = {"line_color": "colour", "line_width": "width", "line_dash": dash, "line_alpha": alpha}
+        plot.add_glyph(_lines(placed, f"{column}_y", chosen, name), MultiLine(xs="xs", ys="ys", **look))
+    points = source_of(placed.assign(size=[9 if name == chosen else 6 for name in placed["name"]]), "points")
+    look = {"marker": "marker", "size": "size", "fill_color": "colour", "line_color": "colour"}
+    marks = plot.add_glyph(points, Scatter(x="x", y="value_y", **look))
+    plot.add_tools(HoverTool(renderers=[marks], tooltips=_DEPTH, visible=False))
     return plot
+
+
+def _panel(measure: str, rows: pd.DataFrame) -> Panel:
+    title, unit, (low, high) = PANELS[measure]
+    low = min([low, *rows["value"].dropna(), *rows["chance"].dropna()])
+    step = 0.25 if high - low < 2 else 0.5  # between the numbers along the axis
+    heights = [step * at for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return Panel(
+        titled(title, _TITLE),
+        x=(-0.05, 1.05),
+        y=(low, high),
+        x_ticks={at: f"{at:g}" for at in (0.0, 0.5, 1.0)},
+        y_ticks={at: f"{at:g}" for at in heights},
+        unit=unit,
+        below="depth: first to last layer",
+    )
 
 
 def key(table: pd.DataFrame) -> list[Entry]:
@@ -122,15 +153,19 @@ def _labels(rows: pd.DataFrame) -> list[str]:
 
 
 def _lines(rows: pd.DataFrame, column: str, chosen: str, name: str) -> ColumnDataSource:
-    """One row a case: xs, ys, its colour, and a width that tells the chosen one apart."""
-    groups = [(str(of), group.sort_values("depth")) for of, group in rows.groupby("name", sort=False)]
+    """One row a measure and case: xs, ys, its colour, and a width that tells the chosen one apart."""
+    groups = [
+        (measure, of, group.sort_values("depth"))
+        for (measure, of), group in rows.groupby(["measure", "name"], sort=False)
+    ]
     return ColumnDataSource(
         {
-            "name": [of for of, _ in groups],
-            "xs": [group["depth"].tolist() for _, group in groups],
-            "ys": [group[column].tolist() for _, group in groups],
-            "colour": [group["colour"].iloc[0] for _, group in groups],
-            "width": [3.0 if of == chosen else 1.5 for of, _ in groups],
+            "measure": [measure for measure, *_ in groups],
+            "name": [of for _, of, _ in groups],
+            "xs": [group["x"].tolist() for *_, group in groups],
+            "ys": [group[column].tolist() for *_, group in groups],
+            "colour": [group["colour"].iloc[0] for *_, group in groups],
+            "width": [3.0 if of == chosen else 1.5 for _, of, _ in groups],
         },
         name=name,
     )

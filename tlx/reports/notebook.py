@@ -69,7 +69,7 @@ def _of_class(name: str) -> Iterator[Cell]:
         f"name = {name!r}\nnetwork = p.network(case)\nreused = p.reuse(case, name)\n"
         "reused.table.query(\"measure == 'kept'\")",
     )
-    yield "code", "from tlx.figures.reuse import reuse\n\nshow(reuse(network, {name: reused}, name, 'kept'))"
+    yield "code", "from tlx.figures.reuse import reuse\n\nshow(reuse(network, {name: reused}, name))"
     yield "markdown", "Which important neurons alone tell the two domains apart: an AUC of 0.5 says nothing."
     yield (
         "code",

@@ -155,7 +155,7 @@ def _reused(read: Reader, name: str) -> Iterator[Piece]:
     drawings = []
     for measure in MEASURES:
         said = reuse_words.spoken(reused, network, measure)
-        drawings.append(Drawing(partial(reuse, network, {name: reused}, name, measure), said, escape(said, 600)))
+        drawings.append(Drawing(partial(reuse, network, {name: reused}, name, (measure,)), said, escape(said, 600)))
     yield Drawings(drawings, 200)
     yield Words(f"Blue: class {escape(name)}. Grey band: what chance gives, in 95 of 100 draws.", "small")
     kept = reused.of("kept").dropna(subset="value")

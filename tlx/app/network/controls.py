@@ -123,11 +123,11 @@ def taker(layout: Layout) -> Callable[[Event], None]:
     return take
 
 
-def opener(network: Network, reused: Reuse, measure: str) -> Callable[[Event], None]:
-    """Handles a tap on a chart over depth: it opens the matrices of a layer and its neighbours."""
+def opener(network: Network, reused: Reuse, measures: Sequence[str]) -> Callable[[Event], None]:
+    """Handles a tap on the charts over depth: it opens the matrices of a layer and its neighbours."""
 
     def take(event: Event) -> None:
-        ends = tapped(network, reused, measure, float(event["x"]))
+        ends = tapped(network, reused, measures, float(event["x"]))
         if ends is not None:
             choose(layers=defaults.layers_around(network.names, ends[-1]))
 
