@@ -21,7 +21,7 @@ from streamlit_help import app, run_to_end, text_of
 
 from tlx import checking, pipeline
 from tlx.app import known_cases
-from tlx.app.new_case import check_panel, entries, removal, saving
+from tlx.app.new_case import entries, removal, saving
 from tlx.casefiles import loading, reading
 from tlx.casefiles.writing import written
 from tlx.cases import Case, Domain, ModelPlan, Training
@@ -48,7 +48,7 @@ FOLDED = (
     "Inputs of one model alone",
     "Training",
     "Analysis and description",
-    "text",
+    "The case file as text",
 )
 
 
@@ -168,7 +168,7 @@ def test_the_text_comes_when_it_is_opened(home):
     """What draws it in a browser is heavy, and most visitors never look."""
     page = app(PAGE)
     assert not run_to_end(page).code
-    page.session_state[check_panel.TEXT_OPEN] = True
+    page.session_state["new case open The case file as text"] = True
     assert tomllib.loads(run_to_end(page).code[0].value)
 
 

@@ -20,7 +20,6 @@ from tlx.errors import CaseError, Told
 from tlx.figures import theme
 from tlx.text import escape, escape_html, sentence
 
-TEXT_OPEN = "new case open text"  # where the session keeps whether the case file is shown as text
 _FILE, _PRESSED, _ASKED, _SAVED = "new case file", "new case pressed", "new case asked", "new case saved"
 
 
@@ -83,7 +82,8 @@ def draw(text: str, values: Mapping[str, Any], labels: Mapping[str, str]) -> dic
             _verdict(found, is_now=is_now, was_asked=asked is not None, labels=labels)
         for topic in found.topics if found and is_now else ():
             _topic(topic)
-        with st.expander("The case file as text", key=TEXT_OPEN, on_change="rerun") as as_text:
+        title = "The case file as text"
+        with st.expander(title, key=f"new case open {title}", on_change="rerun") as as_text:
             if as_text.open:  # what draws code weighs as much as all else of the page
                 st.code(text, language=None, wrap_lines=True)
     return _at_fields(asked, found, values)
