@@ -40,7 +40,7 @@ def test_results_display_as_tables(cells: dict[str, Any]) -> None:
 
 
 def test_figures_are_shown(cells: dict[str, Any]) -> None:
-    shown = output(cells['show(reuse(p.network(case), by_class, "eight", "kept"))'], "application/javascript")
+    shown = output(cells['show(reuse(p.network(case), by_class, "eight"))'], "application/javascript")
     assert "Kept edges" in shown
 
 

@@ -344,6 +344,19 @@ def test_a_value_below_zero_is_drawn_below_zero():
     assert min(chance["band_ys"][chance["measure"].index("weight_cosine")]) == pytest.approx(bottom)
 
 
+def test_a_chart_without_places_stands_empty_beside_the_others():
+    """Of a network whose layers have no edges between them."""
+    reused = toy.compared(None, "cup")
+    without = replace(reused, table=reused.table[reused.table["measure"] != "kept"])
+    for measures in (("kept", "correspondence"), ("kept",)):
+        figure = chart.reuse(toy.NETWORK, {"cup": without}, "cup", measures)
+        titles = pd.DataFrame(figure.select_one({"name": "words"}).data).query("font_style == 'bold'")
+        assert len(titles) == len(measures)
+        assert set(figure.select_one({"name": "points"}).data["measure"]) == set(measures) - {"kept"}
+    assert chart.shown(toy.NETWORK, without, ("kept",), toy.NETWORK.names) == {"x": [], "width": []}
+    assert chart.tapped(toy.NETWORK, without, ("kept",), 0.5) is None
+
+
 def test_measures_are_drawn_in_groups_as_equal_as_can_be():
     """Each once, in their order."""
     assert [*chain(*chart.GROUPS)] == [*MEASURES]

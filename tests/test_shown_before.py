@@ -12,6 +12,7 @@ import pytest
 from bokeh.model import Model
 from streamlit_help import ROOT, app
 
+from tlx.app.compare import which_source
 from tlx.storage.bundles import Bundle
 from tlx.storage.memory import Memoized
 from tlx.storage.store import Store
@@ -32,6 +33,7 @@ def test_nothing_is_done_for_a_page_shown_before(path: str, monkeypatch: pytest.
     """In another session, too."""
     monkeypatch.setenv("TLX_SHIPPED", "1")
     monkeypatch.setenv("TLX_CACHE", str(tmp_path))
+    monkeypatch.setattr(which_source, "SEEN", 1e9)  # seconds after which it looks again; a slow machine takes as long
     page = app(path, case="digits", **{"class": "3"}).run()
     assert not page.exception
     assert not page.get("progress")

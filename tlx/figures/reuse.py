@@ -48,7 +48,7 @@ def reuse(
     for at, measure in enumerate(measures):
         rows = data["measure"] == measure
         places = [place for _, place in _places(network, known[chosen].of(measure))]
-        data.loc[rows, "x"] = panels.x(at, data.loc[rows, "place"].map(places.index) + 0.5)
+        data.loc[rows, "x"] = panels.x(at, [places.index(place) + 0.5 for place in data.loc[rows, "place"]])
         for column in ("value", "chance", "low", "high"):  # what chance gives may reach below the chart, and ends there
             data.loc[rows, f"{column}_y"] = panels.y(at, data.loc[rows, column]).clip(panels.bottom, panels.top)
     plot = panels.figure()
