@@ -18,7 +18,10 @@ def features(tab):
     opened = tab().open("/Features?class=8")
     for key in ("ranking", "biplot"):
         opened.page.locator(f".st-key-{key} .bkv[data-ready]").wait_for(timeout=COMPUTED)
-    opened.page.wait_for_function("() => !document.querySelector('[data-testid=stProgress]')", timeout=COMPUTED)
+    still_coming = (
+        ":is([data-testid=stProgress], [data-testid=stSkeleton])"  # a skeleton: code of a widget that is late
+    )
+    opened.page.wait_for_function(f"() => !document.querySelector('{still_coming}')", timeout=COMPUTED)
     return opened.settle()
 
 

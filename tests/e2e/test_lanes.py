@@ -61,7 +61,7 @@ def test_a_second_visitors_short_work_is_not_held_up_by_the_firsts_long_job(tab,
         finished(tab().open("/Network?case=brisk"), "zigzag")
         third = tab("dark").open("/Network?case=bars&class=b")
         asked_for(third)
-        third.page.get_by_text(re.compile("next in line, about ")).wait_for(timeout=COMPUTED)
+        third.page.get_by_text("next in line").wait_for(timeout=COMPUTED)  # for how long a slow machine has outrun
         assert first.page.locator(BUSY).count() == 1
         for one in (first, third):
             one.page.get_by_role("button", name="Cancel").click()
