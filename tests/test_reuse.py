@@ -316,6 +316,9 @@ def test_marks_and_chance_stand_at_their_values():
         own = words[(words["x"] >= at) & (words["x"] < at + 1) & (words["align"] == "right")].set_index("text")["y"]
         rows = reused.of(measure)
         points = pd.DataFrame(figure.select_one({"name": "points"}).data)
+        ends = _ends(reused, ("correspondence", "kept"), measure)
+        middles = [_between(ends, (place + 0.5) / len(rows)) for place in range(len(rows))]
+        assert points[points["measure"] == measure]["x"].tolist() == pytest.approx(middles)
         drawn = points[points["measure"] == measure]["value_y"]
         assert (drawn - own["0"]).tolist() == pytest.approx((rows["value"] * (own["1"] - own["0"])).tolist())
         chance = figure.select_one({"name": "chance"}).data
