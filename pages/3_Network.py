@@ -37,6 +37,7 @@ selection = frame.page(
     terms=glossary.OF_PAGE["Network"],
 )
 case, name, layers = selection.case, selection.class_name, selection.layers
+CHARTS = {f"reuse {measures[0]}": measures for measures in reuse.GROUPS}  # over depth, by their keys
 
 
 @st.fragment
@@ -62,12 +63,12 @@ def explorer() -> None:
 
 def over_depth(reused: Reuse, network: Network, known: dict[str, Reuse], second: str | None) -> None:
     """How much is reused in each layer, by every measure, with chance: the summary of the picture below."""
-    columns = beside([*map(len, reuse.GROUPS)], name="reuse", least=290, gap="small")
-    for measures, column in zip(reuse.GROUPS, columns, strict=True):
+    columns = beside([*map(len, CHARTS.values())], name="reuse", least=290, gap="small")
+    for (key, measures), column in zip(CHARTS.items(), columns, strict=True):
         with column:
             bokeh_view(
                 partial(reuse.reuse, network, known, name, measures, second=second),
-                key=f"reuse {measures[0]}",
+                key=key,
                 label=" ".join(once(reuse_words.spoken, reused, network, measure) for measure in measures),
                 on_tap=controls.opener(network, reused, measures),
                 overlay={"shown": once(reuse.shown, network, reused, measures, layers)},
@@ -84,8 +85,7 @@ def compared_classes(reused: Reuse, network: Network) -> tuple[str | None, dict[
     known = controls.known_reuse(case, reused, other)
     told = glossary.help_for("kept", "inherited", "rank agreement", "weight cosine", "chance band")
     st.caption(reuse_words.caption(name, second, others=len(known) > 1 + bool(second)), help=told)
-    charts = [f"reuse {measures[0]}" for measures in reuse.GROUPS]
-    frame.downloads(charts, partial(numbers, reused.table, case.name, name), name=f"reuse-{case.name}-{name}")
+    frame.downloads([*CHARTS], partial(numbers, reused.table, case.name, name), name=f"reuse-{case.name}-{name}")
     return second, known
 
 

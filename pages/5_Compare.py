@@ -54,14 +54,14 @@ if len(depth):
     told = glossary.help_for("kept", "correspondence", "inherited", "A-distance")
     st.subheader("Over depth", anchor=False, help=told)
     st.caption("Colours and marks are those of the scores above; values are means over the classes stored.")
-    panels, groups = side_by_side.PANELS, side_by_side.GROUPS
-    for measures, column in zip(groups, beside(len(groups), name="depth", least=340, gap="small"), strict=True):
+    charts = {f"depth {measures[0]}": measures for measures in side_by_side.GROUPS}
+    columns = beside(len(charts), name="depth", least=340, gap="small")
+    for (key, measures), column in zip(charts.items(), columns, strict=True):
         with column:
-            chart = partial(side_by_side.over_depth, depth, measures, names, name)
-            told = " and ".join(panels[measure][0] for measure in measures)
-            bokeh_view(chart, key=f"depth {measures[0]}", label=f"{told} by relative depth")
-    drawn, key = [f"depth {measures[0]}" for measures in groups], once(side_by_side.key, table)
-    frame.downloads(drawn, partial(of_cases, depth), name="cases-over-depth", key=key)
+            titles = " and ".join(side_by_side.PANELS[measure][0] for measure in measures)
+            drawn = partial(side_by_side.over_depth, depth, measures, names, name)
+            bokeh_view(drawn, key=key, label=f"{titles} by relative depth")
+    frame.downloads([*charts], partial(of_cases, depth), name="cases-over-depth", key=once(side_by_side.key, table))
 
 which_source(known, selection.case)
 of_chosen = next(one for one in all_cases if one.case.name == name)

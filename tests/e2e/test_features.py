@@ -18,9 +18,8 @@ def features(tab):
     opened = tab().open("/Features?class=8")
     for key in ("ranking", "biplot"):
         opened.page.locator(f".st-key-{key} .bkv[data-ready]").wait_for(timeout=COMPUTED)
-    still_coming = (
-        ":is([data-testid=stProgress], [data-testid=stSkeleton])"  # a skeleton: code of a widget that is late
-    )
+    # A skeleton stands where the code of a widget is late, and what is below it will move.
+    still_coming = ":is([data-testid=stProgress], [data-testid=stSkeleton])"
     opened.page.wait_for_function(f"() => !document.querySelector('{still_coming}')", timeout=COMPUTED)
     return opened.settle()
 

@@ -50,7 +50,7 @@ class Panels:
     @property
     def bottom(self) -> int:
         """Where the charts begin, px above the figure's lower end."""
-        return LINE + 2 * _TICK + (LINE if any(panel.below for panel in self.panels) else 0)
+        return LINE + 2 * _TICK + (LINE + _TICK if any(panel.below for panel in self.panels) else 0)
 
     @property
     def top(self) -> int:
@@ -121,13 +121,14 @@ class Panels:
             if panel.unit:
                 rows.append((at + 0.01, middle, panel.unit, np.pi / 2, "center", "top", "italic"))
             if panel.below:
-                rows.append(((left + right) / 2, 0, panel.below, 0.0, "center", "bottom", "italic"))
+                rows.append(((left + right) / 2, _TICK, panel.below, 0.0, "center", "bottom", "italic"))
         return pd.DataFrame(rows, columns=["x", "y", "text", "angle", "align", "baseline", "font_style"])
 
 
 def titled(text: str, width: int) -> str:
-    """A title on two lines of so many characters, so that charts of several figures stand in line."""
-    return "\n".join([*wrap(text, width), " "][:2])
+    """A title in lines of so many characters, two at least, so that charts of several figures stand in line."""
+    lines = wrap(text, width)
+    return "\n".join([*lines, *[" "] * (2 - len(lines))])
 
 
 def grouped(names: Iterable[str], most: int) -> tuple[tuple[str, ...], ...]:
